@@ -1,0 +1,144 @@
+"""Files that one step hands to the next: whole or absent, never half, and marked with what they are.
+
+Bytes go to a temporary name in the same folder, are flushed to disk together with the folder, and are renamed. A reader
+refuses a file of another kind or format version and says which command rebuilds it.
+"""
+
+import contextlib
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self, TypeVar
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from dataprep.errors import ArtifactError, first_five
+
+
+class Document(BaseModel):
+    """Base of the JSON files; each subclass sets `format_version: Literal[n]`, which its reader then insists on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True, slots=True)
+class TableFormat:
+    """What a Parquet file holds: its kind, its version, the columns that it must have, the stage that makes it."""
+
+    kind: str
+    version: int
+    columns: dict[str, pl.DataType]
+    stage: str
+
+    @property
+    def mark(self) -> dict[str, str]:
+        return {"darkroom": f"{self.kind} {self.version}"}
+
+
+D = TypeVar("D", bound=Document)
+
+
+class _Temporary:
+    """The temporary neighbour of a file that is being written; removed if the writing fails."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+    def __enter__(self) -> Self:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.path.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
+    """Writes a whole file or nothing: temporary name, flush of file and folder, rename."""
+    with _Temporary(path) as temporary:
+        with temporary.path.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.path.replace(path)
+        _flush_folder(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes text as UTF-8, whole or not at all."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_document(path: Path, document: Document) -> None:
+    """Writes a document as indented JSON, whole or not at all."""
+    write_text(path, document.model_dump_json(indent=1) + "\n")
+
+
+def read_document(path: Path, kind: type[D], *, stage: str) -> D:
+    """Reads a document of one kind.
+
+    Raises:
+        ArtifactError: the file is missing, damaged or of another format version.
+    """
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise missing(path, stage) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ArtifactError(
+            f"{path} is not a {kind.__name__} that this version reads ({where}: {first['msg']}). Run: dvc repro {stage}"
+        ) from error
+
+
+def write_table(path: Path, frame: pl.DataFrame, form: TableFormat) -> None:
+    """Writes a table as Parquet, whole or not at all; the same frame gives the same bytes."""
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer, compression="zstd", metadata=form.mark)
+    write_bytes(path, buffer.getbuffer())
+
+
+def read_table(path: Path, form: TableFormat) -> pl.DataFrame:
+    """Reads a table of one kind.
+
+    Raises:
+        ArtifactError: the file is missing, damaged, or of another kind or format version.
+    """
+    try:
+        mark = pl.read_parquet_metadata(path).get("darkroom")
+        frame = pl.read_parquet(path)
+    except FileNotFoundError as error:
+        raise missing(path, form.stage) from error
+    except (pl.exceptions.ComputeError, OSError) as error:
+        raise ArtifactError(f"{path} cannot be read as Parquet ({error}). Run: dvc repro {form.stage}") from error
+    if mark != form.mark["darkroom"]:
+        raise ArtifactError(
+            f"{path}: expected the format {form.mark['darkroom']!r}; got {mark!r}. Run: dvc repro {form.stage}"
+        )
+    lacking = [name for name in form.columns if name not in frame.columns]
+    if lacking:
+        raise ArtifactError(f"{path} lacks the columns {first_five(lacking)}. Run: dvc repro {form.stage}")
+    return frame
+
+
+def missing(path: Path, stage: str) -> ArtifactError:
+    """Makes the error for a file that an earlier stage should have made."""
+    return ArtifactError(f"{path} is missing. Run: dvc repro {stage}")
+
+
+def remove_stale(folder: Path, keep: set[str]) -> None:
+    """Removes the files of a folder whose names are not in `keep`: leftovers of an earlier run or of a killed one."""
+    for path in sorted(folder.iterdir()):
+        if path.name not in keep:
+            path.unlink()
+
+
+def _flush_folder(folder: Path) -> None:
+    with contextlib.suppress(PermissionError):  # Windows has no handle on a folder
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

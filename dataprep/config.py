@@ -1,0 +1,144 @@
+"""The sections of params.yaml that concern the data set, typed and frozen.
+
+There are no defaults: a value that stands in code is one that DVC cannot see change.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Pair = Annotated[tuple[int, int], Field(strict=False)]
+SplitName = Literal["train", "validation", "test"]
+SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
+
+
+class Section(BaseModel):
+    """Base of all sections: frozen, no unknown keys, no silent conversion of types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class DecodeConfig(Section):
+    """How the bytes of a file become pixels; ingest and prepare share it."""
+
+    max_pixels: Annotated[int, Field(gt=0, le=89_478_485)]  # above that Pillow itself suspects a bomb
+    background: Annotated[int, Field(ge=0, le=255)]
+
+
+class IngestConfig(Section):
+    """Where the images are and what their paths say."""
+
+    source: Annotated[str, Field(min_length=1)]
+    pattern: Annotated[str, Field(min_length=1)]
+    decode: DecodeConfig
+
+
+class SplitConfig(Section):
+    """How images are dealt to train, validation and test."""
+
+    fractions: Annotated[tuple[float, float, float], Field(strict=False)]
+    seed: int
+
+    @field_validator("fractions")
+    @classmethod
+    def _partition(cls, fractions: tuple[float, float, float]) -> tuple[float, float, float]:
+        terms = " + ".join(f"{fraction:g}" for fraction in fractions)
+        if min(fractions) <= 0:
+            raise ValueError(f"must be three numbers above 0; got {terms}. Each split needs images")
+        total = sum(fractions)
+        if abs(total - 1) > 1e-6:
+            fix = "Reduce one of them" if total > 1 else "Enlarge one of them"
+            raise ValueError(f"must sum to 1; got {terms} = {total:g}. {fix}")
+        return fractions
+
+
+class ResizeConfig(Section):
+    """How an image of any shape is brought to the one shape that a network takes."""
+
+    mode: Literal["stretch", "pad", "crop"]
+    interpolation: Literal["nearest", "linear", "cubic", "area", "lanczos"]
+    pad_value: Annotated[int, Field(ge=0, le=255)]
+
+
+class SaturateConfig(Section):
+    """Whether and how gray levels are reduced to black and white."""
+
+    method: Literal["none", "threshold", "otsu"]
+    threshold: Annotated[int, Field(ge=0, le=255)]
+
+
+class PrepareConfig(Section):
+    """What is done to the pixels of each image before they are stored."""
+
+    image_size: Pair
+    color: Literal["gray", "rgb"]
+    resize: ResizeConfig
+    saturate: SaturateConfig
+    images_per_shard: Annotated[int, Field(gt=0)]
+
+    @field_validator("image_size")
+    @classmethod
+    def _drawable(cls, image_size: tuple[int, int]) -> tuple[int, int]:
+        if min(image_size) < 1:
+            raise ValueError(f"must be [height, width], each at least 1 pixel; got {list(image_size)}. Enlarge it")
+        return image_size
+
+    @model_validator(mode="after")
+    def _gray_before_saturation(self) -> "PrepareConfig":
+        if self.saturate.method == "otsu" and self.color != "gray":
+            raise ValueError("saturate.method 'otsu' needs color 'gray'; got 'rgb'. Set color to gray")
+        return self
+
+
+class StatisticsConfig(Section):
+    """Over what the mean and the standard deviation are taken."""
+
+    per: Literal["channel", "pixel"]
+
+
+class RotationConfig(Section):
+    """Rotation about the image's centre by an angle drawn evenly from -degrees to +degrees."""
+
+    probability: Fraction
+    degrees: Annotated[float, Field(ge=0.0, le=180.0)]
+
+
+class FlipConfig(Section):
+    """Mirroring."""
+
+    probability: Fraction
+
+
+class NoiseConfig(Section):
+    """Gaussian noise added to each pixel and channel; std in gray levels."""
+
+    probability: Fraction
+    std: Annotated[float, Field(ge=0.0, le=255.0)]
+
+
+class MixupConfig(Section):
+    """Linear superposition of two images and of their labels; the weight is drawn from Beta(alpha, alpha)."""
+
+    probability: Fraction
+    alpha: Annotated[float, Field(gt=0.0)]
+
+
+class AugmentConfig(Section):
+    """What may happen to a train image, and only to a train image."""
+
+    online: bool
+    copies: Annotated[int, Field(ge=0)]
+    seed: int
+    fill: Annotated[int, Field(ge=0, le=255)]
+    rotation: RotationConfig
+    horizontal_flip: FlipConfig
+    vertical_flip: FlipConfig
+    noise: NoiseConfig
+    mixup: MixupConfig
+
+
+class ExecuteConfig(Section):
+    """Where the heavy work runs. It changes how long a run takes, never what it makes."""
+
+    workers: Annotated[int, Field(ge=0)]

@@ -1,0 +1,43 @@
+"""What can go wrong by a user's hand. Each message is one line: where, what was expected, what was there, the fix.
+
+DarkroomError
+├── ParamsError     params.yaml says something that cannot be done
+├── SourceError     the raw folder is not what ingest.source and ingest.pattern promise
+├── SplitError      the images cannot be split as asked
+└── ArtifactError   a file made by an earlier step is missing, damaged or of another format version
+"""
+
+from collections.abc import Iterable
+
+
+class DarkroomError(Exception):
+    """Base of all errors that a user can mend; the command line shows its one line and exits with code 2."""
+
+
+class ParamsError(DarkroomError):
+    """params.yaml says something that cannot be done."""
+
+
+class SourceError(DarkroomError):
+    """The raw folder is not what ingest.source and ingest.pattern promise."""
+
+
+class SplitError(DarkroomError):
+    """The images cannot be split as asked."""
+
+
+class ArtifactError(DarkroomError):
+    """A file made by an earlier step is missing, damaged or of another format version."""
+
+
+def first_five(values: Iterable[object]) -> str:
+    """Lists up to five values by repr and says how many more there are.
+
+    >>> first_five(["a", "b"])
+    "'a', 'b'"
+    >>> first_five(range(7))
+    '0, 1, 2, 3, 4 and 2 more'
+    """
+    listed = list(values)
+    shown = ", ".join(repr(value) for value in listed[:5])
+    return f"{shown} and {len(listed) - 5:,} more" if len(listed) > 5 else shown

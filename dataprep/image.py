@@ -1,0 +1,150 @@
+"""From the bytes of an image file to upright 8-bit pixels, or to the reason why not.
+
+The type is told by content, never by name, from a short list of formats. Every exception of a decoder becomes an
+`Undecodable`, whatever its class: Pillow refuses broken files with OSError, SyntaxError, IndexError, TypeError and more.
+"""
+
+import io
+import warnings
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from dataprep.config import DecodeConfig
+
+Pixels: TypeAlias = NDArray[np.uint8]
+"""(H, W, C) uint8, C = 1 (gray) or 3 (RGB), rows from the top; stacks of images are (N, H, W, C)."""
+
+DecodeReason = Literal["empty", "not_an_image", "too_many_pixels", "unsupported_mode", "undecodable"]
+
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+
+_ORIENTATION_TAG = 0x0112
+_SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
+
+
+class Undecodable(Exception):
+    """The bytes are no image that can be used; `reason` is one word of a closed list."""
+
+    def __init__(self, reason: DecodeReason, message: str) -> None:
+        super().__init__(message)
+        self.reason: DecodeReason = reason
+        self.message = message
+
+    def __reduce__(self) -> tuple[type["Undecodable"], tuple[DecodeReason, str]]:
+        return Undecodable, (self.reason, self.message)  # crosses process borders
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """An upright image and what its file said of itself before it was turned and converted."""
+
+    pixels: Pixels
+    format: str
+    mode: str
+    orientation: int
+
+
+def verify(content: bytes) -> None:
+    """Checks what decoding alone lets pass, such as the checksums of a PNG.
+
+    Raises:
+        Undecodable: the bytes are no image of a known format, or a check fails.
+    """
+    try:
+        with _open(content) as image:
+            image.verify()
+    except Undecodable:
+        raise
+    except Exception as error:  # decoders refuse in many classes; see the module's docstring
+        raise _refused(error) from error
+
+
+def decode(content: bytes, config: DecodeConfig) -> Decoded:
+    """Decodes an image, turns it upright by its EXIF orientation and converts it to 8 bits.
+
+    16-bit gray is scaled, not clipped; transparent pixels are laid on `config.background`; of an animation the first frame
+    is taken.
+
+    Args:
+        content: the bytes of the file.
+        config: limits and background.
+
+    Raises:
+        Undecodable: with the reason.
+    """
+    try:
+        with _open(content) as image:
+            width, height = image.size
+            if width * height > config.max_pixels:
+                raise Undecodable(
+                    "too_many_pixels", f"{width} x {height} pixels are more than max_pixels = {config.max_pixels:,}"
+                )
+            image.load()
+            orientation = image.getexif().get(_ORIENTATION_TAG, 1)
+            upright = ImageOps.exif_transpose(image) if orientation != 1 else image
+            pixels = _to_uint8(upright, config.background)
+            return Decoded(pixels, image.format or "", image.mode, orientation)
+    except Undecodable:
+        raise
+    except Exception as error:  # decoders refuse in many classes; see the module's docstring
+        raise _refused(error) from error
+
+
+def to_gray(image: Pixels) -> Pixels:
+    """Converts (H, W, 3) RGB to (H, W, 1): 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), rounded. Gray passes unchanged."""
+    if image.shape[2] == 1:
+        return image
+    weights = np.array([19595, 38470, 7471], dtype=np.uint32)  # the formula in 16-bit fixed point; they sum to 65536
+    return ((image @ weights + 0x8000) >> 16).astype(np.uint8)[:, :, np.newaxis]
+
+
+def to_rgb(image: Pixels) -> Pixels:
+    """Repeats the channel of a gray image three times. RGB passes unchanged."""
+    return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
+
+
+def _open(content: bytes) -> Image.Image:
+    if not content:
+        raise Undecodable("empty", "the file has 0 bytes")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            return Image.open(io.BytesIO(content), formats=FORMATS)
+        except Image.UnidentifiedImageError as error:
+            raise Undecodable("not_an_image", f"the content is none of {', '.join(FORMATS)}") from error
+        except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+            raise Undecodable("too_many_pixels", str(error)) from error
+
+
+def _refused(error: Exception) -> Undecodable:
+    return Undecodable("undecodable", f"{type(error).__name__}: {error}")
+
+
+def _to_uint8(image: Image.Image, background: int) -> Pixels:
+    """Converts by an explicit table of modes, so that none is clipped or misread in silence."""
+    mode, transparent = image.mode, "transparency" in image.info
+    if mode in ("1", "L") and not transparent:
+        return np.array(image.convert("L"))[:, :, np.newaxis]
+    if mode == "RGB" and not transparent:
+        return np.array(image)
+    if mode in _SIXTEEN_BIT:
+        levels = np.array(image).astype(np.uint32)
+        return ((levels * 255 + 32767) // 65535).astype(np.uint8)[:, :, np.newaxis]
+    if mode in ("1", "L", "LA"):
+        return np.array(_composite(image, background).convert("L"))[:, :, np.newaxis]
+    if mode in ("P", "PA", "RGBA", "RGB"):
+        return np.array(_composite(image, background))
+    if mode in ("CMYK", "YCbCr", "LAB", "HSV"):
+        return np.array(image.convert("RGB"))
+    raise Undecodable("unsupported_mode", f"pixels of mode {mode!r} have no stated range; save it with 8 or 16 bits")
+
+
+def _composite(image: Image.Image, background: int) -> Image.Image:
+    """Lays an image with a palette or transparency on a gray background; returns RGB."""
+    colored = image.convert("RGBA")
+    ground = Image.new("RGBA", colored.size, (background, background, background, 255))
+    return Image.alpha_composite(ground, colored).convert("RGB")

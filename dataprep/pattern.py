@@ -1,0 +1,98 @@
+"""What a path says: `{group}/{label}/{name}` read as a pattern over the parts of a relative path.
+
+`{label}`, `{group}`, `{split}`, `{origin}` and `{name}` each stand for one whole part or a piece of one, `*` for anything
+within a part, `**` for any number of parts, and everything else for itself.
+"""
+
+import difflib
+import re
+from dataclasses import dataclass
+from typing import get_args
+
+from dataprep.config import SplitName
+from dataprep.errors import ParamsError, SourceError
+
+FIELDS = ("label", "group", "split", "origin", "name")
+
+_TOKEN = re.compile(r"\{(?P<field>[^{}]*)\}|(?P<deep>\*\*/?)|(?P<any>\*)|(?P<literal>[^{}*]+|[{}])")
+
+_SPLIT_NAMES: dict[str, SplitName] = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PathFacts:
+    """What one path says; None where the pattern has no such field."""
+
+    label: str
+    group: str | None = None
+    given_split: SplitName | None = None
+    origin: str | None = None
+
+
+def compile_pattern(pattern: str) -> re.Pattern[str]:
+    """Turns a path pattern into a regular expression with a group for each field.
+
+    >>> compile_pattern("{group}/{label}/{name}").fullmatch("w01/7/a.png")["label"]
+    '7'
+
+    Raises:
+        ParamsError: a field is unknown, stands twice, or {label} is missing.
+    """
+    parts: list[str] = []
+    seen: list[str] = []
+    for token in _TOKEN.finditer(pattern):
+        field = token["field"]
+        if field is not None:
+            _check_field(field, seen, pattern)
+            seen.append(field)
+            parts.append(f"(?P<{field}>[^/]+?)")
+        elif token["deep"]:
+            parts.append("(?:.*/)?" if token["deep"].endswith("/") else ".*")
+        elif token["any"]:
+            parts.append("[^/]*")
+        else:
+            parts.append(re.escape(token["literal"]))
+    if "label" not in seen:
+        raise ParamsError(
+            f"params.yaml: ingest.pattern must contain {{label}}, where the class stands in a path; got {pattern!r}. "
+            "For <class>/<file> write: {label}/{name}"
+        )
+    return re.compile("".join(parts), flags=re.DOTALL)
+
+
+def read_path(path: str, pattern: re.Pattern[str]) -> PathFacts | None:
+    """Reads what a relative posix path says, or None where it does not match.
+
+    Raises:
+        SourceError: the {split} field holds a word that names no split.
+    """
+    match = pattern.fullmatch(path)
+    if match is None:
+        return None
+    fields = match.groupdict()
+    word = fields.get("split")
+    given = None if word is None else _SPLIT_NAMES.get(word.lower())
+    if word is not None and given is None:
+        raise SourceError(
+            f"{path}: the {{split}} of ingest.pattern must be one of {', '.join(get_args(SplitName))}; got {word!r}. "
+            "Rename the folder or change the pattern"
+        )
+    return PathFacts(fields["label"], fields.get("group"), given, fields.get("origin"))
+
+
+def _check_field(field: str, seen: list[str], pattern: str) -> None:
+    if field not in FIELDS:
+        close = difflib.get_close_matches(field, FIELDS, n=1)
+        hint = f"Did you mean {{{close[0]}}}?" if close else f"Use {', '.join(f'{{{name}}}' for name in FIELDS)}."
+        raise ParamsError(f"params.yaml: ingest.pattern has an unknown field {{{field}}} in {pattern!r}. {hint}")
+    if field in seen:
+        raise ParamsError(f"params.yaml: ingest.pattern has {{{field}}} twice in {pattern!r}. Replace one of them by *")

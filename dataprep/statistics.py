@@ -1,0 +1,86 @@
+"""Mean and standard deviation of the train images, exact: integer sums per shard, added up, divided once."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dataprep.artifacts import Document, read_document, write_document
+from dataprep.config import StatisticsConfig
+from dataprep.shards import ShardReader, read_index
+
+MIN_STD = 1.0
+"""Gray levels. A pixel that never varied in the train images must not divide by zero, nor one that varied once explode."""
+
+
+class Statistics(Document):
+    """Mean and standard deviation in gray levels, nested lists of the shape (H, W, C) or (1, 1, C)."""
+
+    format_version: Literal[1] = 1
+    source: Literal["train"] = "train"
+    per: Literal["channel", "pixel"]
+    num_images: int
+    mean: list[list[list[float]]]
+    std: list[list[list[float]]]
+    class_counts: dict[str, int]
+
+    def scaling(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Mean and divisor for (x - mean) / divisor, float32 of shape (H, W, C) or (1, 1, C); the divisor is >= MIN_STD."""
+        mean, std = np.array(self.mean), np.array(self.std)
+        return mean.astype(np.float32), np.maximum(std, MIN_STD).astype(np.float32)
+
+
+def read_statistics(path: Path) -> Statistics:
+    """Reads statistics.json."""
+    return read_document(path, Statistics, stage="statistics")
+
+
+def write_statistics(path: Path, statistics: Statistics) -> None:
+    """Writes statistics.json."""
+    write_document(path, statistics)
+
+
+def measure_train(prepared: Path, config: StatisticsConfig) -> Statistics:
+    """Measures the train shards of a prepared folder; no other split is opened.
+
+    Args:
+        prepared: the folder of the shards.
+        config: per channel or per pixel.
+    """
+    index = read_index(prepared, stage="prepare")
+    sums = np.zeros(index.shape, dtype=object)  # Python integers: exact at any number of images
+    square_sums = np.zeros(index.shape, dtype=object)
+    counts: Counter[int] = Counter()
+    for entry in index.of_split("train"):
+        with ShardReader(prepared / entry.file, stage="prepare") as shard:
+            pixel_sum, pixel_square_sum = shard.sums()
+            sums += pixel_sum
+            square_sums += pixel_square_sum
+            counts.update(shard.labels().tolist())
+    num_images = counts.total()
+    num_values = num_images
+    if config.per == "channel":
+        num_values *= index.shape[0] * index.shape[1]
+        sums, square_sums = sums.sum(axis=(0, 1), keepdims=True), square_sums.sum(axis=(0, 1), keepdims=True)
+    mean, std = mean_and_std(sums, square_sums, num_values)
+    return Statistics(
+        per=config.per,
+        num_images=num_images,
+        mean=mean.tolist(),
+        std=std.tolist(),
+        class_counts={name: counts[label] for label, name in enumerate(index.class_names)},
+    )
+
+
+def mean_and_std(
+    sums: NDArray[np.object_], square_sums: NDArray[np.object_], num_values: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and population standard deviation from exact sums; each division is the only rounding.
+
+    The variance is (n * sum(x^2) - sum(x)^2) / n^2 in whole numbers, so that nothing cancels.
+    """
+    mean = (sums / num_values).astype(np.float64)
+    variance = ((num_values * square_sums - sums * sums) / num_values**2).astype(np.float64)
+    return mean, np.sqrt(variance)

@@ -1,0 +1,158 @@
+"""Batches from shards in bounded memory: shuffled and varied for training, in order for evaluation.
+
+An epoch visits blocks of consecutive rows in random order, some dozens of blocks make a window, and a window is shuffled in
+memory. The order is a pure function of (seed, epoch, shards); windows do not depend on the batch size.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dataprep.augment import augment_images
+from dataprep.config import AugmentConfig, SplitName
+from dataprep.image import Pixels
+from dataprep.mixing import sample_mixup, superpose_images, superpose_targets
+from dataprep.rng import rng_for, stable_hashes
+from dataprep.shards import ShardReader, read_index
+
+BLOCK_ROWS = 64
+WINDOW_BYTES = 32 * 2**20
+
+Targets = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class ShardFile:
+    """A shard to read and the stage that makes it."""
+
+    path: Path
+    stage: str
+    num_images: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSet:
+    """The shards to train on."""
+
+    files: list[ShardFile]
+    num_classes: int
+    shape: tuple[int, int, int]
+
+    @property
+    def num_images(self) -> int:
+        return sum(file.num_images for file in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Shuffled rows in memory: images (n, H, W, C), labels (n,), keys (n,)."""
+
+    images: Pixels
+    labels: NDArray[np.int64]
+    keys: NDArray[np.uint64]
+
+
+def find_train_set(prepared: Path, augmented: Path) -> TrainSet:
+    """The prepared train shards and the materialised copies beside them."""
+    index = read_index(prepared, stage="prepare")
+    copies = read_index(augmented, stage="augment")
+    files = [ShardFile(prepared / entry.file, "prepare", entry.num_images) for entry in index.of_split("train")]
+    files += [ShardFile(augmented / entry.file, "augment", entry.num_images) for entry in copies.shards]
+    return TrainSet(files, len(index.class_names), index.shape)
+
+
+def train_batches(
+    train_set: TrainSet, config: AugmentConfig, *, batch_size: int, seed: int, epoch: int
+) -> Iterator[tuple[Pixels, Targets]]:
+    """Yields one epoch of shuffled, varied and superposed batches.
+
+    Args:
+        train_set: where the rows are.
+        config: what may happen to them.
+        batch_size: images per batch; the last one may be smaller.
+        seed: of the order; the variations have `config.seed`.
+        epoch: 1 and up.
+
+    Yields:
+        images (n, H, W, C) uint8 and targets (n, num_classes) float32, whose rows sum to 1.
+    """
+    images_left: list[Pixels] = []
+    targets_left: list[Targets] = []
+    for number, window in enumerate(_windows(train_set, seed, epoch)):
+        for images, targets in _varied_pieces(window, train_set.num_classes, config, batch_size, epoch, number):
+            images_left.append(images)
+            targets_left.append(targets)
+            while sum(map(len, images_left)) >= batch_size:
+                images, targets = np.concatenate(images_left), np.concatenate(targets_left)
+                yield images[:batch_size], targets[:batch_size]
+                images_left, targets_left = [images[batch_size:]], [targets[batch_size:]]
+    if sum(map(len, images_left)):
+        yield np.concatenate(images_left), np.concatenate(targets_left)
+
+
+def ordered_batches(prepared: Path, split: SplitName, batch_size: int) -> Iterator[tuple[Pixels, NDArray[np.int64], list[str]]]:
+    """Yields the images (n, H, W, C), labels (n,) and ids of one split in the order of its shards, unvaried."""
+    for entry in read_index(prepared, stage="prepare").of_split(split):
+        with ShardReader(prepared / entry.file, stage="prepare") as shard:
+            labels, ids = shard.labels(), shard.ids()
+            for start in range(0, len(shard), batch_size):
+                stop = start + batch_size
+                yield shard.images(start, stop), labels[start:stop], ids[start:stop]
+
+
+def one_hot(labels: NDArray[np.int64], num_classes: int) -> Targets:
+    """(N,) integer labels as (N, num_classes) float32."""
+    return np.eye(num_classes, dtype=np.float32)[labels]
+
+
+def _windows(train_set: TrainSet, seed: int, epoch: int) -> Iterator[_Window]:
+    rng = rng_for(seed, "shuffle", epoch)
+    blocks = [
+        (number, start, min(start + BLOCK_ROWS, file.num_images))
+        for number, file in enumerate(train_set.files)
+        for start in range(0, file.num_images, BLOCK_ROWS)
+    ]
+    order = rng.permutation(len(blocks))
+    image_bytes = int(np.prod(train_set.shape))
+    blocks_per_window = max(WINDOW_BYTES // (image_bytes * BLOCK_ROWS), 8)
+    with ExitStack() as stack:
+        readers = [stack.enter_context(ShardReader(file.path, stage=file.stage)) for file in train_set.files]
+        labels = [reader.labels() for reader in readers]
+        keys = [stable_hashes(reader.ids()) for reader in readers]
+        for first in range(0, len(order), blocks_per_window):
+            chosen = [blocks[index] for index in order[first : first + blocks_per_window]]
+            images = np.concatenate([readers[number].images(start, stop) for number, start, stop in chosen])
+            shuffled = rng.permutation(len(images))
+            yield _Window(
+                images[shuffled],
+                np.concatenate([labels[number][start:stop] for number, start, stop in chosen])[shuffled],
+                np.concatenate([keys[number][start:stop] for number, start, stop in chosen])[shuffled],
+            )
+
+
+def _varied_pieces(
+    window: _Window, num_classes: int, config: AugmentConfig, batch_size: int, epoch: int, number: int
+) -> Iterator[tuple[Pixels, Targets]]:
+    """Varies and superposes a window piece by piece; partners come from the same window."""
+    rng = rng_for(config.seed, "mixup", epoch, number)
+    partners = rng.permutation(len(window.images))
+    weights = sample_mixup(len(window.images), config.mixup, rng)
+
+    def varied(rows: NDArray[np.intp]) -> Pixels:
+        if not config.online:
+            return window.images[rows]
+        return augment_images(window.images[rows], window.keys[rows], config, epoch=epoch)
+
+    for start in range(0, len(window.images), batch_size):
+        rows = np.arange(start, min(start + batch_size, len(window.images)))
+        images, targets = varied(rows), one_hot(window.labels[rows], num_classes)
+        mixed = np.flatnonzero(weights[rows] < 1) if config.online else rows[:0]
+        if len(mixed):
+            other, weight = partners[rows[mixed]], weights[rows[mixed]]
+            images[mixed] = superpose_images(images[mixed], varied(other), weight)
+            targets[mixed] = superpose_targets(targets[mixed], one_hot(window.labels[other], num_classes), weight)
+        yield images, targets
