@@ -22,7 +22,6 @@ from dataprep.shards import (
     INDEX_NAME,
     ShardContent,
     ShardEntry,
-    ShardIndex,
     ShardReader,
     fingerprint,
     read_index,
@@ -139,7 +138,7 @@ def write_copies(prepared: Path, output: Path, config: AugmentConfig, execute: E
         entries.append(entry)
         yield entry
     remove_stale(output, keep={entry.file for entry in entries})
-    write_index(output, ShardIndex(shape=index.shape, class_names=index.class_names, shards=entries))
+    write_index(output, index.model_copy(update={"shards": entries}))
 
 
 def build_copies(task: CopyTask) -> ShardEntry:

@@ -131,7 +131,8 @@ def prepare_images(
         entries.append(entry)
         yield entry
     remove_stale(output, keep={entry.file for entry in entries})
-    write_index(output, ShardIndex(shape=shape_of(prepare), class_names=names, shards=entries))
+    index = ShardIndex(shape=shape_of(prepare), class_names=names, decode=decode, prepare=prepare, shards=entries)
+    write_index(output, index)
 
 
 def build_shard(task: ShardTask) -> ShardEntry:

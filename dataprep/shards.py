@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dataprep.artifacts import Document, read_document, write_bytes, write_document
-from dataprep.config import SplitName
+from dataprep.config import DecodeConfig, PrepareConfig, SplitName
 from dataprep.errors import ArtifactError
 from dataprep.image import Pixels
 from dataprep.rng import stable_hash
@@ -47,11 +47,13 @@ class ShardEntry(Document):
 
 
 class ShardIndex(Document):
-    """What stands in a folder of shards; shape is (H, W, C)."""
+    """What stands in a folder of shards, and how its images were made; shape is (H, W, C)."""
 
     format_version: Literal[1] = 1
     shape: tuple[int, int, int]
     class_names: list[str]
+    decode: DecodeConfig
+    prepare: PrepareConfig
     shards: list[ShardEntry]
 
     def of_split(self, split: SplitName) -> list[ShardEntry]:

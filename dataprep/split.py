@@ -123,12 +123,11 @@ def _clusters(images: pl.DataFrame) -> pl.Series:
     num_images = images.height
     rows = np.arange(num_images)
     edges_from, edges_to = [], []
+    numbered = images.with_row_index("row")
     for key in ("group", "digest"):
-        first = images.select(
-            pl.when(pl.col(key).is_null()).then(pl.int_range(pl.len())).otherwise(pl.int_range(pl.len()).min().over(key))
-        )
+        first = pl.when(pl.col(key).is_null()).then("row").otherwise(pl.col("row").min().over(key))
         edges_from.append(rows)
-        edges_to.append(first.to_series().to_numpy())
+        edges_to.append(numbered.select(first).to_series().to_numpy())
     pairs = (np.concatenate(edges_from), np.concatenate(edges_to))
     graph = coo_array((np.ones(len(pairs[0]), dtype=np.int8), pairs), shape=(num_images, num_images))
     _, component = connected_components(graph, directed=False)

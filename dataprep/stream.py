@@ -4,6 +4,7 @@ An epoch visits blocks of consecutive rows in random order, some dozens of block
 memory. The order is a pure function of (seed, epoch, shards); windows do not depend on the batch size.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -102,6 +103,12 @@ def ordered_batches(prepared: Path, split: SplitName, batch_size: int) -> Iterat
             for start in range(0, len(shard), batch_size):
                 stop = start + batch_size
                 yield shard.images(start, stop), labels[start:stop], ids[start:stop]
+
+
+def num_ordered_batches(prepared: Path, split: SplitName, batch_size: int) -> int:
+    """How many batches `ordered_batches` yields."""
+    entries = read_index(prepared, stage="prepare").of_split(split)
+    return sum(math.ceil(entry.num_images / batch_size) for entry in entries)
 
 
 def one_hot(labels: NDArray[np.int64], num_classes: int) -> Targets:

@@ -50,6 +50,7 @@ class EvaluateConfig(Section):
 class DiagnoseConfig(Section):
     """What the report shows and when it is content."""
 
+    split: Literal["validation", "test"]
     target_accuracy: Fraction
     worst_images: Annotated[int, Field(ge=0)]
     images_per_cell: Annotated[int, Field(ge=0)]

@@ -1,0 +1,146 @@
+"""The first verdict: is the model too weak, does it overfit, or do validation and test disagree; and what to try next.
+
+The error is cut into three parts: train error above the target (bias), validation above train (variance), test above
+validation (mismatch). A part counts where it is larger than chance alone would make it, and the largest one is the verdict.
+Source: A. Ng, Machine Learning Yearning, 2018, chapters 20-27.
+"""
+
+import math
+from typing import Literal
+
+import polars as pl
+
+from dataprep.artifacts import Document
+from models.config import DiagnoseConfig
+from models.metrics import Metrics, Scores
+
+Finding = Literal["high_bias", "high_variance", "validation_test_mismatch", "on_target", "within_chance"]
+
+_Z = 1.96  # a normal deviate beyond which 5% lie
+
+
+class Part(Document):
+    """One part of the error, as fractions of images: its size and what chance alone makes of it in 19 of 20 cases."""
+
+    name: Literal["bias", "variance", "mismatch"]
+    size: float
+    chance: float
+
+    @property
+    def counts(self) -> bool:
+        return self.size > self.chance
+
+
+class Diagnosis(Document):
+    """What diagnosis.json holds."""
+
+    format_version: Literal[1] = 1
+    finding: Finding
+    headline: str
+    evidence: str
+    next_experiment: str
+    target_accuracy: float
+    parts: list[Part]
+
+
+def diagnose(metrics: Metrics, config: DiagnoseConfig) -> Diagnosis:
+    """Judges the scores of the three splits against the target and against each other."""
+    train, validation, test = metrics.train, metrics.validation, metrics.test
+    target_error = 1 - config.target_accuracy
+    parts = [
+        Part(name="bias", size=train.error - target_error, chance=_Z * math.sqrt(_variance(train))),
+        Part(name="variance", size=validation.error - train.error, chance=_chance(validation, train)),
+        Part(name="mismatch", size=test.error - validation.error, chance=_chance(test, validation)),
+    ]
+    # Above the target nothing needs mending, unless test says that validation cannot be trusted.
+    wanted = parts if validation.error > target_error else parts[2:]
+    counting = [part for part in wanted if part.counts]
+    finding: Finding
+    if counting:
+        finding = _FINDINGS[max(counting, key=lambda part: part.size).name]
+    else:
+        finding = "on_target" if validation.error <= target_error else "within_chance"
+    headline, next_experiment = _WORDS[finding]
+    return Diagnosis(
+        finding=finding,
+        headline=headline,
+        evidence=(
+            f"Error is {train.error:.1%} on train, {validation.error:.1%} on validation and {test.error:.1%} on test; the "
+            f"target is {target_error:.1%}. The parts: " + "; ".join(_words(part) for part in parts) + "."
+        ),
+        next_experiment=next_experiment,
+        target_accuracy=config.target_accuracy,
+        parts=parts,
+    )
+
+
+def worst_mistakes(predictions: pl.DataFrame, split: str, count: int) -> pl.DataFrame:
+    """The wrong predictions with the largest loss, worst first."""
+    wrong = predictions.filter((pl.col("split") == split) & (pl.col("label") != pl.col("predicted")))
+    return wrong.sort(["loss", "id"], descending=[True, False]).head(count)
+
+
+def mistakes_by_cell(predictions: pl.DataFrame, split: str, count: int) -> pl.DataFrame:
+    """Up to `count` wrong predictions for each pair of true and predicted class, worst first within a pair."""
+    return worst_mistakes(predictions, split, predictions.height).group_by("label", "predicted", maintain_order=True).head(count)
+
+
+def correct_examples(predictions: pl.DataFrame, split: str, count: int) -> pl.DataFrame:
+    """Correct predictions of each class: the surest, the median and the least sure (for count 3; evenly spread otherwise)."""
+    right = predictions.filter((pl.col("split") == split) & (pl.col("label") == pl.col("predicted")))
+    ranked = right.sort(["loss", "id"]).with_columns(
+        rank=pl.int_range(pl.len()).over("label"), last=(pl.len().over("label") - 1)
+    )
+    places = [round(step / max(count - 1, 1), 6) for step in range(count)]
+    taken = pl.any_horizontal(*[pl.col("rank") == (pl.col("last") * place).round().cast(pl.Int64) for place in places])
+    return ranked.filter(taken).sort("label", "rank").drop("rank", "last")
+
+
+def _variance(scores: Scores) -> float:
+    """Of an error rate; one image is added to each side, so that no split is certain (Agresti and Coull, 1998)."""
+    error = (scores.error * scores.images + 1) / (scores.images + 2)
+    return error * (1 - error) / scores.images
+
+
+def _chance(first: Scores, second: Scores) -> float:
+    return _Z * math.sqrt(_variance(first) + _variance(second))
+
+
+def _words(part: Part) -> str:
+    if part.size <= 0:
+        return f"no {part.name}"
+    judged = "" if part.counts else f", which chance alone can make (±{100 * part.chance:.1f})"
+    return f"{part.name} {100 * part.size:.1f} points{judged}"
+
+
+_FINDINGS: dict[str, Finding] = {
+    "bias": "high_bias",
+    "variance": "high_variance",
+    "mismatch": "validation_test_mismatch",
+}
+
+_WORDS: dict[Finding, tuple[str, str]] = {
+    "high_bias": (
+        "High bias: the model is too weak for its own train images.",
+        "Give it more: model.filters or model.dense_units up, model.dropout, l1 and l2 down, train.epochs up, less "
+        "augmentation. Look at the mistakes first: wrong labels and unreadable images put a floor under the error.",
+    ),
+    "high_variance": (
+        "High variance: the model knows its train images better than it understands new ones.",
+        "Collect more train images of the classes confused most, or make them: augment.rotation, noise and mixup up; then "
+        "model.dropout or model.l2 up; then a smaller network.",
+    ),
+    "validation_test_mismatch": (
+        "Validation and test disagree: what validation promises, test does not keep.",
+        "Compare the two sets (other sources, writers, cameras, times?) and draw validation from where test comes from. "
+        "Until then, tuning on validation leads astray.",
+    ),
+    "on_target": (
+        "On target: validation reaches what was asked.",
+        "Read the worst mistakes for wrong labels, then raise diagnose.target_accuracy or stop here.",
+    ),
+    "within_chance": (
+        "Below target, and by no more than chance: these splits are too small to say why.",
+        "Enlarge validation (split.fractions) or collect more images before trusting a difference this small.",
+    ),
+}

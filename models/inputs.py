@@ -1,0 +1,52 @@
+"""From streams of numpy batches to what Keras fits on. Batches are made in a thread beside the training step."""
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from dataprep.config import AugmentConfig
+from dataprep.image import Pixels
+from dataprep.stream import Targets, TrainSet, num_ordered_batches, one_hot, ordered_batches, train_batches
+
+PREFETCHED = 4
+
+
+def train_dataset(
+    train_set: TrainSet, config: AugmentConfig, *, batch_size: int, seed: int, epochs: int
+) -> tf.data.Dataset:
+    """All epochs, one after the other, as one stream of (uint8 images, float32 targets).
+
+    One stream, and not one per epoch, so that an epoch's number is never guessed from a callback.
+    """
+
+    def batches() -> Iterator[tuple[Pixels, Targets]]:
+        for epoch in range(1, epochs + 1):
+            yield from train_batches(train_set, config, batch_size=batch_size, seed=seed, epoch=epoch)
+
+    num_batches = epochs * math.ceil(train_set.num_images / batch_size)
+    return _dataset(batches, num_batches, train_set.shape, train_set.num_classes)
+
+
+def validation_dataset(prepared: Path, train_set: TrainSet, *, batch_size: int) -> tf.data.Dataset:
+    """The validation images, unvaried, in the order of their shards."""
+
+    def batches() -> Iterator[tuple[Pixels, Targets]]:
+        for images, labels, _ in ordered_batches(prepared, "validation", batch_size):
+            yield images, one_hot(labels, train_set.num_classes)
+
+    num_batches = num_ordered_batches(prepared, "validation", batch_size)
+    return _dataset(batches, num_batches, train_set.shape, train_set.num_classes)
+
+
+def _dataset(
+    batches: Callable[[], Iterator[tuple[Pixels, Targets]]],
+    num_batches: int,
+    shape: tuple[int, int, int],
+    num_classes: int,
+) -> tf.data.Dataset:
+    signature = (tf.TensorSpec((None, *shape), np.uint8), tf.TensorSpec((None, num_classes), np.float32))
+    dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    return dataset.apply(tf.data.experimental.assert_cardinality(num_batches)).prefetch(PREFETCHED)

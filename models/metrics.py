@@ -1,0 +1,81 @@
+"""Scores of a split from its predictions, and how sure they are."""
+
+from typing import Literal
+
+import polars as pl
+from scipy.stats import binomtest
+from sklearn.metrics import confusion_matrix, f1_score
+
+from dataprep.artifacts import Document
+from dataprep.config import SPLITS
+from models.predictions import class_names_of
+
+
+class Scores(Document):
+    """Scores of one split; the interval is Wilson's at 95%."""
+
+    images: int
+    accuracy: float
+    accuracy_low: float
+    accuracy_high: float
+    macro_f1: float
+    log_loss: float
+
+    @property
+    def error(self) -> float:
+        return 1 - self.accuracy
+
+
+class Confusion(Document):
+    """Counts of images: one row per true class, one column per predicted class."""
+
+    class_names: list[str]
+    counts: list[list[int]]
+
+
+class Metrics(Document):
+    """What metrics.json holds."""
+
+    format_version: Literal[1] = 1
+    train: Scores
+    validation: Scores
+    test: Scores
+    confusion: dict[str, Confusion]
+
+
+def measure(predictions: pl.DataFrame) -> Metrics:
+    """Scores each split.
+
+    Args:
+        predictions: the table of predictions; each split has rows.
+    """
+    names = class_names_of(predictions)
+    parts = {split: predictions.filter(pl.col("split") == split) for split in SPLITS}
+    return Metrics(
+        **{split: score(rows, names) for split, rows in parts.items()},
+        confusion={split: confuse(rows, names) for split, rows in parts.items()},
+    )
+
+
+def score(rows: pl.DataFrame, class_names: list[str]) -> Scores:
+    """Scores the predictions of one split.
+
+    Source of the interval: E. B. Wilson, Probable inference, the law of succession, and statistical inference, 1927.
+    """
+    correct = int((rows["label"] == rows["predicted"]).sum())
+    interval = binomtest(correct, rows.height).proportion_ci(confidence_level=0.95, method="wilson")
+    labels, predicted = rows["label"].to_list(), rows["predicted"].to_list()
+    return Scores(
+        images=rows.height,
+        accuracy=correct / rows.height,
+        accuracy_low=float(interval.low),
+        accuracy_high=float(interval.high),
+        macro_f1=float(f1_score(labels, predicted, labels=class_names, average="macro", zero_division=0)),
+        log_loss=float(rows["loss"].cast(pl.Float64).mean()),  # type: ignore[arg-type]  # polars types a mean of floats loosely
+    )
+
+
+def confuse(rows: pl.DataFrame, class_names: list[str]) -> Confusion:
+    """Counts true against predicted classes."""
+    counts = confusion_matrix(rows["label"].to_list(), rows["predicted"].to_list(), labels=class_names)
+    return Confusion(class_names=class_names, counts=counts.tolist())

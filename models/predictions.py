@@ -1,0 +1,71 @@
+"""The table of predictions: every image of every split, with the probability of each class."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from dataprep.artifacts import TableFormat, read_table, write_table
+
+PREDICTIONS = TableFormat(
+    kind="predictions",
+    version=1,
+    columns={
+        "id": pl.String(),
+        "split": pl.String(),
+        "label": pl.String(),  # class names, not numbers: the table is read by people
+        "predicted": pl.String(),
+        "confidence": pl.Float32(),  # probability of the predicted class
+        "loss": pl.Float32(),  # -log of the probability of the true class
+    },
+    stage="evaluate",
+)
+
+PROBABILITY = "probability_"
+"""Prefix of the columns with one probability per class."""
+
+
+def read_predictions(path: Path) -> pl.DataFrame:
+    """Reads the predictions."""
+    return read_table(path, PREDICTIONS)
+
+
+def write_predictions(path: Path, predictions: pl.DataFrame) -> None:
+    """Writes the predictions."""
+    write_table(path, predictions, PREDICTIONS)
+
+
+def predictions_frame(
+    ids: list[str], split: str, labels: NDArray[np.int64], probabilities: NDArray[np.float32], class_names: list[str]
+) -> pl.DataFrame:
+    """Makes the rows of one split.
+
+    Args:
+        ids: of N images.
+        split: where they stand.
+        labels: (N,) true classes.
+        probabilities: (N, num_classes).
+        class_names: one per column of the probabilities.
+    """
+    predicted = probabilities.argmax(axis=1)
+    rows = np.arange(len(labels))
+    names = np.array(class_names, dtype=object)
+    true_probability = np.maximum(probabilities[rows, labels], np.finfo(np.float32).tiny)  # a loss stays finite
+    return pl.DataFrame(
+        {
+            "id": ids,
+            "split": [split] * len(ids),
+            "label": names[labels].tolist(),
+            "predicted": names[predicted].tolist(),
+            "confidence": probabilities[rows, predicted],
+            "loss": -np.log(true_probability) + np.float32(0),  # + 0: no negative zero
+            **{f"{PROBABILITY}{name}": probabilities[:, column] for column, name in enumerate(class_names)},
+        },
+        schema_overrides=PREDICTIONS.columns,
+    )
+
+
+def class_names_of(predictions: pl.DataFrame) -> list[str]:
+    """The class names, in the order of their integer labels."""
+    return [name.removeprefix(PROBABILITY) for name in predictions.columns if name.startswith(PROBABILITY)]

@@ -1,0 +1,96 @@
+"""Renders the report: one page that needs no network and no server, and runs no code but its own.
+
+Class names and file names are other people's text: everything is escaped, the data stand as JSON in a script element that
+is not executed, and a content security policy admits this page's own style and script by their hashes alone.
+"""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from models.metrics import Confusion
+from models.report.content import Content, Example
+
+_HERE = Path(__file__).parent
+_SHADES = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of the confusion matrix; shade 0 to 9 for the style."""
+
+    count: int
+    shade: int
+    predicted: str
+    share: float  # of the row
+
+
+def render(content: Content) -> str:
+    """Renders the page as HTML."""
+    environment = Environment(
+        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["percent"] = lambda fraction, digits=1: f"{100 * fraction:.{digits}f}%"
+    environment.filters["count"] = lambda number: f"{number:,}"
+    style, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("style.css", "script.js"))
+    confusion = content.metrics.confusion[content.shown_split]
+    errors = {name: getattr(content.metrics, name) for name in ("train", "validation", "test")}
+    return environment.get_template("template.html").render(
+        content=content,
+        errors=errors,
+        scale=max(*(1 - scores.accuracy_low for scores in errors.values()), 1 - content.diagnosis.target_accuracy),
+        matrix=_matrix(confusion),
+        confusion=confusion,
+        opened=_most_confused(confusion),
+        examples=_by_class(content.correct),
+        cell_examples=[
+            [example.label, example.predicted, example.id, example.confidence, example.image] for example in content.cells
+        ],
+        curves=_svg_address(content.learning_curves),
+        style=Markup(style),  # noqa: S704  # this package's own file
+        script=Markup(script),  # noqa: S704  # this package's own file
+        style_hash=_policy_hash(style),
+        script_hash=_policy_hash(script),
+    )
+
+
+def _matrix(confusion: Confusion) -> list[tuple[str, list[Cell], int]]:
+    """Rows of (class name, cells, images); off the diagonal the shade grows with the square root of the share."""
+    rows = []
+    for name, counts in zip(confusion.class_names, confusion.counts, strict=True):
+        total = max(sum(counts), 1)
+        cells = [
+            Cell(count, min(round(_SHADES * (count / total) ** 0.5), _SHADES), predicted, count / total)
+            for count, predicted in zip(counts, confusion.class_names, strict=True)
+        ]
+        rows.append((name, cells, sum(counts)))
+    return rows
+
+
+def _most_confused(confusion: Confusion) -> tuple[str, str] | None:
+    pairs = [
+        (count, true, predicted)
+        for true, counts in zip(confusion.class_names, confusion.counts, strict=True)
+        for predicted, count in zip(confusion.class_names, counts, strict=True)
+        if count and predicted != true
+    ]
+    return max(pairs, key=lambda pair: pair[0])[1:] if pairs else None
+
+
+def _by_class(correct: list[Example]) -> dict[str, list[Example]]:
+    grouped: dict[str, list[Example]] = {}
+    for example in correct:
+        grouped.setdefault(example.label, []).append(example)
+    return grouped
+
+
+def _svg_address(svg: str) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode("ascii")
+
+
+def _policy_hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")

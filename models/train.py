@@ -1,0 +1,129 @@
+"""Fits the network and saves it: the same seed and data give the same file, byte for byte, on the same kind of CPU."""
+
+import io
+import json
+import math
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import keras
+import polars as pl
+import tensorflow as tf
+
+from dataprep.artifacts import write_bytes
+from dataprep.config import AugmentConfig
+from dataprep.statistics import Statistics
+from dataprep.stream import TrainSet
+from models.architectures import build_cnn
+from models.config import ModelConfig, TrainConfig
+from models.inputs import train_dataset, validation_dataset
+
+_EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)
+
+
+def build_model(
+    model: ModelConfig, train: TrainConfig, train_set: TrainSet, statistics: Statistics
+) -> keras.Model:
+    """Seeds Keras, builds the network and compiles it."""
+    keras.utils.set_random_seed(train.seed)
+    tf.config.experimental.enable_op_determinism()
+    mean, divisor = statistics.scaling()
+    network = build_cnn(model, shape=train_set.shape, num_classes=train_set.num_classes, mean=mean, divisor=divisor)
+    network.compile(
+        optimizer=_OPTIMIZERS[train.optimizer](learning_rate=train.learning_rate),
+        loss="categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    return network
+
+
+def fit(
+    network: keras.Model,
+    train_set: TrainSet,
+    *,
+    prepared: Path,
+    config: TrainConfig,
+    augment: AugmentConfig,
+    callbacks: Sequence[keras.callbacks.Callback],
+    verbose: Literal[0, 1, 2],
+) -> pl.DataFrame:
+    """Fits until the validation loss has not fallen for `patience` epochs, then puts the best epoch's weights back.
+
+    Args:
+        network: compiled; changed in place.
+        train_set: what to fit on.
+        prepared: the folder with the validation shards.
+        config: epochs, batch size, patience, seed of the order.
+        augment: what may happen to train images.
+        callbacks: what else wants to hear of each epoch.
+        verbose: Keras' own display: 0 none, 1 a progress bar, 2 a line per epoch.
+
+    Returns:
+        One row per epoch: epoch, loss, accuracy (running means, with augmentation and dropout), val_loss, val_accuracy.
+    """
+    stopping = keras.callbacks.EarlyStopping(monitor="val_loss", patience=config.patience, restore_best_weights=True)
+    history = network.fit(
+        train_dataset(
+            train_set, augment, batch_size=config.batch_size, seed=config.seed, epochs=config.epochs
+        ),
+        steps_per_epoch=math.ceil(train_set.num_images / config.batch_size),
+        epochs=config.epochs,
+        validation_data=validation_dataset(prepared, train_set, batch_size=config.batch_size),
+        callbacks=[stopping, *callbacks],
+        verbose=verbose,
+        shuffle=False,  # the stream is shuffled
+    )
+    columns = {name: history.history[name] for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
+    return pl.DataFrame({"epoch": range(1, len(columns["loss"]) + 1), **columns})
+
+
+def save_model(network: keras.Model, path: Path, *, recipe: dict[str, object]) -> None:
+    """Saves a network atomically and without what differs from run to run: the date, memory addresses, the zip's times.
+
+    Args:
+        network: any Keras model.
+        path: ends in .keras.
+        recipe: class names and all that was done to the images; kept under "darkroom" in the file's metadata.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        saved = Path(folder) / "model.keras"
+        network.save(saved)
+        write_bytes(path, _without_chance(saved.read_bytes(), recipe))
+
+
+def _without_chance(saved: bytes, recipe: dict[str, object]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(saved)) as source, zipfile.ZipFile(buffer, "w") as target:
+        for name in sorted(source.namelist()):
+            content = source.read(name)
+            if name == "metadata.json":
+                metadata = json.loads(content)
+                del metadata["date_saved"]
+                content = json.dumps({**metadata, "darkroom": recipe}, sort_keys=True).encode()
+            elif name == "config.json":
+                content = json.dumps(_numbered(json.loads(content), {})).encode()
+            target.writestr(zipfile.ZipInfo(name, date_time=_EPOCH_OF_ZIP), content)
+    return buffer.getvalue()
+
+
+def _numbered(node: object, seen: dict[int, int]) -> object:
+    """Replaces each `shared_object_id`, a memory address, by the number of its first appearance."""
+    if isinstance(node, list):
+        return [_numbered(item, seen) for item in node]
+    if isinstance(node, dict):
+        return {
+            key: seen.setdefault(value, len(seen)) if key == "shared_object_id" else _numbered(value, seen)
+            for key, value in node.items()
+        }
+    return node
+
+
+_OPTIMIZERS = {
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "sgd": keras.optimizers.SGD,
+    "rmsprop": keras.optimizers.RMSprop,
+}

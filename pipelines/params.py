@@ -1,0 +1,115 @@
+"""params.yaml, read once, checked as a whole and frozen."""
+
+import difflib
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from dataprep.config import (
+    AugmentConfig,
+    ExecuteConfig,
+    IngestConfig,
+    PrepareConfig,
+    Section,
+    SplitConfig,
+    StatisticsConfig,
+)
+from dataprep.errors import ParamsError
+from models.config import DiagnoseConfig, EvaluateConfig, ModelConfig, TrainConfig
+
+PARAMS_FILE = Path("params.yaml")
+
+_INVISIBLE_TO_DVC = {"size": "image_size", "nfiles": "num_files"}
+
+
+class Params(Section):
+    """All sections of params.yaml; one per stage, and `model` and `execute`, which stages share."""
+
+    ingest: IngestConfig
+    split: SplitConfig
+    prepare: PrepareConfig
+    statistics: StatisticsConfig
+    augment: AugmentConfig
+    model: ModelConfig
+    train: TrainConfig
+    evaluate: EvaluateConfig
+    diagnose: DiagnoseConfig
+    execute: ExecuteConfig
+
+    @model_validator(mode="after")
+    def _pooling_leaves_pixels(self) -> "Params":
+        shortest = min(self.prepare.image_size)
+        most = int(math.log2(shortest))
+        if len(self.model.filters) > most:
+            raise ValueError(
+                f"model.filters must have at most {most} blocks, since each halves prepare.image_size "
+                f"{list(self.prepare.image_size)}; got {len(self.model.filters)}. Remove blocks or enlarge the images"
+            )
+        return self
+
+
+def read_params(path: Path = PARAMS_FILE) -> Params:
+    """Reads and checks params.yaml.
+
+    Raises:
+        ParamsError: the file is missing or no YAML, a key is unknown or missing, or a value cannot be.
+    """
+    try:
+        # The parser of DVC: PyYAML reads 1e-3, yes and 010 differently.
+        document = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ParamsError(f"{path} is missing. Run from the project's root, or restore it: git checkout {path}") from error
+    except YAMLError as error:
+        raise ParamsError(f"{path} is not valid YAML ({' '.join(str(error).split())}). Correct that line") from error
+    if not isinstance(document, Mapping):
+        raise ParamsError(f"{path} must hold sections; got {document!r}. Restore it: git checkout {path}")
+    for where in _keys_that_dvc_ignores(document):
+        name = where.rsplit(".", 1)[-1]
+        raise ParamsError(
+            f"{path}: {where} cannot be a key, since DVC would not see it change (its issue 10296). "
+            f"Rename it, for example to {_INVISIBLE_TO_DVC[name]}"
+        )
+    try:
+        return Params.model_validate(document)
+    except ValidationError as error:
+        raise ParamsError(f"{path}: {_sentence(error.errors()[0])}") from error
+
+
+def _sentence(error: ErrorDetails) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"unknown key {where}. {_did_you_mean(error['loc'])}"
+    if error["type"] == "missing":
+        return f"{where} is missing. Add it; the comments in the project's own params.yaml say what it means"
+    if error["type"] == "value_error":
+        return f"{where} {error['ctx']['error']}".strip()
+    text = error["msg"].replace("Input should", "should")
+    return f"{where} {text}; got {error['input']!r}. Correct the value"
+
+
+def _did_you_mean(location: tuple[int | str, ...]) -> str:
+    section: type[BaseModel] = Params
+    for part in location[:-1]:
+        inner = section.model_fields[str(part)].annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            section = inner
+    known = list(section.model_fields)
+    close = difflib.get_close_matches(str(location[-1]), known, n=1)
+    return f"Did you mean {close[0]}?" if close else f"Known here: {', '.join(known)}"
+
+
+def _keys_that_dvc_ignores(node: object, where: str = "") -> Iterator[str]:
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            path = f"{where}.{key}" if where else str(key)
+            if key in _INVISIBLE_TO_DVC:
+                yield path
+            yield from _keys_that_dvc_ignores(value, path)
+    elif isinstance(node, list):
+        for number, value in enumerate(node):
+            yield from _keys_that_dvc_ignores(value, f"{where}.{number}")

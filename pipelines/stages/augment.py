@@ -1,0 +1,21 @@
+"""Writes the materialised copies of train images, none where augment.copies is 0."""
+
+from dataprep.augment import write_copies
+from dataprep.shards import read_index
+from pipelines.command import PathOption, run, track
+from pipelines.params import read_params
+
+
+def main(prepared: PathOption, augmented: PathOption) -> None:
+    params = read_params()
+    config = params.augment
+    num_train = sum(entry.num_images for entry in read_index(prepared, stage="prepare").of_split("train"))
+    written = write_copies(prepared, augmented, config, params.execute)
+    total = num_train * config.copies
+    entries = list(track(written, title="augment", total=total, count=lambda entry: entry.num_images))
+    online = "varied anew each epoch" if config.online else "not varied in training"
+    print(f"augment: {num_train:,} train images {online}, {total:,} copies in {len(entries):,} shards")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,51 @@
+"""Scores the predictions, judges them, and writes the report."""
+
+import polars as pl
+
+from dataprep.artifacts import read_document, write_document, write_text
+from dataprep.manifest import read_manifest
+from dataprep.split import SplitMetrics
+from models.diagnose import diagnose
+from models.metrics import measure
+from models.predictions import read_predictions
+from models.report.content import collect
+from models.report.page import render
+from pipelines.command import PathOption, run
+from pipelines.params import read_params
+
+
+def main(
+    manifest: PathOption,
+    split_metrics: PathOption,
+    prepared: PathOption,
+    history: PathOption,
+    predictions: PathOption,
+    metrics: PathOption,
+    diagnosis: PathOption,
+    report: PathOption,
+    confusion: PathOption,
+) -> None:
+    config = read_params().diagnose
+    rows = read_predictions(predictions)
+    measured = measure(rows)
+    judged = diagnose(measured, config)
+    content = collect(
+        rows,
+        metrics=measured,
+        diagnosis=judged,
+        history=pl.read_csv(history),
+        manifest=read_manifest(manifest),
+        data=read_document(split_metrics, SplitMetrics, stage="split"),
+        prepared=prepared,
+        config=config,
+    )
+    shown = rows.filter(pl.col("split") == config.split).select(actual="label", predicted="predicted")
+    write_text(confusion, shown.write_csv())
+    write_document(metrics, measured)
+    write_document(diagnosis, judged)
+    write_text(report, render(content))
+    print(f"diagnose: {judged.headline} -> {report}")
+
+
+if __name__ == "__main__":
+    run(main)

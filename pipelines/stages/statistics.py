@@ -1,0 +1,20 @@
+"""Measures mean and standard deviation of the train images."""
+
+from dataprep.statistics import measure_train, write_statistics
+from pipelines.command import PathOption, run
+from pipelines.params import read_params
+
+
+def main(prepared: PathOption, statistics: PathOption) -> None:
+    params = read_params()
+    measured = measure_train(prepared, params.statistics)
+    write_statistics(statistics, measured)
+    mean, divisor = measured.scaling()
+    print(
+        f"statistics: {measured.num_images:,} train images, per {measured.per}: "
+        f"mean {mean.mean():.1f}, standard deviation {divisor.mean():.1f} gray levels"
+    )
+
+
+if __name__ == "__main__":
+    run(main)

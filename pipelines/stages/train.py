@@ -1,0 +1,48 @@
+"""Fits the network; writes the model, its history, and each epoch's metrics as they come for DVC to show."""
+
+import os
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before the import: no lines about CUDA on machines without it
+
+from dvclive import Live
+from dvclive.keras import DVCLiveCallback
+
+from dataprep.artifacts import write_text
+from dataprep.shards import read_index
+from dataprep.statistics import read_statistics
+from dataprep.stream import find_train_set
+from models.train import build_model, fit, save_model
+from pipelines.command import PathOption, run
+from pipelines.params import read_params
+
+
+def main(
+    prepared: PathOption, augmented: PathOption, statistics: PathOption, model: PathOption, history: PathOption, live: PathOption
+) -> None:
+    params = read_params()
+    train_set = find_train_set(prepared, augmented)
+    network = build_model(params.model, params.train, train_set, read_statistics(statistics))
+    with Live(str(live), save_dvc_exp=False, dvcyaml=None) as log:
+        epochs = fit(
+            network,
+            train_set,
+            prepared=prepared,
+            config=params.train,
+            augment=params.augment,
+            callbacks=[DVCLiveCallback(live=log)],
+            verbose=1 if sys.stdout.isatty() else 2,
+        )
+    index = read_index(prepared, stage="prepare")
+    recipe = index.model_dump(include={"class_names", "decode", "prepare"}, mode="json")
+    save_model(network, model, recipe=recipe)
+    write_text(history, epochs.write_csv())
+    best = epochs.sort("val_loss", "epoch").row(0, named=True)
+    print(
+        f"train: {train_set.num_images:,} images, {network.count_params():,} weights, {epochs.height} epochs -> "
+        f"best epoch {best['epoch']}, validation accuracy {best['val_accuracy']:.4f}"
+    )
+
+
+if __name__ == "__main__":
+    run(main)

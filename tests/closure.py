@@ -1,0 +1,38 @@
+"""What a module of this project imports, read from its source: nothing is run."""
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("dataprep", "models", "pipelines")
+
+
+def imported_names(path: Path) -> set[str]:
+    """Dotted names of all that a file imports, wherever in it the import stands."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def module_path(name: str) -> Path | None:
+    """The file of a module of this project, None for anything else."""
+    if name.split(".")[0] not in PACKAGES:
+        return None
+    path = ROOT / Path(*name.split(".")).with_suffix(".py")
+    return path if path.is_file() else None
+
+
+def import_closure(path: Path) -> set[Path]:
+    """The file and every file of this project that it imports, directly or not."""
+    closure: set[Path] = set()
+    pending = [path]
+    while pending:
+        current = pending.pop()
+        if current not in closure:
+            closure.add(current)
+            pending += filter(None, map(module_path, imported_names(current)))
+    return closure
