@@ -6,8 +6,7 @@ export NO_ALBUMENTATIONS_UPDATE := 1
 
 repro: .venv ## rebuild what is out of date, then show the metrics
 	dvc repro
-	@dvc metrics show
-	@echo "report: reports/index.html"
+	@darkroom show
 
 test: .venv ## every test
 	pytest

@@ -7,7 +7,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, f1_score
 
 from dataprep.artifacts import Document
-from dataprep.config import SPLITS
+from dataprep.config import SPLITS, SplitName
 from models.predictions import class_names_of
 
 
@@ -16,8 +16,7 @@ class Scores(Document):
 
     images: int
     accuracy: float
-    accuracy_low: float
-    accuracy_high: float
+    accuracy_interval: tuple[float, float]  # a list in JSON, which keeps it out of the columns of `dvc metrics show`
     macro_f1: float
     log_loss: float
 
@@ -40,7 +39,10 @@ class Metrics(Document):
     train: Scores
     validation: Scores
     test: Scores
-    confusion: dict[str, Confusion]
+    confusion: dict[SplitName, Confusion]
+
+    def of_split(self, split: SplitName) -> Scores:
+        return {"train": self.train, "validation": self.validation, "test": self.test}[split]
 
 
 def measure(predictions: pl.DataFrame) -> Metrics:
@@ -68,8 +70,7 @@ def score(rows: pl.DataFrame, class_names: list[str]) -> Scores:
     return Scores(
         images=rows.height,
         accuracy=correct / rows.height,
-        accuracy_low=float(interval.low),
-        accuracy_high=float(interval.high),
+        accuracy_interval=(float(interval.low), float(interval.high)),
         macro_f1=float(f1_score(labels, predicted, labels=class_names, average="macro", zero_division=0)),
         log_loss=float(rows["loss"].cast(pl.Float64).mean()),  # type: ignore[arg-type]  # polars types a mean of floats loosely
     )

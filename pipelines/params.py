@@ -60,10 +60,25 @@ def read_params(path: Path = PARAMS_FILE) -> Params:
         ParamsError: the file is missing or no YAML, a key is unknown or missing, or a value cannot be.
     """
     try:
-        # The parser of DVC: PyYAML reads 1e-3, yes and 010 differently.
-        document = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise ParamsError(f"{path} is missing. Run from the project's root, or restore it: git checkout {path}") from error
+    return check_params(text, path)
+
+
+def check_params(text: str, path: Path) -> Params:
+    """Checks the text of a params.yaml.
+
+    Args:
+        text: YAML.
+        path: the file that an error names.
+
+    Raises:
+        ParamsError: no YAML, a key is unknown or missing, or a value cannot be.
+    """
+    try:
+        # The parser of DVC: PyYAML reads 1e-3, yes and 010 differently.
+        document = YAML(typ="safe", pure=True).load(text)
     except YAMLError as error:
         raise ParamsError(f"{path} is not valid YAML ({' '.join(str(error).split())}). Correct that line") from error
     if not isinstance(document, Mapping):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
+from dataprep.config import SplitName
 from dataprep.split import SplitMetrics
 from models.config import DiagnoseConfig
 from models.diagnose import Diagnosis, correct_examples, mistakes_by_cell, worst_mistakes
@@ -43,7 +44,7 @@ class Content:
     metrics: Metrics
     diagnosis: Diagnosis
     data: SplitMetrics
-    shown_split: str
+    shown_split: SplitName
     learning_curves: str  # SVG
     worst: list[Example]
     correct: list[Example]

@@ -12,6 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from dataprep.config import SPLITS
 from models.metrics import Confusion
 from models.report.content import Content, Example
 
@@ -38,11 +39,12 @@ def render(content: Content) -> str:
     environment.filters["count"] = lambda number: f"{number:,}"
     style, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("style.css", "script.js"))
     confusion = content.metrics.confusion[content.shown_split]
-    errors = {name: getattr(content.metrics, name) for name in ("train", "validation", "test")}
+    scores = {split: content.metrics.of_split(split) for split in SPLITS}
     return environment.get_template("template.html").render(
         content=content,
-        errors=errors,
-        scale=max(*(1 - scores.accuracy_low for scores in errors.values()), 1 - content.diagnosis.target_accuracy),
+        scores=scores,
+        shown=scores[content.shown_split],
+        scale=max(*(1 - own.accuracy_interval[0] for own in scores.values()), 1 - content.diagnosis.target_accuracy),
         matrix=_matrix(confusion),
         confusion=confusion,
         opened=_most_confused(confusion),

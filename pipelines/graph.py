@@ -1,0 +1,80 @@
+"""The stages and their order, as DVC knows them: dvc.yaml is the only graph."""
+
+import os
+import re
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from dataprep.errors import DarkroomError
+
+DVC_FILE = Path("dvc.yaml")
+
+_EDGE = re.compile(r'"(?P<before>[^"]+)" -> "(?P<after>[^"]+)"')
+_NODE = re.compile(r'^"(?P<name>[^"]+)";$', re.MULTILINE)
+
+
+class GraphError(DarkroomError):
+    """DVC cannot tell the graph, or refuses to run it."""
+
+
+def dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs DVC with the interpreter of this process, so that its stages find the same packages; output is captured."""
+    folder = str(Path(sys.executable).parent)
+    return subprocess.run(  # noqa: S603  # the arguments are this project's own
+        [sys.executable, "-m", "dvc", *arguments],
+        env={**os.environ, "PATH": os.pathsep.join([folder, os.environ.get("PATH", "")]), "DVC_NO_ANALYTICS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+def stage_order() -> list[str]:
+    """The names of the stages, each after all that it depends on.
+
+    Raises:
+        GraphError: dvc.yaml is missing or wrong.
+    """
+    drawn = dvc("dag", "--dot")
+    if drawn.returncode:
+        raise GraphError(f"dvc.yaml must hold a graph that DVC can read; it says: {last_line(drawn.stdout)}. Correct it")
+    return order_of(drawn.stdout)
+
+
+def order_of(dot: str) -> list[str]:
+    """Sorts the nodes of a graph in the DOT language.
+
+    >>> order_of('strict digraph  {\\n"b";\\n"a";\\n"a" -> "b";\\n}')
+    ['a', 'b']
+    """
+    before: dict[str, set[str]] = {match["name"]: set() for match in _NODE.finditer(dot)}
+    for edge in _EDGE.finditer(dot):
+        before.setdefault(edge["after"], set()).add(edge["before"])
+    return list(TopologicalSorter(before).static_order())
+
+
+def output_path(stage: str, name: str) -> Path:
+    """The output of a stage whose file has this name; paths stand in dvc.yaml alone.
+
+    Raises:
+        GraphError: the stage has no such output.
+    """
+    graph = YAML(typ="safe", pure=True).load(DVC_FILE.read_text(encoding="utf-8"))
+    declared = graph["stages"][stage]
+    entries = [*declared.get("outs", []), *declared.get("metrics", [])]
+    paths = [Path(entry if isinstance(entry, str) else next(iter(entry))) for entry in entries]
+    for path in paths:
+        if path.name == name:
+            return path
+    raise GraphError(f"dvc.yaml: stage {stage} must make {name}; it makes {', '.join(map(str, paths))}. Add it")
+
+
+def last_line(text: str) -> str:
+    """The last line of a program's output that is not blank, which is where DVC puts its error."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else ""

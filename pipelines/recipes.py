@@ -1,0 +1,64 @@
+"""Recipes: known experiments as overlays on params.yaml."""
+
+import io
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from dataprep.artifacts import write_text
+from dataprep.errors import ParamsError
+from pipelines.params import PARAMS_FILE, check_params
+
+RECIPES = Path("recipes")
+
+
+def recipe_names() -> list[str]:
+    """The recipes of this project."""
+    return sorted(path.stem for path in RECIPES.glob("*.yaml"))
+
+
+def apply_recipe(name: str) -> list[str]:
+    """Writes a recipe's values into params.yaml, whose other values and comments stay; nothing is written if one is wrong.
+
+    Args:
+        name: a file in recipes/, without its ending.
+
+    Returns:
+        The keys that changed, as `section.key: old -> new`.
+
+    Raises:
+        ParamsError: there is no such recipe, or it leads to parameters that cannot be.
+    """
+    path = RECIPES / f"{name}.yaml"
+    if not path.is_file():
+        raise ParamsError(f"{path} does not exist. Use one of: {', '.join(recipe_names())}")
+    yaml = YAML()
+    yaml.width = 1000  # comments stay on their lines
+    params = yaml.load(PARAMS_FILE.read_text(encoding="utf-8"))
+    overlay = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    changes = _overlay(params, overlay, "")
+    buffer = io.StringIO()
+    yaml.dump(params, buffer)
+    check_params(buffer.getvalue(), path)
+    write_text(PARAMS_FILE, buffer.getvalue())
+    return changes
+
+
+def _overlay(params: MutableMapping[str, object], overlay: Mapping[str, object], where: str) -> list[str]:
+    changes = []
+    for key, value in overlay.items():
+        old = params.get(key)
+        if isinstance(value, Mapping) and isinstance(old, MutableMapping):
+            changes += _overlay(old, value, f"{where}{key}.")
+        elif old != value:
+            changes.append(f"{where}{key}: {_plain(old)} -> {_plain(value)}")
+            if isinstance(old, list) and isinstance(value, list):
+                old[:] = value  # in place: keeps the style of the line and its comment
+            else:
+                params[key] = value
+    return changes
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, list) else value
