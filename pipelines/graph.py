@@ -4,6 +4,8 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -21,17 +23,35 @@ class GraphError(DarkroomError):
     """DVC cannot tell the graph, or refuses to run it."""
 
 
-def dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs DVC with the interpreter of this process, so that its stages find the same packages; output is captured."""
-    folder = str(Path(sys.executable).parent)
-    return subprocess.run(  # noqa: S603  # the arguments are this project's own
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a DVC command ended and all that it printed."""
+
+    exit_code: int
+    output: str
+
+
+def dvc(*arguments: str, on_line: Callable[[str], None] = lambda _: None) -> Finished:
+    """Runs DVC with the interpreter of this process, so that its stages find the same packages.
+
+    Args:
+        *arguments: of the `dvc` command.
+        on_line: hears each line as it is printed.
+    """
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    lines = []
+    with subprocess.Popen(  # noqa: S603  # the arguments are this project's own
         [sys.executable, "-m", "dvc", *arguments],
-        env={**os.environ, "PATH": os.pathsep.join([folder, os.environ.get("PATH", "")]), "DVC_NO_ANALYTICS": "1"},
+        env={**os.environ, "PATH": path},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        check=False,
-    )
+    ) as process:
+        assert process.stdout is not None  # a pipe was asked for
+        for line in process.stdout:
+            lines.append(line)
+            on_line(line.rstrip())
+    return Finished(process.returncode, "".join(lines))
 
 
 def stage_order() -> list[str]:
@@ -41,9 +61,9 @@ def stage_order() -> list[str]:
         GraphError: dvc.yaml is missing or wrong.
     """
     drawn = dvc("dag", "--dot")
-    if drawn.returncode:
-        raise GraphError(f"dvc.yaml must hold a graph that DVC can read; it says: {last_line(drawn.stdout)}. Correct it")
-    return order_of(drawn.stdout)
+    if drawn.exit_code:
+        raise GraphError(f"dvc.yaml must hold a graph that DVC can read; it says: {last_line(drawn.output)}. Correct it")
+    return order_of(drawn.output)
 
 
 def order_of(dot: str) -> list[str]:
