@@ -114,9 +114,7 @@ def read_table(path: Path, form: TableFormat) -> pl.DataFrame:
     except (pl.exceptions.ComputeError, OSError) as error:
         raise ArtifactError(f"{path} cannot be read as Parquet ({error}). Run: dvc repro {form.stage}") from error
     if mark != form.mark["darkroom"]:
-        raise ArtifactError(
-            f"{path}: expected the format {form.mark['darkroom']!r}; got {mark!r}. Run: dvc repro {form.stage}"
-        )
+        raise ArtifactError(f"{path}: expected the format {form.mark['darkroom']!r}; got {mark!r}. Run: dvc repro {form.stage}")
     lacking = [name for name in form.columns if name not in frame.columns]
     if lacking:
         raise ArtifactError(f"{path} lacks the columns {first_five(lacking)}. Run: dvc repro {form.stage}")

@@ -78,9 +78,7 @@ def sample_variation(keys: NDArray[np.uint64], config: AugmentConfig, *, epoch: 
     )
 
 
-def apply_variation(
-    images: Pixels, variation: Variation, config: AugmentConfig, *, epoch: int, copy: int = 0
-) -> Pixels:
+def apply_variation(images: Pixels, variation: Variation, config: AugmentConfig, *, epoch: int, copy: int = 0) -> Pixels:
     """Applies sampled parameters; returns new images (N, H, W, C) uint8, the input is not modified.
 
     Rotation and flips are one matrix and one bilinear interpolation; uncovered corners get `config.fill`.
@@ -88,7 +86,11 @@ def apply_variation(
     varied = np.empty_like(images)
     for row, image in enumerate(images):
         varied[row] = warp(
-            image, variation.degrees[row], mirrored=variation.mirrored[row], upended=variation.upended[row], fill=config.fill
+            image,
+            variation.degrees[row],
+            mirrored=variation.mirrored[row],
+            upended=variation.upended[row],
+            fill=config.fill,
         )
         if variation.noisy[row]:
             rng = rng_for(config.seed, "noise values", int(variation.noise_keys[row]), epoch, copy)
@@ -105,10 +107,10 @@ def warp(image: Pixels, degrees: float, *, mirrored: bool, upended: bool, fill: 
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, 1.0)
     if mirrored or upended:
         matrix = matrix @ _flip_matrix(height, width, mirrored=mirrored, upended=upended)
-    turned: Pixels = cv2.warpAffine(
+    turned = cv2.warpAffine(
         image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=[fill] * 4
     )
-    return turned.reshape(height, width, num_channels)
+    return turned.reshape(height, width, num_channels).astype(np.uint8, copy=False)
 
 
 def add_noise(image: Pixels, std: float, rng: np.random.Generator) -> Pixels:
@@ -117,13 +119,9 @@ def add_noise(image: Pixels, std: float, rng: np.random.Generator) -> Pixels:
     return np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)
 
 
-def augment_images(
-    images: Pixels, keys: NDArray[np.uint64], config: AugmentConfig, *, epoch: int, copy: int = 0
-) -> Pixels:
+def augment_images(images: Pixels, keys: NDArray[np.uint64], config: AugmentConfig, *, epoch: int, copy: int = 0) -> Pixels:
     """Samples and applies in one step; see `sample_variation` and `apply_variation`."""
-    return apply_variation(
-        images, sample_variation(keys, config, epoch=epoch, copy=copy), config, epoch=epoch, copy=copy
-    )
+    return apply_variation(images, sample_variation(keys, config, epoch=epoch, copy=copy), config, epoch=epoch, copy=copy)
 
 
 def write_copies(prepared: Path, output: Path, config: AugmentConfig, execute: ExecuteConfig) -> Iterator[ShardEntry]:

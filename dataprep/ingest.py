@@ -5,7 +5,6 @@ listed, not read again.
 """
 
 import os
-import re
 import stat
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -38,9 +37,7 @@ _SEEN = {
     "reason": pl.String(),
     "message": pl.String(),
 }
-_CACHE = TableFormat(
-    kind="scan", version=1, columns={**_SEEN, "bytes": pl.Int64(), "changed_ns": pl.Int64()}, stage="ingest"
-)
+_CACHE = TableFormat(kind="scan", version=1, columns={**_SEEN, "bytes": pl.Int64(), "changed_ns": pl.Int64()}, stage="ingest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +77,7 @@ def scan(source: Path) -> pl.DataFrame:
             f"params.yaml: ingest.source must be a folder of images; {str(source)!r} does not exist. Correct the path"
         )
     if not source.is_dir():
-        raise SourceError(
-            f"params.yaml: ingest.source must be a folder of images; {str(source)!r} is a file. Name its folder"
-        )
+        raise SourceError(f"params.yaml: ingest.source must be a folder of images; {str(source)!r} is a file. Name its folder")
     root = os.fsencode(source)
     rows = sorted(_walk(root, b""))
     if not rows:
@@ -92,9 +87,7 @@ def scan(source: Path) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=_FOUND, orient="row")
 
 
-def examine(
-    found: pl.DataFrame, *, source: Path, config: DecodeConfig, execute: ExecuteConfig
-) -> Iterator[list[FileFacts]]:
+def examine(found: pl.DataFrame, *, source: Path, config: DecodeConfig, execute: ExecuteConfig) -> Iterator[list[FileFacts]]:
     """Reads, verifies and decodes files; yields the facts chunk by chunk, in the order of `found`.
 
     Args:
@@ -105,8 +98,7 @@ def examine(
     """
     paths = found["path"].to_list()
     tasks = [
-        _ExamineTask(source, paths[start : start + FILES_PER_TASK], config)
-        for start in range(0, len(paths), FILES_PER_TASK)
+        _ExamineTask(source, paths[start : start + FILES_PER_TASK], config) for start in range(0, len(paths), FILES_PER_TASK)
     ]
     yield from run_tasks(_examine_chunk, tasks, execute)
 

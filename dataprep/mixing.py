@@ -17,7 +17,7 @@ def sample_mixup(num_images: int, config: MixupConfig, rng: np.random.Generator)
 
 
 def superpose_images(first: Pixels, second: Pixels, weights: NDArray[np.float32]) -> Pixels:
-    """weight * first + (1 - weight) * second, rounded; (N, H, W, C) uint8. A weight of 1 gives the first image exactly."""
+    """Weight * first + (1 - weight) * second, rounded; (N, H, W, C) uint8. A weight of 1 gives the first image exactly."""
     weight = weights[:, np.newaxis, np.newaxis, np.newaxis]
     return np.rint(weight * first + (1 - weight) * second).astype(np.uint8)
 

@@ -108,7 +108,13 @@ def saturate(image: Pixels, config: SaturateConfig) -> Pixels:
 
 
 def prepare_images(
-    images: pl.DataFrame, output: Path, *, source: Path, decode: DecodeConfig, prepare: PrepareConfig, execute: ExecuteConfig
+    images: pl.DataFrame,
+    output: Path,
+    *,
+    source: Path,
+    decode: DecodeConfig,
+    prepare: PrepareConfig,
+    execute: ExecuteConfig,
 ) -> Iterator[ShardEntry]:
     """Writes the shards of all splits, then the index; yields each shard's entry when it stands.
 
@@ -145,9 +151,7 @@ def build_shard(task: ShardTask) -> ShardEntry:
         labels=np.array([label for _, _, label, _ in task.rows], dtype=np.int64),
         ids=[image_id for image_id, _, _, _ in task.rows],
         class_names=task.class_names,
-        fingerprint=fingerprint(
-            task.rows, task.class_names, task.decode.model_dump_json(), task.prepare.model_dump_json()
-        ),
+        fingerprint=fingerprint(task.rows, task.class_names, task.decode.model_dump_json(), task.prepare.model_dump_json()),
         extra={},
     )
     return write_shard(task.output, content, task.split)
@@ -192,5 +196,5 @@ def _scale(image: Pixels, size: tuple[int, int], config: ResizeConfig) -> Pixels
     interpolation = _INTERPOLATIONS[config.interpolation]
     if config.interpolation != "nearest" and 2 * size[0] <= height and 2 * size[1] <= width:
         interpolation = cv2.INTER_AREA
-    scaled: Pixels = cv2.resize(image, (size[1], size[0]), interpolation=interpolation)  # cv2 wants (columns, rows)
-    return scaled[:, :, np.newaxis] if scaled.ndim == 2 else scaled
+    scaled = cv2.resize(image, (size[1], size[0]), interpolation=interpolation)  # cv2 wants (columns, rows)
+    return scaled.reshape(*size, -1).astype(np.uint8, copy=False)

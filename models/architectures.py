@@ -54,9 +54,9 @@ def build_cnn(
         )(x)
         x = _activated(x, config, f"dense_{number}")
     x = _dropped(x, config, "dropout_output")
-    outputs = keras.layers.Dense(
-        num_classes, activation="softmax", kernel_regularizer=_penalty(config), name="probabilities"
-    )(x)
+    outputs = keras.layers.Dense(num_classes, activation="softmax", kernel_regularizer=_penalty(config), name="probabilities")(
+        x
+    )
     return keras.Model(inputs, outputs, name="darkroom_cnn")
 
 

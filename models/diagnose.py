@@ -82,7 +82,9 @@ def worst_mistakes(predictions: pl.DataFrame, split: str, count: int) -> pl.Data
 
 def mistakes_by_cell(predictions: pl.DataFrame, split: str, count: int) -> pl.DataFrame:
     """Up to `count` wrong predictions for each pair of true and predicted class, worst first within a pair."""
-    return worst_mistakes(predictions, split, predictions.height).group_by("label", "predicted", maintain_order=True).head(count)
+    return (
+        worst_mistakes(predictions, split, predictions.height).group_by("label", "predicted", maintain_order=True).head(count)
+    )
 
 
 def correct_examples(predictions: pl.DataFrame, split: str, count: int) -> pl.DataFrame:

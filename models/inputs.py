@@ -14,9 +14,7 @@ from dataprep.stream import Targets, TrainSet, num_ordered_batches, one_hot, ord
 PREFETCHED = 4
 
 
-def train_dataset(
-    train_set: TrainSet, config: AugmentConfig, *, batch_size: int, seed: int, epochs: int
-) -> tf.data.Dataset:
+def train_dataset(train_set: TrainSet, config: AugmentConfig, *, batch_size: int, seed: int, epochs: int) -> tf.data.Dataset:
     """All epochs, one after the other, as one stream of (uint8 images, float32 targets).
 
     One stream, and not one per epoch, so that an epoch's number is never guessed from a callback.

@@ -54,7 +54,9 @@ def measure(predictions: pl.DataFrame) -> Metrics:
     names = class_names_of(predictions)
     parts = {split: predictions.filter(pl.col("split") == split) for split in SPLITS}
     return Metrics(
-        **{split: score(rows, names) for split, rows in parts.items()},
+        train=score(parts["train"], names),
+        validation=score(parts["validation"], names),
+        test=score(parts["test"], names),
         confusion={split: confuse(rows, names) for split, rows in parts.items()},
     )
 

@@ -24,9 +24,7 @@ from models.inputs import train_dataset, validation_dataset
 _EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)
 
 
-def build_model(
-    model: ModelConfig, train: TrainConfig, train_set: TrainSet, statistics: Statistics
-) -> keras.Model:
+def build_model(model: ModelConfig, train: TrainConfig, train_set: TrainSet, statistics: Statistics) -> keras.Model:
     """Seeds Keras, builds the network and compiles it."""
     keras.utils.set_random_seed(train.seed)
     tf.config.experimental.enable_op_determinism()
@@ -66,9 +64,7 @@ def fit(
     """
     stopping = keras.callbacks.EarlyStopping(monitor="val_loss", patience=config.patience, restore_best_weights=True)
     history = network.fit(
-        train_dataset(
-            train_set, augment, batch_size=config.batch_size, seed=config.seed, epochs=config.epochs
-        ),
+        train_dataset(train_set, augment, batch_size=config.batch_size, seed=config.seed, epochs=config.epochs),
         steps_per_epoch=math.ceil(train_set.num_images / config.batch_size),
         epochs=config.epochs,
         validation_data=validation_dataset(prepared, train_set, batch_size=config.batch_size),

@@ -45,9 +45,7 @@ def publish() -> None:
     metrics = read_document(output_path("diagnose", "metrics.json"), Metrics, stage="diagnose")
     diagnosis = read_document(output_path("diagnose", "diagnosis.json"), Diagnosis, stage="diagnose")
     report = output_path("diagnose", "index.html")
-    create_table_artifact(
-        table=[{"split": split, **metrics.of_split(split).model_dump()} for split in SPLITS], key="metrics"
-    )
+    create_table_artifact(table=[{"split": split, **metrics.of_split(split).model_dump()} for split in SPLITS], key="metrics")
     create_markdown_artifact(
         markdown=f"# {diagnosis.headline}\n\n{diagnosis.evidence}\n\n**Next experiment:** {diagnosis.next_experiment}\n",
         key="diagnosis",
@@ -63,7 +61,7 @@ def rebuild() -> State:
         state = run_stage(stage, return_state=True)
         if not state.is_completed():
             return Failed(message=state.message)
-        outcomes[stage] = state.name
+        outcomes[stage] = str(state.name)
     publish()
     return Completed(message=", ".join(f"{stage} {outcome.lower()}" for stage, outcome in outcomes.items()))
 

@@ -47,8 +47,7 @@ def dvc(*arguments: str, on_line: Callable[[str], None] = lambda _: None) -> Fin
         stderr=subprocess.STDOUT,
         text=True,
     ) as process:
-        assert process.stdout is not None  # a pipe was asked for
-        for line in process.stdout:
+        for line in process.stdout or ():
             lines.append(line)
             on_line(line.rstrip())
     return Finished(process.returncode, "".join(lines))
@@ -67,9 +66,9 @@ def stage_order() -> list[str]:
 
 
 def order_of(dot: str) -> list[str]:
-    """Sorts the nodes of a graph in the DOT language.
+    r"""Sorts the nodes of a graph in the DOT language.
 
-    >>> order_of('strict digraph  {\\n"b";\\n"a";\\n"a" -> "b";\\n}')
+    >>> order_of('strict digraph  {\n"b";\n"a";\n"a" -> "b";\n}')
     ['a', 'b']
     """
     before: dict[str, set[str]] = {match["name"]: set() for match in _NODE.finditer(dot)}

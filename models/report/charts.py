@@ -1,17 +1,20 @@
 """Charts of the report as SVG text, the same bytes for the same numbers."""
 
 import io
+from typing import Any
 
 import matplotlib as mpl
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 TRAIN_COLOR, VALIDATION_COLOR, QUIET_COLOR = "#7c8794", "#2f6fde", "#8a939e"
 
-_STYLE = {
+_PLAIN = FuncFormatter(lambda value, _: f"{value:g}")
+
+_STYLE: Any = {  # matplotlib types its hundreds of keys one by one
     "svg.hashsalt": "darkroom",  # or the ids in the file differ from run to run
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same picture on every machine
     "font.size": 9,
@@ -36,10 +39,10 @@ def learning_curves(history: pl.DataFrame) -> str:
         figure = Figure(figsize=(6.4, 2.6), layout="constrained")
         FigureCanvasSVG(figure)
         error_axes, loss_axes = figure.subplots(1, 2)
-        errors = history.with_columns(train=1 - pl.col("accuracy"), validation=1 - pl.col("val_accuracy"))
+        errors = history.with_columns(train=100 * (1 - pl.col("accuracy")), validation=100 * (1 - pl.col("val_accuracy")))
         losses = history.with_columns(train="loss", validation="val_loss")
-        _draw(error_axes, errors, "error (log scale)", best["epoch"])
-        _draw(loss_axes, losses, "loss (log scale)", best["epoch"])
+        _draw(error_axes, errors, "error in %, log scale", best["epoch"])
+        _draw(loss_axes, losses, "loss, log scale", best["epoch"])
         error_axes.legend(frameon=False, fontsize=9)
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
@@ -49,15 +52,22 @@ def learning_curves(history: pl.DataFrame) -> str:
 def _draw(axes: Axes, curves: pl.DataFrame, title: str, best_epoch: int) -> None:
     epochs = curves["epoch"].to_numpy()
     for name, color in (("train", TRAIN_COLOR), ("validation", VALIDATION_COLOR)):
-        # On a log scale an error of 0 has no place: it ends the line instead of stretching the axis to nothing.
-        values = curves[name].to_numpy()
-        axes.plot(epochs, values, color=color, label=name, linewidth=1.6, marker="o", markersize=2.5)
+        # On a log scale an error of 0 has no place: the line has a gap there.
+        axes.plot(epochs, curves[name].to_numpy(), color=color, label=name, linewidth=1.6, marker="o", markersize=2.5)
     axes.axvline(best_epoch, color=QUIET_COLOR, linewidth=0.8, linestyle=":")
     axes.annotate(
-        f"kept: epoch {best_epoch}", (best_epoch, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize=8
+        f"kept: epoch {best_epoch}",
+        (best_epoch, 1),
+        xycoords=("data", "axes fraction"),
+        ha="center",
+        va="bottom",
+        fontsize=8,
     )
     if (curves.select("train", "validation").to_numpy() > 0).any():
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(_PLAIN)
+        axes.yaxis.set_minor_formatter(_PLAIN)
+        axes.yaxis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
     axes.set_title(title, fontsize=10, loc="left", pad=14)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

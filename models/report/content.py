@@ -92,9 +92,7 @@ def collect(
         worst=_examples(worst, thumbnails),
         correct=_examples(correct, thumbnails),
         cells=_examples(cells, thumbnails),
-        quarantined=[
-            Quarantined(**row) for row in quarantined.select("id", "reason", "message").head(LISTED_FILES).to_dicts()
-        ],
+        quarantined=[Quarantined(**row) for row in quarantined.select("id", "reason", "message").head(LISTED_FILES).to_dicts()],
         num_quarantined=quarantined.height,
         num_files=manifest.height,
     )

@@ -6,6 +6,7 @@ is not executed, and a content security policy admits this page's own style and 
 
 import base64
 import hashlib
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,17 +18,16 @@ from models.metrics import Confusion
 from models.report.content import Content, Example
 
 _HERE = Path(__file__).parent
-_SHADES = 9
+_SHADES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell of the confusion matrix; shade 0 to 9 for the style."""
+    """One cell of the confusion matrix; shade 0 to 5 for the style."""
 
     count: int
     shade: int
     predicted: str
-    share: float  # of the row
 
 
 def render(content: Content) -> str:
@@ -61,16 +61,24 @@ def render(content: Content) -> str:
 
 
 def _matrix(confusion: Confusion) -> list[tuple[str, list[Cell], int]]:
-    """Rows of (class name, cells, images); off the diagonal the shade grows with the square root of the share."""
-    rows = []
-    for name, counts in zip(confusion.class_names, confusion.counts, strict=True):
-        total = max(sum(counts), 1)
-        cells = [
-            Cell(count, min(round(_SHADES * (count / total) ** 0.5), _SHADES), predicted, count / total)
-            for count, predicted in zip(counts, confusion.class_names, strict=True)
-        ]
-        rows.append((name, cells, sum(counts)))
-    return rows
+    """Rows of (class name, cells, images); the darkest cell is the class that is most often read as one other."""
+    totals = [max(sum(counts), 1) for counts in confusion.counts]
+    shares = [
+        [0.0 if row == column else count / totals[row] for column, count in enumerate(counts)]
+        for row, counts in enumerate(confusion.counts)
+    ]
+    largest = max(map(max, shares)) or 1.0
+    return [
+        (
+            name,
+            [
+                Cell(count, math.ceil(_SHADES * share / largest), predicted)
+                for count, share, predicted in zip(counts, own, confusion.class_names, strict=True)
+            ],
+            sum(counts),
+        )
+        for name, counts, own in zip(confusion.class_names, confusion.counts, shares, strict=True)
+    ]
 
 
 def _most_confused(confusion: Confusion) -> tuple[str, str] | None:

@@ -2,7 +2,6 @@
 
 import base64
 import io
-from collections.abc import Set
 from pathlib import Path
 
 from PIL import Image
@@ -11,7 +10,7 @@ from dataprep.image import Pixels
 from dataprep.shards import ShardReader, read_index
 
 
-def read_thumbnails(prepared: Path, ids: Set[str], *, max_px: int) -> dict[str, str]:
+def read_thumbnails(prepared: Path, ids: set[str], *, max_px: int) -> dict[str, str]:
     """Reads images by id and encodes each as the text of a data address.
 
     Args:

@@ -18,7 +18,12 @@ from pipelines.params import read_params
 
 
 def main(
-    prepared: PathOption, augmented: PathOption, statistics: PathOption, model: PathOption, history: PathOption, live: PathOption
+    prepared: PathOption,
+    augmented: PathOption,
+    statistics: PathOption,
+    model: PathOption,
+    history: PathOption,
+    live: PathOption,
 ) -> None:
     params = read_params()
     train_set = find_train_set(prepared, augmented)
