@@ -26,7 +26,7 @@ def run_tasks(function: Callable[[T], R], tasks: Sequence[T], config: ExecuteCon
         tasks: what to do; they and the results cross process borders.
         config: `workers` processes; 0 means one for each core this process may use.
     """
-    workers = min(config.workers or len(os.sched_getaffinity(0)), len(tasks))
+    workers = min(config.workers or _num_cores(), len(tasks))
     if workers <= 1:
         yield from map(function, tasks)
         return
@@ -48,6 +48,11 @@ def _in_order(executor: Executor, function: Callable[[T], R], tasks: Sequence[T]
     finally:
         for future in pending:
             future.cancel()
+
+
+def _num_cores() -> int:
+    """The cores that this process may use, where the system tells (Linux), else all."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _enter_worker() -> None:

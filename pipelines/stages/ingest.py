@@ -38,7 +38,7 @@ def show(rows: pl.DataFrame, *, num_read: int) -> None:
     has_groups = good["group"].null_count() < good.height
     for label, count, groups, seen_sizes in summary.rows():
         table.add_row(label, f"{count:,}", f"{groups:,}" if has_groups else "-", first_five(seen_sizes).replace("'", ""))
-    Console(stderr=True).print(table)
+    Console().print(table)
     bad = rows.filter(pl.col("status") == "quarantined")
     for image_id, reason, message in bad.select("id", "reason", "message").head(5).rows():
         print(f"quarantined: {image_id}: {reason} ({message})")

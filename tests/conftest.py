@@ -1,0 +1,75 @@
+"""Images and folders that tests work on, all made here, and the real data where it is there."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dataprep.image import Pixels
+from pipelines.params import Params, read_params
+from tests.closure import ROOT
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+
+SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def params() -> Params:
+    """The project's own parameters."""
+    return read_params(ROOT / "params.yaml")
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with the archives of MNIST and CIFAR-10."""
+    folder = Path(os.environ.get("DARKROOM_DATA", SHARED / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"real images are not in {folder}; name their folder in DARKROOM_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def png_corpus() -> Path:
+    """PngSuite and the EXIF orientation examples."""
+    folder = SHARED / "corpus" / "pngsuite_exif"
+    if not folder.is_dir():
+        pytest.skip(f"PngSuite and the EXIF examples are not in {folder}")
+    return folder
+
+
+def random_image(seed: int, shape: tuple[int, int, int] = (12, 12, 1)) -> Pixels:
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def write_png(path: Path, image: Pixels) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).save(path)
+    return path
+
+
+def striped(label: int, seed: int, size: int = 12) -> Pixels:
+    """A noisy image whose class is easy to see: bright rows, bright columns, or a bright diagonal."""
+    rows, columns = np.indices((size, size))
+    lines = [rows % 4 < 2, columns % 4 < 2, (rows + columns) % 4 < 2][label]
+    noise = np.random.default_rng(seed).integers(0, 60, (size, size))
+    return (lines * 180 + noise).astype(np.uint8)[:, :, np.newaxis]
+
+
+@pytest.fixture
+def make_tree(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a folder of striped images: by default 3 classes of 8, `<label>/<number>.png`."""
+
+    def make(classes: int = 3, images: int = 8, layout: str = "{label}/{number}.png", folder: str = "raw") -> Path:
+        root = tmp_path / folder
+        for label in range(classes):
+            for number in range(images):
+                path = root / layout.format(label=f"class{label}", number=f"{number:02d}", group=f"w{number % 4}")
+                write_png(path, striped(label % 3, 1000 * label + number))
+        return root
+
+    return make

@@ -1,0 +1,84 @@
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+import pytest
+
+from dataprep.artifacts import (
+    Document,
+    TableFormat,
+    read_document,
+    read_table,
+    remove_stale,
+    write_bytes,
+    write_document,
+    write_table,
+)
+from dataprep.errors import ArtifactError
+
+FORM = TableFormat(kind="things", version=2, columns={"id": pl.String(), "count": pl.Int64()}, stage="split")
+FRAME = pl.DataFrame({"id": ["a", "b"], "count": [1, 2]})
+
+
+class Note(Document):
+    format_version: Literal[1] = 1
+    text: str
+
+
+def test_a_table_reads_back_and_is_the_same_bytes_twice(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        write_table(tmp_path / name, FRAME, FORM)
+    assert read_table(tmp_path / "first", FORM).equals(FRAME)
+    assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        (TableFormat("things", 3, FORM.columns, "split"), "expected the format 'things 3'; got 'things 2'. Run: dvc repro split"),
+        (TableFormat("others", 2, FORM.columns, "split"), "expected the format 'others 2'; got 'things 2'"),
+        (TableFormat("things", 2, {"weight": pl.Float64()}, "split"), "lacks the columns 'weight'"),
+    ],
+)
+def test_a_table_of_another_format_is_refused(tmp_path: Path, form: TableFormat, words: str) -> None:
+    write_table(tmp_path / "table", FRAME, FORM)
+    with pytest.raises(ArtifactError, match=words):
+        read_table(tmp_path / "table", form)
+
+
+def test_missing_and_damaged_files_name_the_command_that_rebuilds_them(tmp_path: Path) -> None:
+    (tmp_path / "damaged").write_bytes(b"PAR1 not really")
+    with pytest.raises(ArtifactError, match=r"missing\. Run: dvc repro split"):
+        read_table(tmp_path / "absent", FORM)
+    with pytest.raises(ArtifactError, match=r"cannot be read as Parquet .* Run: dvc repro split"):
+        read_table(tmp_path / "damaged", FORM)
+    with pytest.raises(ArtifactError, match=r"missing\. Run: dvc repro split"):
+        read_document(tmp_path / "absent", Note, stage="split")
+
+
+def test_a_document_of_another_version_is_refused(tmp_path: Path) -> None:
+    write_document(tmp_path / "note.json", Note(text="é"))
+    assert read_document(tmp_path / "note.json", Note, stage="split") == Note(text="é")
+    (tmp_path / "note.json").write_text('{"format_version": 2, "text": "new"}')
+    with pytest.raises(ArtifactError, match=r"note.json is not a Note .*format_version.* Run: dvc repro split"):
+        read_document(tmp_path / "note.json", Note, stage="split")
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_bytes(tmp_path / "file", b"old")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_bytes(tmp_path / "file", b"new")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_bytes() == b"old"
+
+
+def test_leftovers_are_removed_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("keep", "old", ".half.tmp"):
+        (tmp_path / name).touch()
+    remove_stale(tmp_path, keep={"keep"})
+    assert [path.name for path in tmp_path.iterdir()] == ["keep"]

@@ -1,0 +1,169 @@
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dataprep.config import DecodeConfig
+from dataprep.image import Undecodable, decode, to_gray, to_rgb, verify
+from tests.conftest import random_image
+
+CONFIG = DecodeConfig(max_pixels=1_000_000, background=255)
+
+
+def encoded(image: Image.Image, image_format: str = "PNG", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format=image_format, **options)
+    return buffer.getvalue()
+
+
+def sixteen_bit() -> Image.Image:
+    return Image.fromarray(np.array([[0, 257], [32768, 65535]], dtype=np.uint16))
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        (Image.new("1", (2, 2), 1), [255]),
+        (Image.new("L", (2, 2), 77), [77]),
+        (Image.new("RGB", (2, 2), (1, 2, 3)), [1, 2, 3]),
+        (Image.new("LA", (2, 2), (10, 0)), [255]),
+        (Image.new("RGBA", (2, 2), (10, 20, 30, 0)), [255, 255, 255]),
+        (Image.new("RGBA", (2, 2), (10, 20, 30, 255)), [10, 20, 30]),
+        (Image.new("P", (2, 2), 0), [0, 0, 0]),
+    ],
+    ids=lambda value: getattr(value, "mode", ""),
+)
+def test_every_mode_becomes_gray_or_rgb(image: Image.Image, expected: list[int]) -> None:
+    assert decode(encoded(image), CONFIG).pixels[0, 0].tolist() == expected
+
+
+def test_sixteen_bits_are_scaled_and_not_clipped() -> None:
+    pixels = decode(encoded(sixteen_bit()), CONFIG).pixels
+    assert pixels[:, :, 0].tolist() == [[0, 1], [128, 255]]
+
+
+def test_cmyk_jpeg_becomes_rgb() -> None:
+    decoded = decode(encoded(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), "JPEG"), CONFIG)
+    assert decoded.mode == "CMYK"
+    red, green, blue = decoded.pixels[8, 8]
+    assert red > 200 > 80 > max(green, blue)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied(orientation: int) -> None:
+    upright = Image.fromarray(np.arange(6, dtype=np.uint8).reshape(2, 3))
+    undo = {
+        1: None,
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }[orientation]
+    stored = upright.transpose(undo) if undo is not None else upright
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    decoded = decode(encoded(stored, exif=exif), CONFIG)
+    assert decoded.orientation == orientation
+    assert decoded.pixels[:, :, 0].tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+def damaged_checksum() -> bytes:
+    content = bytearray(encoded(Image.fromarray(random_image(0)[:, :, 0])))
+    content[-14] ^= 0xFF  # the checksum of the last data chunk
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason", "words"),
+    [
+        (b"", "empty", "0 bytes"),
+        (b"not an image at all", "not_an_image", "none of JPEG, PNG"),
+        (encoded(Image.fromarray(random_image(0)[:, :, 0]))[:100], "undecodable", "truncated"),
+        (encoded(Image.new("L", (1001, 1000))), "too_many_pixels", "1001 x 1000"),
+        (encoded(Image.new("F", (2, 2)), "TIFF"), "unsupported_mode", "'F'"),
+        (encoded(Image.new("L", (2, 2)), "JPEG2000"), "not_an_image", "none of"),
+    ],
+)
+def test_what_cannot_be_used_has_a_reason(content: bytes, reason: str, words: str) -> None:
+    with pytest.raises(Undecodable) as refusal:
+        decode(content, CONFIG)
+    assert refusal.value.reason == reason
+    assert words in refusal.value.message
+
+
+def test_verify_refuses_a_wrong_checksum() -> None:
+    with pytest.raises(Undecodable) as refusal:
+        verify(damaged_checksum())
+    assert refusal.value.reason == "undecodable"
+
+
+def test_a_bomb_is_refused_from_its_header() -> None:
+    bomb = bytearray(encoded(Image.new("L", (2, 2))))
+    bomb[16:24] = (60_000).to_bytes(4, "big") * 2
+    bomb[29:33] = __import__("zlib").crc32(bomb[12:29]).to_bytes(4, "big")
+    with pytest.raises(Undecodable) as refusal:
+        decode(bytes(bomb), CONFIG)
+    assert refusal.value.reason == "too_many_pixels"
+
+
+def test_gray_is_the_stated_formula() -> None:
+    image = random_image(3, (9, 9, 3))
+    expected = np.rint(image @ np.array([0.299, 0.587, 0.114]))
+    assert np.abs(to_gray(image)[:, :, 0] - expected).max() <= 1
+    assert to_gray(to_rgb(to_gray(image))).tolist() == to_gray(image).tolist()
+
+
+@pytest.mark.parametrize("convert", [to_gray, to_rgb])
+def test_conversions_do_not_modify_their_input(convert: Callable[[np.ndarray], np.ndarray]) -> None:
+    image = random_image(4, (5, 5, 3))
+    before = image.copy()
+    convert(image)
+    assert np.array_equal(image, before)
+
+
+def test_pngsuite_decodes_as_its_oracle_says(png_corpus: Path) -> None:
+    with (png_corpus / "FACTS.csv").open(newline="") as file:
+        facts = [row for row in csv.DictReader(file) if row["file"].startswith("pngsuite/")]
+    wrong = []
+    for row in facts:
+        content = (png_corpus / row["file"]).read_bytes()
+        try:
+            verify(content)
+            pixels = to_rgb(decode(content, CONFIG).pixels)
+        except Undecodable:
+            if row["expected"] == "decode":
+                wrong.append(row["file"])
+            continue
+        if row["expected"] != "decode":
+            wrong.append(row["file"])
+            continue
+        oracle = np.array(json.loads((png_corpus / row["expected_rgba"]).read_text()), dtype=np.float64)
+        deep = row["bit_depth"] == "16" and not row["expected_rgba"].endswith("_to8.json")
+        oracle = oracle.reshape(pixels.shape[0], pixels.shape[1], 4) * (255 / 65535 if deep else 1)
+        alpha = oracle[:, :, 3:] / 255
+        flat = oracle[:, :, :3] * alpha + 255 * (1 - alpha)
+        tolerance = 1.01 if row["bit_depth"] == "16" or row["has_transparency"] == "1" else 0
+        if np.abs(pixels - flat).max() > tolerance:
+            wrong.append(row["file"])
+    assert len(facts) == 175
+    assert wrong == []
+
+
+def test_photographs_stand_upright(png_corpus: Path) -> None:
+    large = DecodeConfig(max_pixels=50_000_000, background=255)
+    for kind in ("Landscape", "Portrait"):
+        reference = Image.fromarray(decode((png_corpus / f"exif/{kind}_1.jpg").read_bytes(), large).pixels)
+        for orientation in range(9):
+            content = (png_corpus / f"exif/{kind}_{orientation}.jpg").read_bytes()
+            image = Image.fromarray(decode(content, large).pixels)
+            assert image.size == reference.size, orientation
+            small = [np.asarray(picture.convert("L").resize((32, 32)), dtype=float) for picture in (image, reference)]
+            assert np.corrcoef(small[0].ravel(), small[1].ravel())[0, 1] > 0.95, orientation
