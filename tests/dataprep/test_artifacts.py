@@ -35,7 +35,10 @@ def test_a_table_reads_back_and_is_the_same_bytes_twice(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("form", "words"),
     [
-        (TableFormat("things", 3, FORM.columns, "split"), "expected the format 'things 3'; got 'things 2'. Run: dvc repro split"),
+        (
+            TableFormat("things", 3, FORM.columns, "split"),
+            "expected the format 'things 3'; got 'things 2'. Run: dvc repro split",
+        ),
         (TableFormat("others", 2, FORM.columns, "split"), "expected the format 'others 2'; got 'things 2'"),
         (TableFormat("things", 2, {"weight": pl.Float64()}, "split"), "lacks the columns 'weight'"),
     ],

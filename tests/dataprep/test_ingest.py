@@ -21,7 +21,11 @@ HERE = ExecuteConfig(workers=1)
 def run(source: Path, pattern: str = "{label}/{name}", workers: int = 1) -> pl.DataFrame:
     found = scan(source)
     openable = found.filter(pl.col("reason").is_null())
-    facts = [fact for chunk in examine(openable, source=source, config=DECODE, execute=ExecuteConfig(workers=workers)) for fact in chunk]
+    facts = [
+        fact
+        for chunk in examine(openable, source=source, config=DECODE, execute=ExecuteConfig(workers=workers))
+        for fact in chunk
+    ]
     return build_manifest(found, facts_frame(facts), pattern)
 
 
@@ -84,7 +88,9 @@ def test_equal_pixels_have_equal_digests_in_any_file_format(tmp_path: Path) -> N
     assert rows["a/1.png"]["file_digest"] != rows["b/1.bmp"]["file_digest"]
 
 
-def test_the_manifest_is_the_same_for_any_number_of_workers(make_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_manifest_is_the_same_for_any_number_of_workers(
+    make_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = make_tree(classes=2, images=4)
     monkeypatch.setattr(ingest, "FILES_PER_TASK", 3)
     assert run(source, workers=1).equals(run(source, workers=2))
@@ -120,9 +126,21 @@ def test_one_added_file_opens_one_file(make_tree: Callable[..., Path], tmp_path:
         (lambda root: None, "{label}/{name}", "does not exist"),
         (lambda root: root.mkdir(), "{label}/{name}", "is empty"),
         (lambda root: root.write_text(""), "{label}/{name}", "is a file"),
-        (lambda root: write_png(root / "a/1.png", random_image(0)), "{group}/{label}/{name}", "matches none of 1, for example 'a/1.png'"),
-        (lambda root: write_png(root / "a/1.png", random_image(0)), "{label}/{name}", "2 classes apart; got one, 'a', for 1 images"),
-        (lambda root: ((root / "a").mkdir(parents=True), (root / "a/1.png").write_text("x")), "{label}/{name}", "1 not_an_image"),
+        (
+            lambda root: write_png(root / "a/1.png", random_image(0)),
+            "{group}/{label}/{name}",
+            "matches none of 1, for example 'a/1.png'",
+        ),
+        (
+            lambda root: write_png(root / "a/1.png", random_image(0)),
+            "{label}/{name}",
+            "2 classes apart; got one, 'a', for 1 images",
+        ),
+        (
+            lambda root: ((root / "a").mkdir(parents=True), (root / "a/1.png").write_text("x")),
+            "{label}/{name}",
+            "1 not_an_image",
+        ),
     ],
 )
 def test_a_source_that_cannot_be_used_is_explained_in_one_line(

@@ -1,0 +1,88 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dataprep import stream
+from dataprep.augment import write_copies
+from dataprep.config import ExecuteConfig
+from dataprep.shards import ShardReader, read_index
+from dataprep.stream import find_train_set, num_ordered_batches, ordered_batches, train_batches
+from tests.dataprep.test_augment import EVERYTHING, NOTHING, config_with
+from tests.dataprep.test_prepare import dealt, prepare
+
+
+@pytest.fixture
+def folders(make_tree: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """Prepared images of 3 classes and one copy of each train image, read in blocks of 4 rows and windows of 32."""
+    monkeypatch.setattr(stream, "BLOCK_ROWS", 4)
+    monkeypatch.setattr(stream, "WINDOW_BYTES", 0)
+    source = make_tree(classes=3, images=30)
+    prepare(dealt(source), tmp_path / "prepared", source)
+    list(
+        write_copies(
+            tmp_path / "prepared", tmp_path / "augmented", EVERYTHING.model_copy(update={"copies": 1}), ExecuteConfig(workers=1)
+        )
+    )
+    return tmp_path / "prepared", tmp_path / "augmented"
+
+
+def epoch_of(
+    folders: tuple[Path, Path], *, batch_size: int = 7, seed: int = 0, epoch: int = 1, config: object = NOTHING
+) -> tuple[np.ndarray, np.ndarray]:
+    batches = list(train_batches(find_train_set(*folders), config, batch_size=batch_size, seed=seed, epoch=epoch))  # type: ignore[arg-type]
+    assert {len(images) for images, _ in batches[:-1]} <= {batch_size}
+    return np.concatenate([images for images, _ in batches]), np.concatenate([targets for _, targets in batches])
+
+
+def as_rows(images: np.ndarray) -> list[bytes]:
+    return [image.tobytes() for image in images]
+
+
+def test_an_epoch_shows_every_train_image_and_copy_once(folders: tuple[Path, Path]) -> None:
+    train_set = find_train_set(*folders)
+    images, targets = epoch_of(folders)
+    assert len(images) == train_set.num_images == len(targets)
+    stored = []
+    for folder, name in zip(folders, ("prepare", "augment"), strict=True):
+        for entry in read_index(folder, stage=name).of_split("train"):
+            with ShardReader(folder / entry.file, stage=name) as shard:
+                stored += as_rows(shard.images())
+    assert sorted(as_rows(images)) == sorted(stored)
+    assert as_rows(images) != stored
+    assert np.allclose(targets.sum(axis=1), 1)
+
+
+def test_order_depends_on_seed_and_epoch_alone(folders: tuple[Path, Path]) -> None:
+    first = as_rows(epoch_of(folders)[0])
+    assert as_rows(epoch_of(folders)[0]) == first
+    assert as_rows(epoch_of(folders, epoch=2)[0]) != first
+    assert as_rows(epoch_of(folders, seed=1)[0]) != first
+
+
+@pytest.mark.parametrize("batch_size", [1, 5, 32, 1000])
+def test_neither_images_nor_targets_depend_on_the_batch_size(folders: tuple[Path, Path], batch_size: int) -> None:
+    config = config_with(
+        rotation={"probability": 0.5, "degrees": 20.0},
+        noise={"probability": 0.5, "std": 9.0},
+        mixup={"probability": 0.6, "alpha": 0.4},
+    )
+    images, targets = epoch_of(folders, config=config)
+    others, other_targets = epoch_of(folders, batch_size=batch_size, config=config)
+    assert np.array_equal(images, others)
+    assert np.array_equal(targets, other_targets)
+    assert ((targets > 0).sum(axis=1) == 2).any()
+
+
+def test_offline_only_shows_the_images_as_stored(folders: tuple[Path, Path]) -> None:
+    config = EVERYTHING.model_copy(update={"online": False})
+    assert as_rows(epoch_of(folders, config=config)[0]) == as_rows(epoch_of(folders)[0])
+
+
+def test_evaluation_reads_every_image_of_a_split_in_order(folders: tuple[Path, Path]) -> None:
+    batches = list(ordered_batches(folders[0], "validation", 4))
+    assert len(batches) == num_ordered_batches(folders[0], "validation", 4)
+    ids = [image_id for _, _, names in batches for image_id in names]
+    assert len(ids) == len(set(ids)) == 23
+    assert [image_id for _, _, names in ordered_batches(folders[0], "validation", 100) for image_id in names] == ids
