@@ -26,6 +26,7 @@ _EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)
 
 def build_model(model: ModelConfig, train: TrainConfig, train_set: TrainSet, statistics: Statistics) -> keras.Model:
     """Seeds Keras, builds the network and compiles it."""
+    keras.backend.clear_session()  # or names count on from a network made before, and the saved file with them
     keras.utils.set_random_seed(train.seed)
     tf.config.experimental.enable_op_determinism()
     mean, divisor = statistics.scaling()

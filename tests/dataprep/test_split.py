@@ -31,7 +31,7 @@ def plain(counts: dict[str, int]) -> pl.DataFrame:
 def splits_per(images: pl.DataFrame, split: pl.DataFrame, key: str) -> int:
     """The largest number of splits that one value of `key` stands in."""
     joined = images.join(split, on="id").filter(pl.col("split") != EXCLUDED).drop_nulls(key)
-    return int(joined.group_by(key).agg(pl.col("split").n_unique())["split"].max() or 0)  # type: ignore[call-overload]
+    return max(joined.group_by(key).agg(pl.col("split").n_unique())["split"].to_list(), default=0)
 
 
 grouped_images = st.lists(

@@ -1,0 +1,36 @@
+"""A tiny prepared data set and a small network."""
+
+from pathlib import Path
+
+import pytest
+
+from dataprep.augment import write_copies
+from dataprep.config import ExecuteConfig, StatisticsConfig
+from dataprep.statistics import measure_train, write_statistics
+from models.config import ModelConfig, TrainConfig
+from pipelines.params import Params
+from tests.conftest import striped, write_png
+from tests.dataprep.test_prepare import dealt, prepare
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
+    """A folder with raw/, prepared/, augmented/ and statistics.json: 3 striped classes of 40 images, 8 x 8."""
+    folder = tmp_path_factory.mktemp("tiny")
+    for label in range(3):
+        for number in range(40):
+            write_png(folder / f"raw/class{label}/{number:02d}.png", striped(label, 1000 * label + number))
+    prepare(dealt(folder / "raw"), folder / "prepared", folder / "raw")
+    list(write_copies(folder / "prepared", folder / "augmented", params.augment, ExecuteConfig(workers=1)))
+    write_statistics(folder / "statistics.json", measure_train(folder / "prepared", StatisticsConfig(per="pixel")))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small(params: Params) -> ModelConfig:
+    return params.model.model_copy(update={"filters": (4, 8), "dense_units": (16,)})
+
+
+@pytest.fixture(scope="session")
+def short(params: Params) -> TrainConfig:
+    return params.train.model_copy(update={"epochs": 6, "patience": 6, "batch_size": 8, "learning_rate": 0.01})

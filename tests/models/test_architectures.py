@@ -1,0 +1,62 @@
+"""One conformance suite: whatever the configuration says, the network takes prepared images and learns."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from models.architectures import build_cnn
+from models.config import ModelConfig
+from pipelines.params import Params
+
+VARIANTS: dict[str, dict[str, object]] = {
+    "as in params.yaml": {},
+    "dense": {"filters": (), "dense_units": (8,)},
+    "no dense layer": {"filters": (4,), "dense_units": ()},
+    "average pooling, large kernel": {"filters": (4, 4), "pooling": "average", "kernel_size": 5},
+    "penalties": {"filters": (4,), "l1": 0.01, "l2": 0.01},
+    "no batch normalisation, no dropout": {"filters": (4,), "batch_normalisation": False, "dropout": 0.0},
+}
+
+
+def build(
+    params: Params, variant: dict[str, object], shape: tuple[int, int, int] = (8, 6, 3), *, per_pixel: bool = False
+) -> keras.Model:
+    config = ModelConfig.model_validate({**params.model.model_dump(), **variant})
+    scale = shape if per_pixel else (1, 1, shape[2])
+    mean, divisor = np.full(scale, 100, dtype=np.float32), np.full(scale, 50, dtype=np.float32)
+    keras.utils.set_random_seed(0)
+    return build_cnn(config, shape=shape, num_classes=4, mean=mean, divisor=divisor)
+
+
+def images(count: int = 12) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, 8, 6, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS.keys())
+def test_shape_one_training_step_save_and_load(params: Params, variant: dict[str, object], tmp_path: Path) -> None:
+    network = build(params, variant)
+    probabilities = network.predict_on_batch(images())
+    assert probabilities.shape == (12, 4)
+    assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    before = [weight.copy() for weight in network.get_weights()]
+    network.compile(optimizer="adam", loss="categorical_crossentropy")
+    network.train_on_batch(images(), np.eye(4, dtype=np.float32)[np.arange(12) % 4])
+    assert any(not np.array_equal(old, new) for old, new in zip(before, network.get_weights(), strict=True))
+    network.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert np.array_equal(loaded.predict_on_batch(images()), network.predict_on_batch(images()))
+
+
+@pytest.mark.parametrize("per_pixel", [False, True])
+def test_the_first_layer_normalises_uint8(params: Params, per_pixel: bool) -> None:
+    network = build(params, {}, per_pixel=per_pixel)
+    first = keras.Model(network.input, network.get_layer("normalisation").output)
+    assert np.allclose(first.predict_on_batch(images()), (images().astype(float) - 100) / 50, atol=1e-5)
+    assert network.input.dtype == "uint8"
+
+
+def test_penalties_enter_the_loss(params: Params) -> None:
+    assert len(build(params, {"l2": 0.01}).losses) > 0
+    assert build(params, {"l1": 0.0, "l2": 0.0}).losses == []

@@ -1,0 +1,151 @@
+"""The page: its content, its silence towards the network, and, in a browser, the opening of a cell."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from dataprep.shards import ShardIndex, write_index, write_shard
+from dataprep.split import ClassCount, Leaks, SplitMetrics
+from models.diagnose import diagnose
+from models.metrics import measure
+from models.report.charts import learning_curves
+from models.report.content import Content, collect
+from models.report.page import render
+from models.report.thumbnails import png_address
+from pipelines.params import Params
+from tests.conftest import random_image
+from tests.dataprep.test_shards import content_of
+from tests.models.made_up import predictions
+
+HOSTILE = '<script>document.title="owned"</script>"\'&'
+ROWS = predictions({"train": (0.99, 120), "validation": (0.8, 60), "test": (0.85, 60)}).with_columns(
+    id=pl.when(pl.col("id") == "c/validation0059.png").then(pl.lit(f"c/{HOSTILE}.png")).otherwise("id")
+)
+HISTORY = pl.DataFrame(
+    {
+        "epoch": [1, 2, 3],
+        "loss": [0.9, 0.5, 0.3],
+        "accuracy": [0.6, 0.8, 1.0],
+        "val_loss": [0.8, 0.6, 0.7],
+        "val_accuracy": [0.7, 0.8, 0.8],
+    }
+)
+MANIFEST = pl.DataFrame(
+    {
+        "id": ["good.png", f"{HOSTILE}.jpg"],
+        "status": ["ok", "quarantined"],
+        "reason": [None, "empty"],
+        "message": [None, "the file has 0 bytes"],
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def content(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Content:
+    prepared = tmp_path_factory.mktemp("prepared")
+    images = np.stack([random_image(seed) for seed in range(ROWS.height)])
+    shard = content_of(images)
+    shard.ids[:] = ROWS["id"].to_list()
+    entry = write_shard(prepared / "train-00000.h5", shard, "train")
+    index = ShardIndex(
+        shape=(12, 12, 1), class_names=["a", "b", "c"], decode=params.ingest.decode, prepare=params.prepare, shards=[entry]
+    )
+    write_index(prepared, index)
+    metrics = measure(ROWS)
+    data = SplitMetrics(
+        images={"train": 120, "validation": 60, "test": 60},
+        shared=Leaks(groups=0, duplicates=0),
+        classes=[ClassCount(class_name=name, train=40, validation=20, test=20) for name in "abc"],
+    )
+    return collect(
+        ROWS,
+        metrics=metrics,
+        diagnosis=diagnose(metrics, params.diagnose),
+        history=HISTORY,
+        manifest=MANIFEST,
+        data=data,
+        prepared=prepared,
+        config=params.diagnose,
+    )
+
+
+@pytest.fixture(scope="module")
+def html(content: Content) -> str:
+    return render(content)
+
+
+def test_the_page_is_the_same_bytes_twice(content: Content, html: str) -> None:
+    assert render(content) == html
+    assert learning_curves(HISTORY) == learning_curves(HISTORY)
+
+
+def test_the_page_names_figures_mistakes_and_quarantined_files(content: Content, html: str) -> None:
+    assert content.diagnosis.headline in html
+    assert "85.0%" in html
+    assert len(content.worst) == 12
+    assert all(example.id in html for example in content.worst if HOSTILE not in example.id)
+    assert len(content.correct) == 9
+    assert "the file has 0 bytes" in html
+
+
+def test_the_page_fetches_nothing(html: str) -> None:
+    assert set(re.findall(r"""(?:src|href)=["']?([a-z]+):""", html)) == {"data"}
+    assert "default-src 'none'" in html
+    assert not re.search(r"<link|@import|url\(", html)
+
+
+def test_other_people_s_text_is_text(html: str) -> None:
+    assert HOSTILE not in html
+    assert "&lt;script&gt;" in html
+    embedded = re.search(r'<script type="application/json" id="examples">(.*?)</script>', html, re.DOTALL)
+    assert embedded is not None
+    assert any(HOSTILE in example[2] for example in json.loads(embedded[1]))
+
+
+def test_thumbnails_are_shrunk_and_never_enlarged() -> None:
+    small, large = random_image(0, (12, 12, 1)), random_image(0, (300, 200, 3))
+    assert png_address(small, max_px=96).startswith("data:image/png;base64,")
+    assert len(png_address(large, max_px=24)) < 4000 < len(png_address(large, max_px=300))
+
+
+@pytest.fixture(scope="module")
+def page(html: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    path = tmp_path_factory.mktemp("page") / "index.html"
+    path.write_text(html, encoding="utf-8")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page()
+        complaints: list[str] = []
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: complaints.append(request.url) if request.url.startswith("http") else None)
+        page.goto(path.as_uri())
+        yield page
+        assert complaints == []
+        browser.close()
+
+
+def test_a_cell_opens_the_images_behind_it(page: Page) -> None:
+    assert page.locator("#cell figure").count() > 0  # the most confused cell is open from the start
+    for true, predicted in (("a", "b"), ("c", "a")):
+        page.click(f'button[data-true="{true}"][data-predicted="{predicted}"]')
+        assert page.inner_text("#cell p") == f"{true} read as {predicted}: 4 images"
+        assert page.locator("#cell figure img").count() == 4
+        assert page.locator('.matrix button[aria-pressed="true"]').count() == 1
+        width = page.eval_on_selector("#cell img", "image => image.naturalWidth")
+        assert width == 12
+
+
+def test_a_hostile_name_is_shown_and_not_run(page: Page) -> None:
+    page.click('button[data-true="c"][data-predicted="a"]')
+    assert HOSTILE in page.inner_text("#cell")
+    assert page.title() == "Darkroom report"
