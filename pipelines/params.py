@@ -92,7 +92,9 @@ def check_params(text: str, path: Path) -> Params:
     try:
         return Params.model_validate(document)
     except ValidationError as error:
-        raise ParamsError(f"{path}: {_sentence(error.errors()[0])}") from error
+        # An unknown key comes first: a misspelt one is missing under its right name as well.
+        first = min(error.errors(), key=lambda entry: entry["type"] != "extra_forbidden")
+        raise ParamsError(f"{path}: {_sentence(first)}") from error
 
 
 def _sentence(error: ErrorDetails) -> str:

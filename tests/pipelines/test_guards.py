@@ -1,0 +1,133 @@
+"""Guards on the architecture: what may import what, and that dvc.yaml says all that a stage depends on."""
+
+import ast
+import itertools
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.closure import PACKAGES, ROOT, import_closure, imported_names, module_path
+
+STAGES = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stages"]
+SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+
+# Where the work runs never changes what it makes, so no stage is out of date because of it.
+NO_DEPENDENCY = {"execute"}
+
+
+def top_level(path: Path) -> set[str]:
+    return {name.split(".")[0] for name in imported_names(path)}
+
+
+def relative(paths: set[Path]) -> set[str]:
+    return {str(path.relative_to(ROOT)) for path in paths}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_one_way(path: Path) -> None:
+    package = path.relative_to(ROOT).parts[0]
+    allowed = PACKAGES[: PACKAGES.index(package) + 1]
+    assert top_level(path) & set(PACKAGES) <= set(allowed)
+    foreign = {
+        "dataprep": {"tensorflow", "keras", "dvc", "dvclive", "prefect", "typer", "rich"},
+        "models": {"dvc", "dvclive", "prefect", "typer"},
+    }
+    assert not top_level(path) & foreign.get(package, set())
+    assert not top_level(path) & {"pickle", "joblib", "dill"}
+
+
+def test_the_ground_floor_imports_nothing_above_it_and_there_are_no_cycles() -> None:
+    for name in ("errors", "config", "rng"):
+        assert relative(import_closure(ROOT / f"dataprep/{name}.py")) == {f"dataprep/{name}.py"}
+    for path in SOURCES:
+        below = set(filter(None, map(module_path, imported_names(path))))
+        assert all(path not in import_closure(other) for other in below), path
+
+
+def test_keras_is_imported_where_the_design_says_and_nowhere_else() -> None:
+    users = {str(path.relative_to(ROOT)) for path in SOURCES if top_level(path) & {"tensorflow", "keras"}}
+    assert users == {"models/architectures.py", "models/inputs.py", "models/train.py", "models/evaluate.py"}
+    prefect = {str(path.relative_to(ROOT)) for path in SOURCES if "prefect" in top_level(path)}
+    assert prefect == {"pipelines/flows.py"}
+
+
+@pytest.mark.parametrize("stage", [name for name in STAGES if name not in ("train", "evaluate")])
+def test_only_train_and_evaluate_load_tensorflow(stage: str) -> None:
+    loaded = set().union(*(top_level(path) for path in import_closure(ROOT / f"pipelines/stages/{stage}.py")))
+    assert not loaded & {"tensorflow", "keras"}
+
+
+def test_packages_import_nothing() -> None:
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("__init__.py"):
+            assert path.read_text() == "", path
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stage_deps_are_the_import_closure(stage: str) -> None:
+    closure = relative(import_closure(ROOT / f"pipelines/stages/{stage}.py"))
+    if "models/report/page.py" in closure:  # what it reads beside Python
+        closure |= {f"models/report/{name}" for name in ("template.html", "style.css", "script.js")}
+    code = {dep for dep in STAGES[stage]["deps"] if dep.split("/")[0] in PACKAGES}
+    assert code == closure
+
+
+def chains(path: Path) -> set[str]:
+    """What a stage reads of the parameters: `params.a.b` or `read_params().a`, as `a.b` and `a`."""
+    found: set[str] = set()
+    tree = ast.parse(path.read_text())
+    inner = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Attribute) or id(node) in inner:
+            continue
+        names: list[str] = []
+        root: ast.expr = node
+        while isinstance(root, ast.Attribute):
+            names.append(root.attr)
+            root = root.value
+        is_params = (isinstance(root, ast.Name) and root.id == "params") or (
+            isinstance(root, ast.Call) and isinstance(root.func, ast.Name) and root.func.id == "read_params"
+        )
+        if is_params:
+            found.add(".".join(reversed(names)))
+    return found
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stage_params_are_what_the_stage_reads(stage: str) -> None:
+    assert chains(ROOT / f"pipelines/stages/{stage}.py") - NO_DEPENDENCY == set(STAGES[stage]["params"])
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_s_paths_are_declared(stage: str) -> None:
+    declared = STAGES[stage]
+    outputs = [*declared.get("outs", []), *declared.get("metrics", [])]
+    known = set(declared["deps"]) | {out if isinstance(out, str) else next(iter(out)) for out in outputs}
+    words = declared["cmd"].split()
+    paths = {value for option, value in itertools.pairwise(words) if option.startswith("--")}
+    assert paths - {"raw", ".darkroom/scan.parquet"} <= known  # the raw folder and the scan cache are ingest's own
+
+
+def test_stages_are_nouns_with_one_name_everywhere() -> None:
+    for stage in STAGES:
+        assert (ROOT / f"pipelines/stages/{stage}.py").is_file()
+        assert any((ROOT / package / f"{stage}.py").is_file() for package in ("dataprep", "models"))
+        assert f"-m pipelines.stages.{stage} " in STAGES[stage]["cmd"]
+
+
+def test_a_stage_is_short_and_decides_nothing() -> None:
+    for path in (ROOT / "pipelines/stages").glob("*.py"):
+        main = next(
+            (node for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef) and node.name == "main"),
+            None,
+        )
+        if main is not None:
+            assert (main.end_lineno or 0) - main.lineno <= 40, path
+            assert not any(isinstance(node, ast.If | ast.Match) for node in ast.walk(main)), path
+
+
+def test_the_lock_names_no_address() -> None:
+    lock = (ROOT / "requirements.lock").read_text()
+    assert "://" not in lock
+    assert "--hash=sha256:" in lock

@@ -1,0 +1,103 @@
+import re
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from dataprep.errors import ParamsError
+from pipelines.params import Params, check_params, read_params
+from tests.closure import ROOT
+
+TEXT = (ROOT / "params.yaml").read_text()
+
+
+def changed(old: str, new: str) -> str:
+    assert TEXT.count(old) == 1, old
+    return TEXT.replace(old, new)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            changed("[0.6, 0.2, 0.2]", "[0.7, 0.2, 0.2]"),
+            "params.yaml: split.fractions must sum to 1; got 0.7 + 0.2 + 0.2 = 1.1. Reduce one of them",
+        ),
+        (
+            changed("[0.6, 0.2, 0.2]", "[0.6, 0.4, 0.0]"),
+            "params.yaml: split.fractions must be three numbers above 0; got 0.6 + 0.4 + 0. Each split needs images",
+        ),
+        (
+            changed("learning_rate:", "learningrate:"),
+            "params.yaml: unknown key train.learningrate. Did you mean learning_rate?",
+        ),
+        (
+            changed("    interpolation:", "    interpolate:"),
+            "params.yaml: unknown key prepare.resize.interpolate. Did you mean interpolation?",
+        ),
+        (changed("statistics:\n", "statistic:\n"), "params.yaml: unknown key statistic. Did you mean statistics?"),
+        (changed("  patience:", "  xyz:"), "params.yaml: unknown key train.xyz. Known here: optimizer, learning_rate"),
+        (
+            changed("  epochs: 40", "  epochs: true"),
+            "params.yaml: train.epochs should be a valid integer; got True. Correct the value",
+        ),
+        (changed("  epochs: 40", "  epochs: '40'"), "params.yaml: train.epochs should be a valid integer; got '40'"),
+        (changed("  copies: 0", "  copies: -1"), "params.yaml: augment.copies should be greater than or equal to 0; got -1"),
+        (changed("pooling: max", "pooling: min"), "params.yaml: model.pooling should be 'max' or 'average'; got 'min'"),
+        (
+            changed("  kernel_size: 3", "  kernel_size: 4"),
+            "params.yaml: model.kernel_size must be odd, so that a kernel has a centre; got 4. Use 5",
+        ),
+        (
+            changed("filters: [32, 64]", "filters: [8, 8, 8, 8, 8]"),
+            "params.yaml: model.filters must have at most 4 blocks, since each halves prepare.image_size [16, 16]; got 5",
+        ),
+        (TEXT.split("execute:")[0], "params.yaml: execute is missing"),
+        (changed("image_size:", "size:"), "params.yaml: prepare.size cannot be a key, since DVC would not see it change"),
+        (changed("workers:", "nfiles:"), "params.yaml: execute.nfiles cannot be a key, since DVC would not see it change"),
+        ("a: [1", "params.yaml is not valid YAML"),
+        ("", "params.yaml must hold sections; got None"),
+    ],
+)
+def test_a_wrong_value_is_explained_in_one_line(text: str, message: str) -> None:
+    with pytest.raises(ParamsError) as error:
+        check_params(text, Path("params.yaml"))
+    assert str(error.value).startswith(message)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file_says_where_to_run(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match=r"params.yaml is missing\. Run from the project's root"):
+        read_params(tmp_path / "params.yaml")
+
+
+def test_numbers_are_read_as_dvc_reads_them() -> None:
+    read = check_params(changed("learning_rate: 0.002", "learning_rate: 1e-3"), Path("params.yaml"))
+    assert read.train.learning_rate == 0.001  # PyYAML would read a string
+
+
+def test_parameters_are_frozen_and_have_no_defaults(params: Params) -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        params.train.epochs = 3
+    pending: list[type] = [Params]
+    while pending:
+        model = pending.pop()
+        for name, field in model.model_fields.items():  # type: ignore[attr-defined]
+            assert field.is_required(), name
+            if isinstance(field.annotation, type) and hasattr(field.annotation, "model_fields"):
+                pending.append(field.annotation)
+
+
+def test_every_value_has_a_comment() -> None:
+    section = ""
+    for line in TEXT.splitlines():
+        if re.match(r"\w+:", line):
+            section = line
+        if re.match(r"\s+\w+: [^#]", line) and "seed" not in line and not section.startswith("execute"):
+            parent_says = "probability" in line or " fill" in line
+            assert "#" in line or parent_says, line
+
+
+def test_the_file_names_every_key() -> None:
+    loaded = YAML(typ="safe", pure=True).load(TEXT)
+    assert set(loaded) == set(Params.model_fields)

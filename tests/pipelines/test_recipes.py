@@ -1,0 +1,51 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from dataprep.errors import ParamsError
+from pipelines.params import read_params
+from pipelines.recipes import apply_recipe, recipe_names
+from tests.closure import ROOT
+
+RECIPES = sorted(path.stem for path in (ROOT / "recipes").glob("*.yaml"))
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_gives_valid_parameters_and_keeps_the_comments(name: str) -> None:
+    before = Path("params.yaml").read_text()
+    changes = apply_recipe(name)
+    after = Path("params.yaml").read_text()
+    assert changes
+    assert read_params()
+    assert [line.partition("#")[2] for line in after.splitlines()] == [line.partition("#")[2] for line in before.splitlines()]
+    assert apply_recipe(name) == []
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_says_how_to_run_it_and_what_to_expect(name: str) -> None:
+    text = (ROOT / f"recipes/{name}.yaml").read_text()
+    assert f"darkroom recipe {name} && dvc repro" in text
+    assert "# Expected" in text
+
+
+def test_an_unknown_recipe_names_the_known_ones() -> None:
+    assert recipe_names() == RECIPES
+    with pytest.raises(ParamsError, match=rf"recipes/nothing.yaml does not exist\. Use one of: {RECIPES[0]}"):
+        apply_recipe("nothing")
+
+
+def test_a_wrong_recipe_changes_nothing(project: Path) -> None:
+    before = Path("params.yaml").read_text()
+    (project / "recipes/wrong.yaml").write_text("train:\n  epochs: 3\n  batchsize: 4\n")
+    with pytest.raises(ParamsError, match=r"recipes/wrong.yaml: unknown key train.batchsize. Did you mean batch_size\?"):
+        apply_recipe("wrong")
+    assert Path("params.yaml").read_text() == before
