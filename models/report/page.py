@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from dataprep.config import SPLITS
 from models.metrics import Confusion
@@ -53,8 +52,8 @@ def render(content: Content) -> str:
             [example.label, example.predicted, example.id, example.confidence, example.image] for example in content.cells
         ],
         curves=_svg_address(content.learning_curves),
-        style=Markup(style),  # noqa: S704  # this package's own file
-        script=Markup(script),  # noqa: S704  # this package's own file
+        style=style,
+        script=script,
         style_hash=_policy_hash(style),
         script_hash=_policy_hash(script),
     )

@@ -1,0 +1,61 @@
+"""A folder as people have it, by writer, with files that are not what their names say."""
+
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+from PIL import Image
+
+from dataprep.image import Pixels
+from dataprep.manifest import read_manifest
+from dataprep.shards import ShardReader, read_index
+from dataprep.split import read_split
+from tests.conftest import striped
+from tests.end_to_end.conftest import Project
+
+
+def test_bad_files_are_listed_good_ones_are_right_and_writers_do_not_straddle(make_project: Callable[[], Project]) -> None:
+    project = make_project()
+    raw = project.root / "raw/writers"
+    for writer in range(8):
+        for label in range(3):
+            for number in range(4):
+                path = raw / f"w{writer}/{label}/{number}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(striped(label, 100 * writer + 10 * label + number)[:, :, 0]).save(path)
+    whole = (raw / "w0/0/0.png").read_bytes()
+    (raw / "w0/0/truncated.png").write_bytes(whole[: len(whole) // 2])
+    (raw / "w1/1/zero.jpg").touch()
+    (raw / "w2/2/text.png").write_text("no image")
+    Image.new("CMYK", (12, 12), (0, 0, 0, 128)).save(raw / "w3/0/cmyk.jpg")
+    half = np.zeros((8, 16), dtype=np.uint8)
+    half[:, 8:] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    Image.fromarray(half).save(raw / "w4/1/turned.jpg", exif=exif, quality=95)
+    deep = np.full((12, 12), 257 * 100, dtype=np.uint16)
+    deep[0, 0] = 257 * 200
+    Image.fromarray(deep).save(raw / "w5/2/deep.png")
+    project.set({"ingest.source": "raw/writers", "ingest.pattern": "{group}/{label}/{name}"})
+
+    ended = project.repro()
+    manifest = read_manifest(project.root / "data/manifest.parquet")
+    assert manifest.height == 8 * 3 * 4 + 6
+    bad = manifest.filter(pl.col("status") == "quarantined").select("id", "reason").rows()
+    assert bad == [("w0/0/truncated.png", "undecodable"), ("w1/1/zero.jpg", "empty"), ("w2/2/text.png", "not_an_image")]
+    for path, reason in bad:
+        assert f"quarantined: {path}: {reason} (" in ended.output
+        assert path in project.read("reports/index.html")
+    assert "shared between splits: 0 groups, 0 duplicates" in ended.output
+    split = manifest.join(read_split(project.root / "data/split.parquet"), on="id")
+    assert split.group_by("group").agg(pl.col("split").n_unique())["split"].to_list() == [1] * 8
+
+    prepared: dict[str, Pixels] = {}
+    folder = project.root / "data/prepared"
+    for entry in read_index(folder, stage="prepare").shards:
+        with ShardReader(folder / entry.file, stage="prepare") as shard:
+            prepared |= dict(zip(shard.ids(), shard.images(), strict=True))
+    assert abs(int(prepared["w3/0/cmyk.jpg"].mean()) - 127) < 8
+    turned = prepared["w4/1/turned.jpg"]
+    assert turned[:, :3].mean() > 200 > 50 > turned[:, 5:].mean()
+    assert prepared["w5/2/deep.png"][4, 4] == 100

@@ -1,0 +1,39 @@
+"""The main job on real images: the embedded digits as the project ships them, and MNIST by its recipe."""
+
+import json
+import tarfile
+from pathlib import Path
+
+from tests.end_to_end.conftest import STAGES, Project, copy_project
+
+MEASURE = """
+import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:]).returncode
+print("peak of one process:", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, "KiB")
+sys.exit(code)
+"""
+
+
+def accuracy_of(project: Project) -> float:
+    return float(json.loads(project.read("reports/metrics.json"))["test"]["accuracy"])
+
+
+def test_the_default_reads_digits_at_97_percent(tmp_path: Path) -> None:
+    project = copy_project(tmp_path)
+    assert project.repro().ran() == STAGES
+    assert accuracy_of(project) >= 0.97
+    assert project.read("reports/index.html").count("<figure") >= 30
+
+
+def test_mnist_by_its_recipe(real_data: Path, tmp_path: Path) -> None:
+    project = copy_project(tmp_path)
+    with tarfile.open(real_data / "mnist-png.tar.gz") as archive:
+        archive.extractall(project.root / "raw", filter="data")
+    assert project.run("darkroom", "recipe", "mnist-cnn").exit_code == 0
+    before_train = project.run("python", "-c", MEASURE, "dvc", "repro", "augment")
+    assert before_train.exit_code == 0, before_train.output
+    peak_kib = int(before_train.output.split("peak of one process: ")[1].split()[0])
+    assert peak_kib < 2**20
+    project.repro()
+    assert accuracy_of(project) >= 0.985
+    assert json.loads(project.read("data/split.json"))["images"]["test"] == 10_000

@@ -1,0 +1,193 @@
+"""The promise of `dvc repro`: everything once, then exactly what is out of date, and the same bytes whenever."""
+
+import json
+import shutil
+from collections.abc import Callable
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.closure import ROOT
+from tests.conftest import striped, write_png
+from tests.end_to_end.conftest import STAGES, Project
+
+# What reads a section of params.yaml directly, first stage first; what follows in the graph runs after it.
+READERS = {
+    "ingest": ["ingest"],
+    "ingest.source": ["ingest", "prepare"],
+    "ingest.decode": ["ingest", "prepare"],
+    "split": ["split"],
+    "prepare": ["prepare"],
+    "statistics": ["statistics"],
+    "augment": ["augment", "train"],
+    "model": ["train"],
+    "train": ["train"],
+    "evaluate": ["evaluate"],
+    "diagnose": ["diagnose"],
+    "execute": [],
+}
+
+
+@pytest.fixture(scope="module")
+def project(make_project: Callable[[], Project]) -> Project:
+    """A project after its first run."""
+    project = make_project()
+    first = project.repro()
+    assert first.ran() == STAGES
+    assert "ingest: 60 files (60 read, 0 known) -> 60 ok / 0 quarantined, 3 classes" in first.output
+    assert "split: 60 images -> train 36 / validation 12 / test 12" in first.output
+    assert project.run("git", "add", "-A").exit_code == project.run("git", "commit", "-qm", "first run").exit_code == 0
+    return project
+
+
+@pytest.fixture(autouse=True)
+def params_put_back(project: Project) -> object:
+    yield
+    assert project.run("git", "checkout", "-q", "params.yaml").exit_code == 0
+    return None
+
+
+def test_a_second_run_does_nothing_below_ingest(project: Project) -> None:
+    lock = project.read("dvc.lock")
+    second = project.repro()
+    assert second.ran() == ["ingest"]
+    assert "60 files (0 read, 60 known)" in second.output
+    assert project.read("dvc.lock") == lock
+
+
+def test_git_sees_nothing_but_the_lock(project: Project) -> None:
+    assert project.run("git", "status", "--short").output == ""
+
+
+def test_a_changed_learning_rate_reruns_training_and_what_follows_and_the_old_one_is_remembered(project: Project) -> None:
+    lock = project.read("dvc.lock")
+    project.set({"train.learning_rate": 0.004})
+    assert project.repro().ran() == ["ingest", "train", "evaluate", "diagnose"]
+    project.set({"train.learning_rate": 0.002})
+    back = project.repro()
+    assert back.ran() == ["ingest"]
+    assert "Stage 'train' is cached" in back.output
+    assert project.read("dvc.lock") == lock
+
+
+def test_a_changed_image_size_reruns_prepare_and_what_follows(project: Project) -> None:
+    project.set({"prepare.image_size": [10, 10]})
+    assert project.repro().ran() == ["ingest", "prepare", "statistics", "augment", "train", "evaluate", "diagnose"]
+    project.run("git", "checkout", "-q", "params.yaml")
+    project.repro()
+
+
+def leaves(node: object, where: str = "") -> dict[str, object]:
+    if isinstance(node, dict):
+        return {
+            path: value for key, child in node.items() for path, value in leaves(child, f"{where}.{key}".strip(".")).items()
+        }
+    return {where: node}
+
+
+def other(value: object) -> object:
+    """A value that differs; DVC only compares, so that it need not be a sensible one."""
+    if isinstance(value, bool):
+        return not value
+    return value + 1 if isinstance(value, int | float) else f"not {value}"
+
+
+def test_each_parameter_in_turn_makes_its_readers_out_of_date_and_nothing_else(project: Project) -> None:
+    params = YAML(typ="safe", pure=True).load(project.read("params.yaml"))
+    wrong = {}
+    for where, value in leaves(params).items():
+        project.set({where: other(value)})
+        status = json.loads(project.run("dvc", "status", "--json").output)
+        stale = {
+            stage
+            for stage, reasons in status.items()
+            for reason in reasons
+            if isinstance(reason, dict) and "params.yaml" in reason.get("changed deps", {})
+        }
+        prefixes = [where.rsplit(".", count)[0] for count in range(where.count(".") + 1)]
+        expected = next(READERS[prefix] for prefix in prefixes if prefix in READERS)
+        if sorted(stale) != sorted(expected):
+            wrong[where] = stale
+        project.set({where: value})
+    assert wrong == {}
+
+
+def test_one_more_image_is_read_alone(project: Project) -> None:
+    path = project.root / "raw/tiny/class0/new.png"
+    write_png(path, striped(0, 99))
+    try:
+        assert "61 files (1 read, 60 known)" in project.repro("ingest").output
+    finally:
+        path.unlink()
+        project.repro()
+
+
+def test_without_data_models_and_cache_the_same_bytes_come_back(project: Project) -> None:
+    lock = project.read("dvc.lock")
+    for name in ("data", "artifacts", ".dvc/cache"):
+        shutil.rmtree(project.root / name)
+    again = project.repro()
+    assert again.ran() == STAGES
+    assert project.read("dvc.lock") == lock
+
+
+def test_dvc_shows_metrics_plots_and_changed_parameters(project: Project) -> None:
+    metrics = json.loads(project.run("dvc", "metrics", "show", "--json").output)[""]["data"]
+    assert set(metrics["reports/metrics.json"]["data"]) >= {"train", "validation", "test"}
+    assert metrics["data/split.json"]["data"]["images"] == {"train": 36, "validation": 12, "test": 12}
+    plots = project.run("dvc", "plots", "show")
+    assert plots.exit_code == 0, plots.output
+    page = project.read("dvc_plots/index.html")
+    assert all(title in page for title in ("Loss", "Accuracy", "Confusion matrix"))
+    project.set({"train.learning_rate": 0.5})
+    assert "train.learning_rate" in project.run("dvc", "params", "diff").output
+
+
+def test_an_experiment_with_other_fractions_runs(project: Project) -> None:
+    ended = project.run("dvc", "exp", "run", "-S", "split.fractions=[0.5,0.25,0.25]", "--name", "halves")
+    assert ended.exit_code == 0, ended.output
+    assert "split: 60 images -> train 30 / validation 15 / test 15" in ended.output
+    shown = project.run("dvc", "exp", "show", "--json", "--no-pager")
+    assert "halves" in shown.output
+    project.run("git", "checkout", "-q", "params.yaml", "dvc.lock")
+    project.repro()
+
+
+def test_the_flow_runs_the_same_graph(project: Project) -> None:
+    ended = project.run("python", "-m", "pipelines.flows")
+    assert ended.exit_code == 0, ended.output
+    told = ", ".join(["ingest ran", *[f"{stage} unchanged" for stage in STAGES[1:]]])
+    assert f"rebuild: {told}" in ended.output
+    assert "60 files (0 read, 60 known)" in ended.output
+
+
+def test_the_flow_ends_with_one_line_when_a_stage_fails(project: Project) -> None:
+    project.set({"split.fractions": [0.5, 0.5, 0.5]})
+    ended = project.run("python", "-m", "pipelines.flows")
+    assert ended.exit_code == 2
+    assert ended.output.count("Traceback") == 0
+    assert "error: ingest: params.yaml: split.fractions must sum to 1; got 0.5 + 0.5 + 0.5 = 1.5" in ended.output
+
+
+def test_darkroom_show_ends_with_the_report(project: Project) -> None:
+    ended = project.run("darkroom", "show")
+    assert ended.exit_code == 0, ended.output
+    assert ended.output.strip().endswith("report: reports/index.html")
+    assert "validation" in ended.output
+
+
+def test_the_committed_lock_is_in_step_with_the_code() -> None:
+    if not (ROOT / "dvc.lock").is_file():
+        pytest.fail("dvc.lock is missing. Run: make repro, and commit it")
+    import hashlib
+
+    lock = YAML(typ="safe", pure=True).load((ROOT / "dvc.lock").read_text())
+    stale = {
+        dep["path"]
+        for stage in lock["stages"].values()
+        for dep in stage["deps"]
+        if (ROOT / dep["path"]).is_file()
+        and dep["path"].split("/")[0] in ("dataprep", "models", "pipelines")
+        and hashlib.md5((ROOT / dep["path"]).read_bytes()).hexdigest() != dep["md5"]
+    }
+    assert stale == set(), "run make repro and commit dvc.lock"

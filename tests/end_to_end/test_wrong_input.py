@@ -1,0 +1,97 @@
+"""Wrong input ends with one line, exit code 2, and nothing lost."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import striped, write_png
+from tests.end_to_end.conftest import Project
+
+
+@pytest.fixture(scope="module")
+def project(make_project: Callable[[], Project]) -> Project:
+    project = make_project()
+    project.repro("split")
+    return project
+
+
+INGEST = ("--embedded", "raw", "--scan-cache", ".darkroom/scan.parquet", "--manifest", "data/manifest.parquet")
+SPLIT = ("--manifest", "data/manifest.parquet", "--split", "data/split.parquet", "--metrics", "data/split.json")
+
+
+def empty(raw: Path) -> None:
+    raw.mkdir()
+
+
+def one_class(raw: Path) -> None:
+    for number in range(4):
+        write_png(raw / f"only/{number}.png", striped(0, number))
+
+
+def two_images_of_one_class(raw: Path) -> None:
+    for label, count in ((0, 9), (1, 9), (2, 2)):
+        for number in range(count):
+            write_png(raw / f"{label}/{number}.png", striped(label, 10 * label + number))
+
+
+@pytest.mark.parametrize(
+    ("make", "values", "message"),
+    [
+        (
+            None,
+            {"ingest.source": "raw/nowhere"},
+            "params.yaml: ingest.source must be a folder of images; 'raw/nowhere' does not exist.",
+        ),
+        (empty, {}, "params.yaml: ingest.source must hold images; 'raw/case' is empty."),
+        (one_class, {}, "params.yaml: ingest.pattern must tell at least 2 classes apart; got one, 'only', for 4 images"),
+        (
+            one_class,
+            {"ingest.pattern": "{group}/{label}/{name}"},
+            "ingest.pattern '{group}/{label}/{name}' must match the paths",
+        ),
+        (one_class, {"ingest.pattern": "{group}/{name}"}, "params.yaml: ingest.pattern must contain {label}"),
+        (None, {"ingest.source": "embedded:mnist"}, "must be a folder or 'embedded:digits'; got 'embedded:mnist'"),
+        (None, {"split.fractions": [0.7, 0.2, 0.2]}, "params.yaml: split.fractions must sum to 1; got 0.7 + 0.2 + 0.2 = 1.1."),
+        (
+            two_images_of_one_class,
+            {},
+            "class '2' must have at least one image for each of train, validation, test; it has 2 images",
+        ),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_one_line_and_exit_code_2(
+    project: Project, make: Callable[[Path], None] | None, values: dict[str, object], message: str
+) -> None:
+    before = {name: (project.root / f"data/{name}").read_bytes() for name in ("manifest.parquet", "split.parquet")}
+    raw = project.root / "raw/case"
+    if make is not None:
+        make(raw)
+    project.set({"ingest.source": "raw/case", **values})
+    try:
+        ended = project.run("python", "-m", "pipelines.stages.ingest", *INGEST)
+        if ended.exit_code == 0:  # ingest is content; split is not
+            ended = project.run("python", "-m", "pipelines.stages.split", *SPLIT)
+            assert (project.root / "data/split.parquet").read_bytes() == before["split.parquet"]
+            (project.root / "data/manifest.parquet").write_bytes(before["manifest.parquet"])
+        assert ended.exit_code == 2, ended.output
+        errors = [line for line in ended.output.splitlines() if line.startswith("error: ")]
+        assert len(errors) == 1
+        assert message in errors[0]
+        assert "Traceback" not in ended.output
+        assert project.run("dvc", "repro").exit_code != 0
+        assert (project.root / "data/manifest.parquet").read_bytes() == before[
+            "manifest.parquet"
+        ] or make is two_images_of_one_class
+    finally:
+        project.run("git", "checkout", "-q", "params.yaml")
+        project.run("rm", "-rf", "raw/case")
+        project.repro("split")
+
+
+def test_a_stage_without_its_input_says_which_command_makes_it(project: Project) -> None:
+    command = ("--prepared", "data/nowhere", "--statistics", "data/statistics.json")
+    ended = project.run("python", "-m", "pipelines.stages.statistics", *command)
+    assert ended.exit_code == 2
+    assert ended.output == "error: data/nowhere/index.json is missing. Run: dvc repro prepare\n"
