@@ -46,6 +46,7 @@ def render(content: Content) -> str:
         scale=max(*(1 - own.accuracy_interval[0] for own in scores.values()), 1 - content.diagnosis.target_accuracy),
         matrix=_matrix(confusion),
         confusion=confusion,
+        longest=max(map(len, confusion.class_names)),
         opened=_most_confused(confusion),
         examples=_by_class(content.correct),
         cell_examples=[
@@ -71,7 +72,7 @@ def _matrix(confusion: Confusion) -> list[tuple[str, list[Cell], int]]:
         (
             name,
             [
-                Cell(count, math.ceil(_SHADES * share / largest), predicted)
+                Cell(count, math.ceil(_SHADES * math.sqrt(share / largest)), predicted)
                 for count, share, predicted in zip(counts, own, confusion.class_names, strict=True)
             ],
             sum(counts),
