@@ -2,31 +2,32 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: repro test check lock picture
+.PHONY: repro test check lock picture .venv
 
-repro: .venv ## rebuild what is out of date, then show the metrics
+repro: .venv/installed ## rebuild what is out of date, then show the metrics
 	dvc repro
 	@darkroom show
 
-test: .venv ## every test
+test: .venv/installed ## every test
 	pytest
 
-check: .venv ## format, lint, types
+check: .venv/installed ## format, lint, types
 	ruff format --check .
 	ruff check .
 	mypy
 
-lock: .venv ## resolve requirements.lock anew from pyproject.toml
+lock: .venv/installed ## resolve requirements.lock anew from pyproject.toml
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --quiet \
 		--custom-compile-command "make lock" --output-file requirements.lock
 
-picture: .venv ## the README's picture of the report
+picture: .venv/installed ## the README's picture of the report
 	python docs/picture.py reports/index.html docs/report.png
 
-.venv: requirements.lock pyproject.toml
+.venv: .venv/installed
+.venv/installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check "$$(sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)"
 	.venv/bin/uv pip install --python .venv --require-hashes --compile-bytecode -r requirements.lock
 	.venv/bin/uv pip install --python .venv --no-deps --no-build-isolation --editable .
-	@touch .venv
+	@touch $@ # last, so that a failed installation is not taken for a finished one

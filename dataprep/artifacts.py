@@ -111,7 +111,7 @@ def read_table(path: Path, form: TableFormat) -> pl.DataFrame:
         frame = pl.read_parquet(path)
     except FileNotFoundError as error:
         raise missing(path, form.stage) from error
-    except (pl.exceptions.ComputeError, OSError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise ArtifactError(f"{path} cannot be read as Parquet ({error}). Run: dvc repro {form.stage}") from error
     if mark != form.mark["darkroom"]:
         raise ArtifactError(f"{path}: expected the format {form.mark['darkroom']!r}; got {mark!r}. Run: dvc repro {form.stage}")

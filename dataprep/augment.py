@@ -13,19 +13,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dataprep.artifacts import remove_stale
 from dataprep.config import AugmentConfig, ExecuteConfig, FlipConfig
 from dataprep.execute import run_tasks
 from dataprep.image import Pixels
 from dataprep.rng import rng_for, stable_hashes, uniforms_for
 from dataprep.shards import (
-    INDEX_NAME,
     ShardContent,
     ShardEntry,
     ShardReader,
+    fill_folder,
     fingerprint,
     read_index,
-    write_index,
     write_shard,
 )
 
@@ -127,16 +125,9 @@ def augment_images(images: Pixels, keys: NDArray[np.uint64], config: AugmentConf
 def write_copies(prepared: Path, output: Path, config: AugmentConfig, execute: ExecuteConfig) -> Iterator[ShardEntry]:
     """Writes `config.copies` variations of each train image, one shard per prepared train shard, then the index."""
     index = read_index(prepared, stage="prepare")
-    output.mkdir(parents=True, exist_ok=True)
-    (output / INDEX_NAME).unlink(missing_ok=True)
     sources = index.of_split("train") if config.copies else []
     tasks = [CopyTask(prepared, output, entry, index.class_names, config) for entry in sources]
-    entries = []
-    for entry in run_tasks(build_copies, tasks, execute):
-        entries.append(entry)
-        yield entry
-    remove_stale(output, keep={entry.file for entry in entries})
-    write_index(output, index.model_copy(update={"shards": entries}))
+    yield from fill_folder(output, run_tasks(build_copies, tasks, execute), index)
 
 
 def build_copies(task: CopyTask) -> ShardEntry:
@@ -146,12 +137,11 @@ def build_copies(task: CopyTask) -> ShardEntry:
     keys = stable_hashes(ids)
     numbers = range(1, task.config.copies + 1)
     variations = [sample_variation(keys, task.config, epoch=0, copy=number) for number in numbers]
-    varied = [
-        apply_variation(images, variation, task.config, epoch=0, copy=number)
-        for number, variation in zip(numbers, variations, strict=True)
-    ]
+    varied = np.empty((len(numbers), *images.shape), dtype=np.uint8)
+    for number, variation in zip(numbers, variations, strict=True):
+        varied[number - 1] = apply_variation(images, variation, task.config, epoch=0, copy=number)
     content = ShardContent(
-        images=np.concatenate(varied),
+        images=varied.reshape(-1, *images.shape[1:]),
         labels=np.tile(labels, len(numbers)),
         ids=[f"{image_id}#{number}" for number in numbers for image_id in ids],
         class_names=task.class_names,

@@ -3,11 +3,13 @@
 There are no defaults: a value that stands in code is one that DVC cannot see change.
 """
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Pair = Annotated[tuple[int, int], Field(strict=False)]
 SplitName = Literal["train", "validation", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
@@ -38,13 +40,13 @@ class SplitConfig(Section):
     """How images are dealt to train, validation and test."""
 
     fractions: Annotated[tuple[float, float, float], Field(strict=False)]
-    seed: int
+    seed: Seed
 
     @field_validator("fractions")
     @classmethod
     def _partition(cls, fractions: tuple[float, float, float]) -> tuple[float, float, float]:
         terms = " + ".join(f"{fraction:g}" for fraction in fractions)
-        if min(fractions) <= 0:
+        if not min(fractions) > 0 or not sum(fractions) < math.inf:  # not a number is neither
             raise ValueError(f"must be three numbers above 0; got {terms}. Each split needs images")
         total = sum(fractions)
         if abs(total - 1) > 1e-6:
@@ -129,7 +131,7 @@ class AugmentConfig(Section):
 
     online: bool
     copies: Annotated[int, Field(ge=0)]
-    seed: int
+    seed: Seed
     fill: Annotated[int, Field(ge=0, le=255)]
     rotation: RotationConfig
     horizontal_flip: FlipConfig

@@ -4,6 +4,7 @@ DarkroomError
 ├── ParamsError     params.yaml says something that cannot be done
 ├── SourceError     the raw folder is not what ingest.source and ingest.pattern promise
 ├── SplitError      the images cannot be split as asked
+├── TrainError      the network did not learn anything that could be used
 └── ArtifactError   a file made by an earlier step is missing, damaged or of another format version
 """
 
@@ -24,6 +25,10 @@ class SourceError(DarkroomError):
 
 class SplitError(DarkroomError):
     """The images cannot be split as asked."""
+
+
+class TrainError(DarkroomError):
+    """The network did not learn anything that could be used."""
 
 
 class ArtifactError(DarkroomError):

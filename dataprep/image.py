@@ -7,9 +7,12 @@ The type is told by content, never by name, from a short list of formats. Every 
 import io
 import warnings
 from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 import numpy as np
+import PIL
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -33,9 +36,6 @@ class Undecodable(Exception):
         super().__init__(message)
         self.reason: DecodeReason = reason
         self.message = message
-
-    def __reduce__(self) -> tuple[type["Undecodable"], tuple[DecodeReason, str]]:
-        return Undecodable, (self.reason, self.message)  # crosses process borders
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def decode(content: bytes, config: DecodeConfig) -> Decoded:
                     "too_many_pixels", f"{width} x {height} pixels are more than max_pixels = {config.max_pixels:,}"
                 )
             image.load()
-            orientation = image.getexif().get(_ORIENTATION_TAG, 1)
+            orientation = _orientation(image)
             upright = ImageOps.exif_transpose(image) if orientation != 1 else image
             pixels = _to_uint8(upright, config.background)
             return Decoded(pixels, image.format or "", image.mode, orientation)
@@ -107,6 +107,31 @@ def to_rgb(image: Pixels) -> Pixels:
     return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
 
 
+def digest_bytes(content: bytes) -> str:
+    """128-bit BLAKE2b of a file's bytes, in hex."""
+    return blake2b(content, digest_size=16).hexdigest()
+
+
+def digest_pixels(image: Pixels) -> str:
+    """128-bit BLAKE2b of the shape and the values of (H, W, C) pixels, in hex.
+
+    Equal for equal pictures in any lossless file format: gray that is stored as RGB counts as gray.
+    """
+    if (
+        image.shape[2] == 3
+        and np.array_equal(image[:, :, 0], image[:, :, 1])
+        and np.array_equal(image[:, :, 0], image[:, :, 2])
+    ):
+        image = image[:, :, :1]
+    return blake2b(repr(image.shape).encode() + image.tobytes(), digest_size=16).hexdigest()
+
+
+def decoder_mark(config: DecodeConfig) -> str:
+    """Changes with all that decides what a file decodes to: this module, Pillow, the configuration."""
+    parts = (Path(__file__).read_bytes(), PIL.__version__.encode(), config.model_dump_json().encode())
+    return blake2b(b"\0".join(parts), digest_size=8).hexdigest()
+
+
 def _open(content: bytes) -> Image.Image:
     if not content:
         raise Undecodable("empty", "the file has 0 bytes")
@@ -120,6 +145,12 @@ def _open(content: bytes) -> Image.Image:
             raise Undecodable("too_many_pixels", str(error)) from error
 
 
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 where there is none; cameras and editors write all kinds of things into that field."""
+    value = image.getexif().get(_ORIENTATION_TAG, 1)
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
 def _refused(error: Exception) -> Undecodable:
     return Undecodable("undecodable", f"{type(error).__name__}: {error}")
 
@@ -131,7 +162,7 @@ def _to_uint8(image: Image.Image, background: int) -> Pixels:
         return np.array(image.convert("L"))[:, :, np.newaxis]
     if mode == "RGB" and not transparent:
         return np.array(image)
-    if mode in _SIXTEEN_BIT:
+    if mode in _SIXTEEN_BIT or (mode == "I" and image.format == "PPM"):  # Pillow's mode for a 16-bit PGM
         levels = np.array(image).astype(np.uint32)
         return ((levels * 255 + 32767) // 65535).astype(np.uint8)[:, :, np.newaxis]
     if mode in ("1", "L", "LA"):

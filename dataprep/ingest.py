@@ -1,6 +1,6 @@
 """From a raw folder to the manifest: find every file, read its path, check that it decodes.
 
-What was seen of a file is remembered in a scan cache by (path, bytes, time of change), so that an unchanged folder is only
+What was seen of a file is remembered in a scan cache by (path, bytes, times of change), so that an unchanged folder is only
 listed, not read again.
 """
 
@@ -17,14 +17,14 @@ from dataprep.artifacts import TableFormat, read_table, write_table
 from dataprep.config import DecodeConfig, ExecuteConfig
 from dataprep.errors import ArtifactError, SourceError, first_five
 from dataprep.execute import run_tasks
-from dataprep.image import FORMATS, Pixels, Undecodable, decode, verify
+from dataprep.image import Undecodable, decode, decoder_mark, digest_bytes, digest_pixels, verify
 from dataprep.manifest import MANIFEST, Reason, usable
 from dataprep.pattern import PathFacts, compile_pattern, read_path
 from dataprep.rng import stable_hash
 
 FILES_PER_TASK = 256
 
-_FOUND = {"path": pl.Binary(), "bytes": pl.Int64(), "changed_ns": pl.Int64(), "reason": pl.String()}
+_FOUND = {"path": pl.Binary(), "bytes": pl.Int64(), "modified_ns": pl.Int64(), "changed_ns": pl.Int64(), "reason": pl.String()}
 _SEEN = {
     "path": pl.Binary(),
     "width": pl.Int32(),
@@ -37,7 +37,12 @@ _SEEN = {
     "reason": pl.String(),
     "message": pl.String(),
 }
-_CACHE = TableFormat(kind="scan", version=1, columns={**_SEEN, "bytes": pl.Int64(), "changed_ns": pl.Int64()}, stage="ingest")
+_CACHE = TableFormat(
+    kind="scan",
+    version=1,
+    columns={**_SEEN, "bytes": pl.Int64(), "modified_ns": pl.Int64(), "changed_ns": pl.Int64()},
+    stage="ingest",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,8 @@ def scan(source: Path) -> pl.DataFrame:
     """Lists every entry below a folder that is not a folder itself; links are listed and not followed.
 
     Returns:
-        Columns path (relative, bytes), bytes, changed_ns, reason (set where the entry must not be opened), sorted by path.
+        Columns path (relative, bytes), bytes, modified_ns (content), changed_ns (content, name or rights), reason (set where
+        the entry must not be opened), sorted by path.
 
     Raises:
         SourceError: the source does not exist, is no folder, or holds no file.
@@ -135,16 +141,6 @@ def read_file(source: Path, path: bytes) -> bytes:
         return file.read()
 
 
-def digest_bytes(content: bytes) -> str:
-    """128-bit BLAKE2b of a file's bytes, in hex."""
-    return blake2b(content, digest_size=16).hexdigest()
-
-
-def digest_pixels(pixels: Pixels) -> str:
-    """128-bit BLAKE2b of the shape and the values of (H, W, C) pixels, in hex: equal for equal images in any file format."""
-    return blake2b(repr(pixels.shape).encode() + pixels.tobytes(), digest_size=16).hexdigest()
-
-
 def build_manifest(found: pl.DataFrame, seen: pl.DataFrame, pattern: str) -> pl.DataFrame:
     """Joins what was found, what the paths say and what the files hold into the manifest.
 
@@ -187,6 +183,8 @@ def build_manifest(found: pl.DataFrame, seen: pl.DataFrame, pattern: str) -> pl.
             .then(pl.lit("links are not followed"))
             .when(pl.col("reason") == "not_a_file")
             .then(pl.lit("neither a file nor a folder"))
+            .when(pl.col("entry_reason") == "unreadable")
+            .then(pl.lit("cannot be listed; check its permissions"))
             .otherwise("message")
             .alias("message"),
         )
@@ -201,7 +199,9 @@ def facts_frame(facts: list[FileFacts]) -> pl.DataFrame:
     return pl.DataFrame([asdict(fact) for fact in facts], schema=_SEEN)
 
 
-def split_by_cache(found: pl.DataFrame, cache: Path, config: DecodeConfig) -> tuple[pl.DataFrame, pl.DataFrame]:
+def split_by_cache(
+    found: pl.DataFrame, cache: Path, *, source: Path, config: DecodeConfig
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Divides the files that may be opened into those to examine and the facts of those that did not change.
 
     A cache that is missing or of another format is an empty one.
@@ -211,38 +211,41 @@ def split_by_cache(found: pl.DataFrame, cache: Path, config: DecodeConfig) -> tu
         known = read_table(cache, _CACHE)
     except ArtifactError:
         return openable, facts_frame([])
-    known = known.filter(pl.col("decoder") == _decoder_mark(config))
-    keys = ["path", "bytes", "changed_ns"]
+    known = known.filter(pl.col("mark") == _mark(source, config))
+    keys = ["path", "bytes", "modified_ns", "changed_ns"]
     unchanged = openable.join(known, on=keys, how="inner").select(list(_SEEN))
     return openable.join(known, on=keys, how="anti"), unchanged
 
 
-def write_cache(cache: Path, found: pl.DataFrame, seen: pl.DataFrame, config: DecodeConfig) -> None:
+def write_cache(cache: Path, found: pl.DataFrame, seen: pl.DataFrame, *, source: Path, config: DecodeConfig) -> None:
     """Remembers what was seen, for the next `split_by_cache`."""
-    known = seen.join(found.drop("reason"), on="path").with_columns(decoder=pl.lit(_decoder_mark(config)))
+    known = seen.join(found.drop("reason"), on="path").with_columns(mark=pl.lit(_mark(source, config)))
     # What could not be read may be readable the next time, without any change of its size or time.
     write_table(cache, known.filter(pl.col("reason").ne_missing("unreadable")), _CACHE)
 
 
 def printable(path: bytes) -> str:
-    r"""A relative path as text; bytes that are not UTF-8 are escaped, and a hash keeps such an id unique.
+    r"""A relative path as text that is safe to show; what is not printable is escaped, and a hash keeps such an id unique.
 
     >>> printable("7/é.png".encode())
     '7/é.png'
     >>> printable(b"7/\xff.png")
-    '7/\\xff.png~f1158e7b'
+    '7/\\xff.png~b83e0b29'
+    >>> printable(b"7/a\nb.png")
+    '7/a\\nb.png~29a2f5ff'
     """
-    try:
-        return path.decode("utf-8")
-    except UnicodeDecodeError:
-        return f"{path.decode('utf-8', 'backslashreplace')}~{blake2b(path, digest_size=4).hexdigest()}"
+    text = path.decode("utf-8", "backslashreplace")
+    shown = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text)
+    if os.fsencode(shown) == path:
+        return shown
+    return f"{shown}~{blake2b(path, digest_size=4).hexdigest()}"
 
 
-def _walk(root: bytes, folder: bytes) -> Iterator[tuple[bytes, int, int, Reason | None]]:
+def _walk(root: bytes, folder: bytes) -> Iterator[tuple[bytes, int, int, int, Reason | None]]:
     try:
         entries = list(os.scandir(os.path.join(root, folder)))
     except OSError:
-        yield folder, 0, 0, "unreadable"
+        yield folder, 0, 0, 0, "unreadable"
         return
     for entry in entries:
         path = os.path.join(folder, entry.name) if folder else entry.name
@@ -252,14 +255,14 @@ def _walk(root: bytes, folder: bytes) -> Iterator[tuple[bytes, int, int, Reason 
         try:
             status = entry.stat(follow_symlinks=False)
         except OSError:
-            yield path, 0, 0, "unreadable"
+            yield path, 0, 0, 0, "unreadable"
             continue
+        reason: Reason | None = None
         if stat.S_ISLNK(status.st_mode):
-            yield path, 0, status.st_mtime_ns, "link"
-        elif stat.S_ISREG(status.st_mode):
-            yield path, status.st_size, status.st_mtime_ns, None
-        else:
-            yield path, 0, status.st_mtime_ns, "not_a_file"
+            reason = "link"
+        elif not stat.S_ISREG(status.st_mode):
+            reason = "not_a_file"
+        yield path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, reason
 
 
 def _examine_chunk(task: _ExamineTask) -> list[FileFacts]:
@@ -270,9 +273,8 @@ def _path_row(fact: PathFacts | None) -> tuple[str | None, str | None, str | Non
     return (fact.label, fact.group, fact.given_split, fact.origin) if fact else (None, None, None, None)
 
 
-def _decoder_mark(config: DecodeConfig) -> str:
-    """Changes with all that decides what a file decodes to."""
-    return f"{stable_hash(1, FORMATS, config.model_dump_json()):016x}"
+def _mark(source: Path, config: DecodeConfig) -> str:
+    return f"{decoder_mark(config)} {stable_hash(os.fsencode(source.resolve())):016x}"
 
 
 def _check_classes(manifest: pl.DataFrame) -> None:

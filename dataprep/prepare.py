@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import polars as pl
 
-from dataprep.artifacts import remove_stale
 from dataprep.config import (
     SPLITS,
     DecodeConfig,
@@ -20,19 +19,19 @@ from dataprep.config import (
 )
 from dataprep.errors import SourceError
 from dataprep.execute import run_tasks
-from dataprep.image import Pixels, Undecodable, decode, to_gray, to_rgb
-from dataprep.ingest import digest_bytes, read_file
+from dataprep.image import Pixels, Undecodable, decode, digest_bytes, to_gray, to_rgb
+from dataprep.ingest import read_file
 from dataprep.manifest import class_names
+from dataprep.rng import stable_hash
 from dataprep.shards import (
-    INDEX_NAME,
     ShardContent,
     ShardEntry,
     ShardIndex,
     bucket_of,
+    fill_folder,
     fingerprint,
     num_buckets,
     shard_name,
-    write_index,
     write_shard,
 )
 
@@ -76,19 +75,23 @@ def resize(image: Pixels, image_size: tuple[int, int], config: ResizeConfig) -> 
     target_height, target_width = image_size
     if config.mode == "stretch":
         return _scale(image, image_size, config)
-    scales = target_height / height, target_width / width
-    scale = min(scales) if config.mode == "pad" else max(scales)
-    scaled = _scale(image, (max(round(height * scale), 1), max(round(width * scale), 1)), config)
-    if config.mode == "pad":
-        missing_rows, missing_columns = target_height - scaled.shape[0], target_width - scaled.shape[1]
-        margins = (
-            (missing_rows // 2, missing_rows - missing_rows // 2),
-            (missing_columns // 2, missing_columns - missing_columns // 2),
-            (0, 0),
+    if config.mode == "crop":
+        # Cropped before it is scaled: what is thrown away costs nothing, however long an image is.
+        scale = max(target_height / height, target_width / width)
+        kept_height, kept_width = (
+            min(max(round(side / scale), 1), own) for side, own in ((target_height, height), (target_width, width))
         )
-        return np.pad(scaled, margins, constant_values=config.pad_value)
-    top, left = (scaled.shape[0] - target_height) // 2, (scaled.shape[1] - target_width) // 2
-    return scaled[top : top + target_height, left : left + target_width]
+        top, left = (height - kept_height) // 2, (width - kept_width) // 2
+        return _scale(image[top : top + kept_height, left : left + kept_width], image_size, config)
+    scale = min(target_height / height, target_width / width)
+    scaled = _scale(image, (max(round(height * scale), 1), max(round(width * scale), 1)), config)
+    missing_rows, missing_columns = target_height - scaled.shape[0], target_width - scaled.shape[1]
+    margins = (
+        (missing_rows // 2, missing_rows - missing_rows // 2),
+        (missing_columns // 2, missing_columns - missing_columns // 2),
+        (0, 0),
+    )
+    return np.pad(scaled, margins, constant_values=config.pad_value)
 
 
 def saturate(image: Pixels, config: SaturateConfig) -> Pixels:
@@ -131,14 +134,8 @@ def prepare_images(
     """
     names = class_names(images)
     tasks = _plan(images, output, source, names, decode, prepare)
-    (output / INDEX_NAME).unlink(missing_ok=True)  # from here on the folder is incomplete, and says so
-    entries = []
-    for entry in run_tasks(build_shard, tasks, execute):
-        entries.append(entry)
-        yield entry
-    remove_stale(output, keep={entry.file for entry in entries})
-    index = ShardIndex(shape=shape_of(prepare), class_names=names, decode=decode, prepare=prepare, shards=entries)
-    write_index(output, index)
+    index = ShardIndex(shape=shape_of(prepare), class_names=names, decode=decode, prepare=prepare, shards=[])
+    yield from fill_folder(output, run_tasks(build_shard, tasks, execute), index)
 
 
 def build_shard(task: ShardTask) -> ShardEntry:
@@ -163,17 +160,22 @@ def _plan(
     number_of = {name: number for number, name in enumerate(names)}
     tasks = []
     for split in SPLITS:
-        own = images.filter(pl.col("split") == split).sort("id")
+        own = images.filter(pl.col("split") == split)
         buckets = num_buckets(own.height, prepare.images_per_shard)
         rows: list[list[tuple[str, bytes, int, str]]] = [[] for _ in range(buckets)]
         for image_id, path, label, digest in own.select("id", "path", "label", "file_digest").iter_rows():
             rows[bucket_of(image_id, buckets)].append((image_id, path, number_of[label], digest))
         tasks += [
-            ShardTask(source, output / shard_name(split, bucket), split, chunk, names, decode, prepare)
+            # In the order of a hash, not of the names: a block of rows is a mixture of classes.
+            ShardTask(source, output / shard_name(split, bucket), split, sorted(chunk, key=_by_hash), names, decode, prepare)
             for bucket, chunk in enumerate(rows)
             if chunk
         ]
     return tasks
+
+
+def _by_hash(row: tuple[str, bytes, int, str]) -> tuple[int, str]:
+    return stable_hash("row", row[0]), row[0]
 
 
 def _read_image(task: ShardTask, image_id: str, path: bytes, file_digest: str) -> Pixels:

@@ -6,6 +6,7 @@ is killed. An index that is there means that every shard it lists is whole. Hand
 
 import hashlib
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
@@ -14,7 +15,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from dataprep.artifacts import Document, read_document, write_bytes, write_document
+from dataprep.artifacts import Document, read_document, remove_stale, write_bytes, write_document
 from dataprep.config import DecodeConfig, PrepareConfig, SplitName
 from dataprep.errors import ArtifactError
 from dataprep.image import Pixels
@@ -103,6 +104,24 @@ def write_shard(path: Path, content: ShardContent, split: SplitName) -> ShardEnt
 def write_index(folder: Path, index: ShardIndex) -> None:
     """Writes the index of a folder whose shards are all there."""
     write_document(folder / INDEX_NAME, index)
+
+
+def fill_folder(folder: Path, entries: Iterable[ShardEntry], index: ShardIndex) -> Iterator[ShardEntry]:
+    """Passes on the entries of shards as they are written; then removes what is not among them and writes the index.
+
+    Args:
+        folder: data/prepared or data/augmented.
+        entries: of shards in this folder; taking one writes it.
+        index: all but the shards.
+    """
+    (folder / INDEX_NAME).unlink(missing_ok=True)  # from here on the folder is incomplete, and says so
+    folder.mkdir(parents=True, exist_ok=True)
+    shards = []
+    for entry in entries:
+        shards.append(entry)
+        yield entry
+    remove_stale(folder, keep={entry.file for entry in shards})
+    write_index(folder, index.model_copy(update={"shards": shards}))
 
 
 def read_index(folder: Path, *, stage: str) -> ShardIndex:

@@ -22,7 +22,7 @@ from dataprep.errors import SplitError, first_five
 from dataprep.rng import stable_hash
 
 EXCLUDED = "excluded"
-"""The split of images whose twins, by group or pixels, stand in a given held-out split that must not leak: used nowhere."""
+"""The split of images whose exact twins stand in a given validation or test split: used nowhere."""
 
 SPLIT = TableFormat(
     kind="split",
@@ -42,7 +42,7 @@ class ClassCount(Document):
 
 
 class Leaks(Document):
-    """What train, validation and test share, pair by pair; the sums are 0 by construction and counted all the same."""
+    """Groups and pictures that stand in more than one split: 0 by construction, and counted all the same."""
 
     groups: int
     duplicates: int
@@ -55,6 +55,15 @@ class SplitMetrics(Document):
     images: dict[str, int]
     shared: Leaks
     classes: list[ClassCount]
+
+    def gaps(self) -> list[str]:
+        """Classes that a split knows nothing of, as sentences: possible where groups hold several classes."""
+        return [
+            f"class {row.class_name!r} has no {split} images, so nothing is measured of it there"
+            for row in self.classes
+            for split, count in (("validation", row.validation), ("test", row.test))
+            if count == 0
+        ]
 
 
 def read_split(path: Path) -> pl.DataFrame:
@@ -93,7 +102,7 @@ def split_images(images: pl.DataFrame, config: SplitConfig) -> pl.DataFrame:
         shares = {name: fractions[name] for name in open_splits}
         assigned = _deal(dealt, shares, config.seed)
         placed = placed.with_columns(pl.coalesce("split", pl.col("cluster").replace_strict(assigned, default=None)))
-    _check_train_classes(placed)
+    _check_filled(placed)
     return placed.select("id", "split", "cluster")
 
 
@@ -161,11 +170,12 @@ def _place_given(clustered: pl.DataFrame, given: set[str]) -> pl.DataFrame:
             f"params.yaml: the {{split}} of ingest.pattern must give train images; it gives only {first_five(sorted(given))}. "
             "Add a train folder or drop {split}"
         )
+    # Twins only, not whole clusters: groups do not straddle given splits, so one shared picture condemns no group.
     # Test is the rarer promise: a twin in both held-out splits stays in test and leaves validation.
     guarded = clustered.with_columns(
-        pl.when((pl.col("given_split") == "test").any().over("cluster"))
+        pl.when((pl.col("given_split") == "test").any().over("digest"))
         .then(pl.lit("test"))
-        .when(held_out.any().over("cluster"))
+        .when(held_out.any().over("digest"))
         .then(pl.lit("validation"))
         .alias("guard")
     )
@@ -190,14 +200,20 @@ def _deal(images: pl.DataFrame, shares: Mapping[SplitName, float], seed: int) ->
         members.setdefault(cluster, Counter())[class_of[label]] += 1
     order = sorted(members, key=lambda cluster: (-members[cluster].total(), stable_hash(seed, "split", cluster)))
     missing = wanted.astype(np.float64)
+    empty = np.ones(wanted.shape, dtype=bool)
+    undealt = Counter(index for cluster in members for index in members[cluster])
     assigned: dict[str, SplitName] = {}
     for cluster in order:
         classes = list(members[cluster])
         counts = np.array([members[cluster][index] for index in classes])
         # What the splits still lack of these classes, as a part of what they were to get: the neediest takes the cluster.
         need = (missing[classes] / wanted[classes] * counts[:, np.newaxis]).sum(axis=0)
-        chosen = int(np.argmax(need))
+        # Where a class has no more clusters left than splits without it, those splits come first.
+        scarce = [index for index in classes if undealt[index] <= empty[index].sum()]
+        chosen = int(np.lexsort((need, empty[scarce].sum(axis=0)))[-1])
         missing[classes, chosen] -= counts
+        empty[classes, chosen] = False
+        undealt.subtract(classes)
         assigned[cluster] = names[chosen]
     return assigned
 
@@ -222,7 +238,14 @@ def _quota(images: pl.DataFrame, label: str, shares: Mapping[SplitName, float]) 
     return quota
 
 
-def _check_train_classes(placed: pl.DataFrame) -> None:
+def _check_filled(placed: pl.DataFrame) -> None:
+    filled = set(placed["split"].unique())
+    lacking = [name for name in SPLITS if name not in filled]
+    if lacking:
+        raise SplitError(
+            f"each of {', '.join(SPLITS)} must have images; {first_five(lacking)} has none. Add images, or drop {{split}} from "
+            "ingest.pattern to split anew"
+        )
     taught = placed.filter(pl.col("split") == "train")["label"].unique()
     untaught = placed.filter(~pl.col("label").is_in(taught.implode()))["label"].unique().sort()
     if len(untaught):

@@ -6,7 +6,6 @@ memory. The order is a pure function of (seed, epoch, shards); windows do not de
 
 import math
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from dataprep.rng import rng_for, stable_hashes
 from dataprep.shards import ShardReader, read_index
 
 BLOCK_ROWS = 64
-WINDOW_BYTES = 32 * 2**20
+WINDOW_BYTES = 64 * 2**20
 
 Targets = NDArray[np.float32]
 
@@ -125,20 +124,39 @@ def _windows(train_set: TrainSet, seed: int, epoch: int) -> Iterator[_Window]:
     ]
     order = rng.permutation(len(blocks))
     image_bytes = int(np.prod(train_set.shape))
-    blocks_per_window = max(WINDOW_BYTES // (image_bytes * BLOCK_ROWS), 8)
-    with ExitStack() as stack:
-        readers = [stack.enter_context(ShardReader(file.path, stage=file.stage)) for file in train_set.files]
-        labels = [reader.labels() for reader in readers]
-        keys = [stable_hashes(reader.ids()) for reader in readers]
-        for first in range(0, len(order), blocks_per_window):
-            chosen = [blocks[index] for index in order[first : first + blocks_per_window]]
-            images = np.concatenate([readers[number].images(start, stop) for number, start, stop in chosen])
-            shuffled = rng.permutation(len(images))
-            yield _Window(
-                images[shuffled],
-                np.concatenate([labels[number][start:stop] for number, start, stop in chosen])[shuffled],
-                np.concatenate([keys[number][start:stop] for number, start, stop in chosen])[shuffled],
-            )
+    blocks_per_window = max(WINDOW_BYTES // (image_bytes * BLOCK_ROWS), 1)
+    labels, keys = _read_labels_and_keys(train_set)
+    for first in range(0, len(order), blocks_per_window):
+        chosen = [blocks[index] for index in order[first : first + blocks_per_window]]
+        images = _read_blocks(train_set, chosen)
+        shuffled = rng.permutation(len(images))
+        yield _Window(
+            images[shuffled],
+            np.concatenate([labels[number][start:stop] for number, start, stop in chosen])[shuffled],
+            np.concatenate([keys[number][start:stop] for number, start, stop in chosen])[shuffled],
+        )
+
+
+def _read_labels_and_keys(train_set: TrainSet) -> tuple[list[NDArray[np.int64]], list[NDArray[np.uint64]]]:
+    labels, keys = [], []
+    for file in train_set.files:
+        with ShardReader(file.path, stage=file.stage) as shard:
+            labels.append(shard.labels())
+            keys.append(stable_hashes(shard.ids()))
+    return labels, keys
+
+
+def _read_blocks(train_set: TrainSet, blocks: list[tuple[int, int, int]]) -> Pixels:
+    """Reads blocks of rows, one after the other in one array; one shard is open at a time, however many there are."""
+    starts = np.cumsum([0, *[stop - start for _, start, stop in blocks]])
+    images = np.empty((starts[-1], *train_set.shape), dtype=np.uint8)
+    for number in sorted({number for number, _, _ in blocks}):
+        file = train_set.files[number]
+        with ShardReader(file.path, stage=file.stage) as shard:
+            for place, (owner, start, stop) in zip(starts[:-1], blocks, strict=True):
+                if owner == number:
+                    images[place : place + stop - start] = shard.images(start, stop)
+    return images
 
 
 def _varied_pieces(

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from dataprep.config import Fraction, Section
+from dataprep.config import Fraction, Section, Seed
 
 Positive = Annotated[int, Field(gt=0)]
 Weight = Annotated[float, Field(ge=0.0)]
@@ -38,7 +38,7 @@ class TrainConfig(Section):
     batch_size: Positive
     epochs: Positive
     patience: Positive
-    seed: int
+    seed: Seed
 
 
 class EvaluateConfig(Section):

@@ -142,7 +142,7 @@ _WORDS: dict[Finding, tuple[str, str]] = {
         "Read the worst mistakes for wrong labels, then raise diagnose.target_accuracy or stop here.",
     ),
     "within_chance": (
-        "Below target, and by no more than chance: these splits are too small to say why.",
+        "Below target, and no part of the error stands out from chance: these splits are too small to say why.",
         "Enlarge validation (split.fractions) or collect more images before trusting a difference this small.",
     ),
 }

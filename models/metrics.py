@@ -54,26 +54,27 @@ def measure(predictions: pl.DataFrame) -> Metrics:
     names = class_names_of(predictions)
     parts = {split: predictions.filter(pl.col("split") == split) for split in SPLITS}
     return Metrics(
-        train=score(parts["train"], names),
-        validation=score(parts["validation"], names),
-        test=score(parts["test"], names),
+        train=score(parts["train"]),
+        validation=score(parts["validation"]),
+        test=score(parts["test"]),
         confusion={split: confuse(rows, names) for split, rows in parts.items()},
     )
 
 
-def score(rows: pl.DataFrame, class_names: list[str]) -> Scores:
-    """Scores the predictions of one split.
+def score(rows: pl.DataFrame) -> Scores:
+    """Scores the predictions of one split; macro F1 is over the classes that stand in it or are predicted.
 
     Source of the interval: E. B. Wilson, Probable inference, the law of succession, and statistical inference, 1927.
     """
     correct = int((rows["label"] == rows["predicted"]).sum())
     interval = binomtest(correct, rows.height).proportion_ci(confidence_level=0.95, method="wilson")
     labels, predicted = rows["label"].to_list(), rows["predicted"].to_list()
+    present = sorted({*labels, *predicted})  # a class that the split lacks, and nobody sees in it, is no mistake
     return Scores(
         images=rows.height,
         accuracy=correct / rows.height,
         accuracy_interval=(float(interval.low), float(interval.high)),
-        macro_f1=float(f1_score(labels, predicted, labels=class_names, average="macro", zero_division=0)),
+        macro_f1=float(f1_score(labels, predicted, labels=present, average="macro", zero_division=0)),
         log_loss=float(rows["loss"].cast(pl.Float64).mean()),  # type: ignore[arg-type]  # polars types a mean of floats loosely
     )
 

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from dataprep.artifacts import write_bytes
 from dataprep.config import AugmentConfig
+from dataprep.errors import TrainError
 from dataprep.statistics import Statistics
 from dataprep.stream import TrainSet
 from models.architectures import build_cnn
@@ -60,6 +61,9 @@ def fit(
         callbacks: what else wants to hear of each epoch.
         verbose: Keras' own display: 0 none, 1 a progress bar, 2 a line per epoch.
 
+    Raises:
+        TrainError: the loss was not a number in any epoch.
+
     Returns:
         One row per epoch: epoch, loss, accuracy (running means, with augmentation and dropout), val_loss, val_accuracy.
     """
@@ -69,10 +73,15 @@ def fit(
         steps_per_epoch=math.ceil(train_set.num_images / config.batch_size),
         epochs=config.epochs,
         validation_data=validation_dataset(prepared, train_set, batch_size=config.batch_size),
-        callbacks=[stopping, *callbacks],
+        callbacks=[stopping, keras.callbacks.TerminateOnNaN(), *callbacks],
         verbose=verbose,
         shuffle=False,  # the stream is shuffled
     )
+    if not any(map(math.isfinite, history.history.get("val_loss", []))):
+        raise TrainError(
+            f"train: the loss must be a number; it was none in any of {len(history.epoch) or 1} epochs. "
+            f"Lower train.learning_rate ({config.learning_rate:g})"
+        )
     columns = {name: history.history[name] for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
     return pl.DataFrame({"epoch": range(1, len(columns["loss"]) + 1), **columns})
 

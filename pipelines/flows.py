@@ -5,7 +5,6 @@
 
 import os
 import sys
-from pathlib import Path
 from typing import Literal
 
 # Before the import, which reads them. The first start of a temporary server can pass the default limit of 20 s on a small
@@ -80,8 +79,7 @@ def reason_of(output: str) -> str:
 
 
 def main() -> None:
-    if not Path("dvc.yaml").is_file():
-        raise DarkroomError("dvc.yaml must be in the current folder; it is not. Run from the project's root")
+    output_path("diagnose", "index.html")  # outside a project it says so before a server starts
     state = rebuild(return_state=True)
     if not state.is_completed():
         raise DarkroomError(str(state.message))

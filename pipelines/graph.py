@@ -83,6 +83,8 @@ def output_path(stage: str, name: str) -> Path:
     Raises:
         GraphError: the stage has no such output.
     """
+    if not DVC_FILE.is_file():
+        raise GraphError(f"{DVC_FILE} must be in the current folder; it is not. Run from the project's root")
     graph = YAML(typ="safe", pure=True).load(DVC_FILE.read_text(encoding="utf-8"))
     declared = graph["stages"][stage]
     entries = [*declared.get("outs", []), *declared.get("metrics", [])]

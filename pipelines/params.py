@@ -59,11 +59,19 @@ def read_params(path: Path = PARAMS_FILE) -> Params:
     Raises:
         ParamsError: the file is missing or no YAML, a key is unknown or missing, or a value cannot be.
     """
+    return check_params(read_text(path), path)
+
+
+def read_text(path: Path) -> str:
+    """Reads the text of params.yaml.
+
+    Raises:
+        ParamsError: there is none.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise ParamsError(f"{path} is missing. Run from the project's root, or restore it: git checkout {path}") from error
-    return check_params(text, path)
 
 
 def check_params(text: str, path: Path) -> Params:

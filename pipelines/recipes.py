@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 
 from dataprep.artifacts import write_text
 from dataprep.errors import ParamsError
-from pipelines.params import PARAMS_FILE, check_params
+from pipelines.params import PARAMS_FILE, check_params, read_text
 
 RECIPES = Path("recipes")
 
@@ -33,9 +33,11 @@ def apply_recipe(name: str) -> list[str]:
     path = RECIPES / f"{name}.yaml"
     if not path.is_file():
         raise ParamsError(f"{path} does not exist. Use one of: {', '.join(recipe_names())}")
+    text = read_text(PARAMS_FILE)
+    check_params(text, PARAMS_FILE)  # a mistake that was there before is not the recipe's
     yaml = YAML()
     yaml.width = 1000  # comments stay on their lines
-    params = yaml.load(PARAMS_FILE.read_text(encoding="utf-8"))
+    params = yaml.load(text)
     overlay = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     changes = _overlay(params, overlay, "")
     buffer = io.StringIO()

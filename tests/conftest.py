@@ -60,16 +60,19 @@ def striped(label: int, seed: int, size: int = 12) -> Pixels:
     return (lines * 180 + noise).astype(np.uint8)[:, :, np.newaxis]
 
 
+def write_striped_tree(root: Path, *, classes: int, images: int) -> Path:
+    """Writes `class<label>/<number>.png`, every image another."""
+    for label in range(classes):
+        for number in range(images):
+            write_png(root / f"class{label}/{number:02d}.png", striped(label % 3, 1000 * label + number))
+    return root
+
+
 @pytest.fixture
 def make_tree(tmp_path: Path) -> Callable[..., Path]:
-    """Makes a folder of striped images: by default 3 classes of 8, `<label>/<number>.png`."""
+    """Makes a folder of striped images, by default 3 classes of 8."""
 
-    def make(classes: int = 3, images: int = 8, layout: str = "{label}/{number}.png", folder: str = "raw") -> Path:
-        root = tmp_path / folder
-        for label in range(classes):
-            for number in range(images):
-                path = root / layout.format(label=f"class{label}", number=f"{number:02d}", group=f"w{number % 4}")
-                write_png(path, striped(label % 3, 1000 * label + number))
-        return root
+    def make(classes: int = 3, images: int = 8) -> Path:
+        return write_striped_tree(tmp_path / "raw", classes=classes, images=images)
 
     return make

@@ -64,7 +64,7 @@ def _draw(axes: Axes, curves: pl.DataFrame, title: str, best_epoch: int) -> None
         fontsize=8,
     )
     if (curves.select("train", "validation").to_numpy() > 0).any():
-        axes.set_yscale("log")
+        axes.set_yscale("log", nonpositive="mask")
         axes.yaxis.set_major_formatter(_PLAIN)
         axes.yaxis.set_minor_formatter(_PLAIN)
         axes.yaxis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))

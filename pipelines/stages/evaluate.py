@@ -6,6 +6,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before the import: no line
 
 import polars as pl
 
+from dataprep.config import SPLITS
 from dataprep.shards import read_index
 from models.evaluate import load_model, predict
 from models.predictions import write_predictions
@@ -23,7 +24,7 @@ def main(prepared: PathOption, model: PathOption, predictions: PathOption) -> No
     write_predictions(predictions, rows)
     correct = rows.group_by("split").agg((pl.col("label") == pl.col("predicted")).mean().alias("accuracy"))
     accuracies = dict(correct.rows())
-    shown = " / ".join(f"{name} {accuracies[name]:.4f}" for name in ("train", "validation", "test") if name in accuracies)
+    shown = " / ".join(f"{name} {accuracies[name]:.4f}" for name in SPLITS)
     print(f"evaluate: {rows.height:,} images -> accuracy {shown}")
 
 

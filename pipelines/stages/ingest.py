@@ -19,11 +19,11 @@ def main(embedded: PathOption, scan_cache: PathOption, manifest: PathOption) -> 
     compile_pattern(config.pattern)  # a wrong pattern is said before the reading, not after
     source = locate_source(config.source, embedded)
     found = scan(source)
-    changed, unchanged = split_by_cache(found, scan_cache, config.decode)
+    changed, unchanged = split_by_cache(found, scan_cache, source=source, config=config.decode)
     looks = examine(changed, source=source, config=config.decode, execute=params.execute)
     facts = [fact for chunk in track(looks, title="ingest", total=changed.height, count=len) for fact in chunk]
     seen = pl.concat([unchanged, facts_frame(facts)])
-    write_cache(scan_cache, found, seen, config.decode)
+    write_cache(scan_cache, found, seen, source=source, config=config.decode)
     rows = build_manifest(found, seen, config.pattern)
     write_manifest(manifest, rows)
     show(rows, num_read=changed.height)
@@ -38,7 +38,7 @@ def show(rows: pl.DataFrame, *, num_read: int) -> None:
     has_groups = good["group"].null_count() < good.height
     for label, count, groups, seen_sizes in summary.rows():
         table.add_row(label, f"{count:,}", f"{groups:,}" if has_groups else "-", first_five(seen_sizes).replace("'", ""))
-    Console().print(table)
+    Console(markup=False, emoji=False, highlight=False).print(table)  # class names are other people's text
     bad = rows.filter(pl.col("status") == "quarantined")
     for image_id, reason, message in bad.select("id", "reason", "message").head(5).rows():
         print(f"quarantined: {image_id}: {reason} ({message})")

@@ -1,4 +1,5 @@
 import os
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from dataprep.config import DecodeConfig, ExecuteConfig
 from dataprep.errors import SourceError
 from dataprep.ingest import build_manifest, examine, facts_frame, scan, split_by_cache, write_cache
 from dataprep.manifest import class_names, read_manifest, write_manifest
-from tests.conftest import random_image, write_png
+from tests.conftest import random_image, striped, write_png
 
 DECODE = DecodeConfig(max_pixels=1_000_000, background=255)
 HERE = ExecuteConfig(workers=1)
@@ -88,6 +89,64 @@ def test_equal_pixels_have_equal_digests_in_any_file_format(tmp_path: Path) -> N
     assert rows["a/1.png"]["file_digest"] != rows["b/1.bmp"]["file_digest"]
 
 
+def test_gray_in_any_encoding_is_one_picture(tmp_path: Path) -> None:
+    gray = Image.fromarray(random_image(1)[:, :, 0])
+    for folder in "ab":
+        (tmp_path / "raw" / folder).mkdir(parents=True)
+    gray.save(tmp_path / "raw/a/gray.png")
+    gray.convert("RGB").save(tmp_path / "raw/a/rgb.png")
+    gray.convert("P").save(tmp_path / "raw/b/palette.png")
+    gray.save(tmp_path / "raw/b/frame.gif")
+    Image.fromarray(random_image(1, (12, 12, 3))).save(tmp_path / "raw/b/color.png")
+    manifest = run(tmp_path / "raw")
+    assert manifest["digest"].n_unique() == 2
+
+
+def orientation_field(kind: int, value: bytes) -> bytes:
+    """EXIF with one entry: the orientation, as a field of a type of our choosing."""
+    entry = struct.pack("<HHI", 0x0112, kind, 1) + value.ljust(4, b"\0")
+    return b"Exif\0\0II*\0" + struct.pack("<IH", 8, 1) + entry + bytes(4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [(2, b"top"), (4, b"\xff\xff\xff\xff"), (3, b"\x00\x00"), (3, b"\x09\x00"), (7, b"\x06")],
+    ids=["text", "4294967295", "0", "9", "undefined"],
+)
+def test_a_meaningless_orientation_is_none(tmp_path: Path, kind: int, value: bytes) -> None:
+    for number, label in enumerate("ab"):
+        write_png(tmp_path / f"raw/{label}/1.png", random_image(number))
+    Image.fromarray(random_image(3)[:, :, 0]).save(tmp_path / "raw/a/odd.jpg", exif=orientation_field(kind, value))
+    row = by_id(run(tmp_path / "raw"))["a/odd.jpg"]
+    assert (row["status"], row["orientation"]) == ("ok", 1)
+
+
+def test_what_cannot_be_shown_in_a_name_is_escaped(make_tree: Callable[..., Path]) -> None:
+    source = make_tree(classes=2, images=2)
+    (source / "class0/00.png").rename(source / "class0/\x1b[2J\n\u202egnp.png")
+    ids = run(source)["id"].to_list()
+    assert all(image_id.isprintable() for image_id in ids)
+    assert ids[1].startswith(r"class0/\x1b[2J\n\u202egnp.png~")
+
+
+def test_a_folder_that_cannot_be_listed_is_named(make_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    source = make_tree(classes=3, images=2)
+    scandir = os.scandir
+
+    def refuse(path: bytes) -> object:
+        if path.endswith(b"class2"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    row = by_id(run(source))["class2"]
+    assert (row["status"], row["reason"], row["message"]) == (
+        "quarantined",
+        "unreadable",
+        "cannot be listed; check its permissions",
+    )
+
+
 def test_the_manifest_is_the_same_for_any_number_of_workers(
     make_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,10 +160,10 @@ def test_one_added_file_opens_one_file(make_tree: Callable[..., Path], tmp_path:
 
     def examine_and_remember() -> tuple[list[bytes], pl.DataFrame]:
         found = scan(source)
-        changed, unchanged = split_by_cache(found, cache, DECODE)
+        changed, unchanged = split_by_cache(found, cache, source=source, config=DECODE)
         facts = [fact for chunk in examine(changed, source=source, config=DECODE, execute=HERE) for fact in chunk]
         seen = pl.concat([unchanged, facts_frame(facts)])
-        write_cache(cache, found, seen, DECODE)
+        write_cache(cache, found, seen, source=source, config=DECODE)
         return changed["path"].to_list(), build_manifest(found, seen, "{label}/{name}")
 
     opened, first = examine_and_remember()
@@ -116,8 +175,16 @@ def test_one_added_file_opens_one_file(make_tree: Callable[..., Path], tmp_path:
     assert examine_and_remember()[0] == [b"class0/new.png"]
     os.utime(source / "class1/00.png", ns=(1, 1))
     assert examine_and_remember()[0] == [b"class1/00.png"]
+    other_pixels = write_png(tmp_path / "other.png", 255 - striped(0, 0)).read_bytes()
+    old = (source / "class0/00.png").stat()
+    (source / "class0/00.png").write_bytes(other_pixels[: old.st_size].ljust(old.st_size, b"\0"))
+    os.utime(source / "class0/00.png", ns=(old.st_atime_ns, old.st_mtime_ns))  # as rsync -t leaves it
+    assert examine_and_remember()[0] == [b"class0/00.png"]
     other = DECODE.model_copy(update={"background": 0})
-    assert split_by_cache(scan(source), cache, other)[0].height == 9
+    assert split_by_cache(scan(source), cache, source=source, config=other)[0].height == 9
+    assert split_by_cache(scan(source), cache, source=tmp_path, config=DECODE)[0].height == 9
+    cache.write_bytes(b"PAR1 torn")
+    assert split_by_cache(scan(source), cache, source=source, config=DECODE)[0].height == 9
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,11 @@ def test_cropping_keeps_the_centre() -> None:
     assert resize(image, (4, 4), STRETCH.model_copy(update={"mode": "crop"}))[0, :, 0].tolist() == [4, 5, 6, 7]
 
 
+def test_cropping_a_very_long_image_costs_what_is_kept() -> None:
+    long = np.tile(np.arange(2, dtype=np.uint8) * 255, (1, 100_000))[:, :, np.newaxis]
+    assert resize(long, (96, 96), STRETCH.model_copy(update={"mode": "crop"})).shape == (96, 96, 1)
+
+
 def test_an_image_of_the_right_size_is_unchanged() -> None:
     image = random_image(1, (8, 8, 1))
     for mode in ("stretch", "pad", "crop"):
@@ -135,6 +140,14 @@ def test_the_bytes_are_the_same_for_any_number_of_workers_and_any_order(make_tre
     contents = [{path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("one", "two")]
     assert len(contents[0]) > 4
     assert contents[0] == contents[1]
+
+
+def test_neighbours_in_a_shard_are_of_several_classes(make_tree: Callable[..., Path], tmp_path: Path) -> None:
+    source = make_tree(classes=3, images=30)
+    prepare(dealt(source), tmp_path / "prepared", source, CONFIG.model_copy(update={"images_per_shard": 100}))
+    with ShardReader(tmp_path / "prepared/train-00000.h5", stage="prepare") as shard:
+        labels = shard.labels()
+    assert (np.diff(labels) != 0).mean() > 0.4
 
 
 def test_shards_of_an_earlier_run_are_removed(make_tree: Callable[..., Path], tmp_path: Path) -> None:

@@ -43,8 +43,8 @@ grouped_images = st.lists(
 ).map(lambda rows: images_of([*[(label, None, None, f"extra {label}{n}") for label in "ab" for n in range(6)], *rows]))
 
 
-@given(grouped_images, st.integers(0, 100), st.randoms())
-def test_a_split_is_a_partition_whatever_the_order(images: pl.DataFrame, seed: int, chance: object) -> None:
+@given(grouped_images, st.integers(0, 100))
+def test_a_split_is_a_partition_whatever_the_order(images: pl.DataFrame, seed: int) -> None:
     config = SplitConfig(fractions=(0.6, 0.2, 0.2), seed=seed)
     split = split_images(images, config)
     assert split["id"].to_list() == sorted(images["id"].to_list())
@@ -93,6 +93,29 @@ def test_proportions_are_within_one_image_per_class(counts: dict[str, int], frac
             assert abs(count - fraction * total) < 1 + borrowed
 
 
+def test_a_class_with_few_groups_stands_in_every_split() -> None:
+    sizes = [("w0", "a", 1), ("w0", "b", 1), ("w1", "a", 1), ("w1", "b", 1), ("w2", "a", 5), ("w3", "a", 1), ("w3", "b", 5)]
+    images = images_of([(label, group, None, f"{group}{label}{n}") for group, label, count in sizes for n in range(count)])
+    measured = measure_split(images, split_images(images, CONFIG))
+    assert measured.gaps() == []
+    assert all(min(row.train, row.validation, row.test) > 0 for row in measured.classes)
+
+
+def test_a_class_that_a_split_lacks_is_told() -> None:
+    rows = [(label, None, given, f"{label}{given}{n}") for label in "ab" for given in ("train", "test") for n in range(9)]
+    images = images_of([row for row in rows if row[0] == "a" or row[2] == "train"])
+    measured = measure_split(images, split_images(images, CONFIG))
+    assert measured.gaps() == ["class 'b' has no test images, so nothing is measured of it there"]
+
+
+def test_a_shared_picture_excludes_itself_and_not_its_group() -> None:
+    rows: list[tuple[str, str | None, str | None, str]] = [("ab"[n % 2], f"w{n // 8}", "train", f"p{n}") for n in range(48)]
+    rows += [("a", "t", "test", "p0"), ("b", "t", "test", "q")]
+    images = images_of(rows)
+    split = split_images(images, CONFIG)
+    assert split.filter(pl.col("split") == EXCLUDED)["id"].to_list() == ["a/00000.png"]
+
+
 def test_another_seed_deals_differently() -> None:
     images = plain({"a": 50, "b": 50})
     first, second = (split_images(images, SplitConfig(fractions=(0.6, 0.2, 0.2), seed=seed)) for seed in (0, 1))
@@ -133,6 +156,13 @@ def test_a_train_image_whose_twin_is_in_the_given_test_is_excluded() -> None:
             "groups must not straddle the given splits; 'w0', 'w1', 'w2' do",
         ),
         (images_of([("a", None, "test", f"a{n}") for n in range(3)]), "must give train images; it gives only 'test'"),
+        (
+            images_of(
+                [("a", None, "train", f"a{n}") for n in range(9)]
+                + [("a", None, split, "twin") for split in ("validation", "test")]
+            ),
+            "each of train, validation, test must have images; 'validation' has none",
+        ),
         (
             images_of([("a", None, "train", f"a{n}") for n in range(9)] + [("b", None, "test", "b")]),
             "every class must have train images; 'b' has none",

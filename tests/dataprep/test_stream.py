@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pytest
@@ -78,6 +79,24 @@ def test_neither_images_nor_targets_depend_on_the_batch_size(folders: tuple[Path
 def test_offline_only_shows_the_images_as_stored(folders: tuple[Path, Path]) -> None:
     config = EVERYTHING.model_copy(update={"online": False})
     assert as_rows(epoch_of(folders, config=config)[0]) == as_rows(epoch_of(folders)[0])
+
+
+def test_one_shard_is_open_at_a_time(folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[object] = []
+
+    class Counted(ShardReader):
+        def __enter__(self) -> Self:
+            opened.append(self)
+            assert len(opened) == 1
+            return self
+
+        def __exit__(self, *exception: object) -> None:
+            opened.remove(self)
+            super().__exit__(*exception)
+
+    monkeypatch.setattr(stream, "ShardReader", Counted)
+    assert len(find_train_set(*folders).files) > 4
+    epoch_of(folders)
 
 
 def test_evaluation_reads_every_image_of_a_split_in_order(folders: tuple[Path, Path]) -> None:

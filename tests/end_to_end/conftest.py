@@ -13,7 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.closure import ROOT
-from tests.conftest import striped, write_png
+from tests.conftest import write_striped_tree
 
 ENVIRONMENT = {
     **os.environ,
@@ -100,19 +100,13 @@ def copy_project(root: Path) -> Project:
     return project
 
 
-def write_tiny(root: Path) -> None:
-    for label in range(3):
-        for number in range(20):
-            write_png(root / f"class{label}/{number:02d}.png", striped(label, 1000 * label + number))
-
-
 @pytest.fixture(scope="module")
 def make_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Project]:
     """Makes a project with three striped classes of 20 images in raw/tiny and a training of two epochs."""
 
     def make() -> Project:
         project = copy_project(tmp_path_factory.mktemp("project"))
-        write_tiny(project.root / "raw/tiny")
+        write_striped_tree(project.root / "raw/tiny", classes=3, images=20)
         project.set(SHORT)
         assert project.run("git", "commit", "-qam", "tiny").exit_code == 0
         return project

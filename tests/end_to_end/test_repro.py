@@ -169,6 +169,18 @@ def test_the_flow_ends_with_one_line_when_a_stage_fails(project: Project) -> Non
     assert "error: ingest: params.yaml: split.fractions must sum to 1; got 0.5 + 0.5 + 0.5 = 1.5" in ended.output
 
 
+def test_class_names_are_shown_as_they_are(project: Project) -> None:
+    for number in range(6):
+        write_png(project.root / f"raw/markup/[bold]x/{number}.png", striped(0, number))
+        write_png(project.root / f"raw/markup/:smile:/{number}.png", striped(1, 50 + number))
+    project.set({"ingest.source": "raw/markup"})
+    output = project.repro("ingest").output
+    assert "[bold]x" in output
+    assert ":smile:" in output
+    project.run("git", "checkout", "-q", "params.yaml")
+    project.repro()
+
+
 def test_darkroom_show_ends_with_the_report(project: Project) -> None:
     ended = project.run("darkroom", "show")
     assert ended.exit_code == 0, ended.output

@@ -9,7 +9,7 @@ from dataprep.config import ExecuteConfig, StatisticsConfig
 from dataprep.statistics import measure_train, write_statistics
 from models.config import ModelConfig, TrainConfig
 from pipelines.params import Params
-from tests.conftest import striped, write_png
+from tests.conftest import write_striped_tree
 from tests.dataprep.test_prepare import dealt, prepare
 
 
@@ -17,9 +17,7 @@ from tests.dataprep.test_prepare import dealt, prepare
 def tiny(tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
     """A folder with raw/, prepared/, augmented/ and statistics.json: 3 striped classes of 40 images, 8 x 8."""
     folder = tmp_path_factory.mktemp("tiny")
-    for label in range(3):
-        for number in range(40):
-            write_png(folder / f"raw/class{label}/{number:02d}.png", striped(label, 1000 * label + number))
+    write_striped_tree(folder / "raw", classes=3, images=40)
     prepare(dealt(folder / "raw"), folder / "prepared", folder / "raw")
     list(write_copies(folder / "prepared", folder / "augmented", params.augment, ExecuteConfig(workers=1)))
     write_statistics(folder / "statistics.json", measure_train(folder / "prepared", StatisticsConfig(per="pixel")))

@@ -15,7 +15,7 @@ from tests.models.made_up import predictions
         (0.99, 0.98, 0.90, "validation_test_mismatch", "test does not keep"),
         (1.00, 0.995, 0.90, "validation_test_mismatch", "test does not keep"),
         (1.00, 0.995, 0.99, "on_target", "reaches what was asked"),
-        (0.995, 0.988, 0.988, "within_chance", "by no more than chance"),
+        (0.995, 0.988, 0.988, "within_chance", "too small to say why"),
     ],
 )
 def test_the_largest_part_of_the_error_is_the_verdict(

@@ -9,7 +9,7 @@ from tests.models.made_up import predictions
 def test_scores_are_those_of_a_hand_count() -> None:
     probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.2, 0.8]], dtype=np.float32)
     rows = predictions_frame(list("wxyz"), "test", np.array([0, 1, 1, 1]), probabilities, ["a", "b"])
-    scores = score(rows, ["a", "b"])
+    scores = score(rows)
     assert scores.accuracy == 0.75
     # class a: precision 1/2, recall 1; class b: precision 1, recall 2/3
     assert scores.macro_f1 == pytest.approx((2 / 3 + 0.8) / 2)
@@ -17,8 +17,13 @@ def test_scores_are_those_of_a_hand_count() -> None:
     assert confuse(rows, ["a", "b"]).counts == [[1, 0], [1, 2]]
 
 
+def test_a_class_that_the_split_lacks_does_not_lower_f1() -> None:
+    rows = predictions_frame(list("xy"), "test", np.array([0, 1]), np.eye(3, dtype=np.float32)[:2], ["a", "b", "c"])
+    assert score(rows).macro_f1 == 1.0
+
+
 def test_the_interval_is_wilson_s() -> None:
-    scores = score(predictions({"test": (0.9, 100)}), ["a", "b", "c"])
+    scores = score(predictions({"test": (0.9, 100)}))
     assert scores.accuracy_interval == pytest.approx((0.8256, 0.9448), abs=1e-4)  # the textbook's 90 of 100
 
 

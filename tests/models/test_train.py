@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from dataprep.errors import TrainError
 from dataprep.statistics import read_statistics
 from dataprep.stream import find_train_set
 from models.config import ModelConfig, TrainConfig
@@ -59,6 +60,13 @@ def test_it_stops_early_and_still_keeps_the_best_epoch(
     assert len(losses) < 30
     assert losses.index(min(losses)) == len(losses) - 3
     assert validation_loss(tiny, tmp_path / "model.keras", params) == pytest.approx(min(losses), rel=1e-3)
+
+
+def test_divergence_is_one_line(tiny: Path, small: ModelConfig, short: TrainConfig, params: Params, tmp_path: Path) -> None:
+    wild = short.model_copy(update={"learning_rate": 1e38, "optimizer": "adam"})
+    plain = small.model_copy(update={"batch_normalisation": False, "dropout": 0.0})
+    with pytest.raises(TrainError, match=r"the loss must be a number; .* Lower train.learning_rate \(1e\+38\)"):
+        train(tiny, plain, wild, params, tmp_path / "model.keras")
 
 
 def test_the_file_says_what_was_done_and_when_never(

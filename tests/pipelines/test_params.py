@@ -42,6 +42,7 @@ def changed(old: str, new: str) -> str:
             "params.yaml: train.epochs should be a valid integer; got True. Correct the value",
         ),
         (changed("  epochs: 40", "  epochs: '40'"), "params.yaml: train.epochs should be a valid integer; got '40'"),
+        (changed("[0.6, 0.2, 0.2]", "[.nan, 0.2, 0.2]"), "params.yaml: split.fractions must be three numbers above 0; got nan"),
         (changed("  copies: 0", "  copies: -1"), "params.yaml: augment.copies should be greater than or equal to 0; got -1"),
         (changed("pooling: max", "pooling: min"), "params.yaml: model.pooling should be 'max' or 'average'; got 'min'"),
         (

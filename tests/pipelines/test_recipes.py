@@ -43,6 +43,29 @@ def test_an_unknown_recipe_names_the_known_ones() -> None:
         apply_recipe("nothing")
 
 
+def test_a_mistake_that_was_there_before_is_not_the_recipe_s(project: Path) -> None:
+    path = project / "params.yaml"
+    path.write_text(path.read_text().replace("  learning_rate", "  learningrate"))
+    with pytest.raises(ParamsError, match=r"^params.yaml: unknown key train.learningrate"):
+        apply_recipe(RECIPES[0])
+    path.unlink()
+    with pytest.raises(ParamsError, match=r"^params.yaml is missing"):
+        apply_recipe(RECIPES[0])
+
+
+def test_a_recipe_leaves_nothing_of_another_behind() -> None:
+    start = Path("params.yaml").read_text()
+    for name in RECIPES:
+        Path("params.yaml").write_text(start)
+        apply_recipe(name)
+        alone = read_params()
+        for other in RECIPES:
+            Path("params.yaml").write_text(start)
+            apply_recipe(other)
+            apply_recipe(name)
+            assert read_params() == alone, (other, name)
+
+
 def test_a_wrong_recipe_changes_nothing(project: Path) -> None:
     before = Path("params.yaml").read_text()
     (project / "recipes/wrong.yaml").write_text("train:\n  epochs: 3\n  batchsize: 4\n")
