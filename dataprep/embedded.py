@@ -10,33 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dataprep.errors import ParamsError
 
-PREFIX = "embedded:"
-
-
-def locate_source(source: str, embedded_folder: Path) -> Path:
-    """The folder that `ingest.source` names; an embedded set is written out first where that was not done yet.
-
-    Args:
-        source: a folder, or `embedded:digits`.
-        embedded_folder: where embedded sets are written.
-
-    Raises:
-        ParamsError: there is no embedded set of that name.
-    """
-    if not source.startswith(PREFIX):
-        return Path(source).expanduser()
-    name = source.removeprefix(PREFIX)
-    if name != "digits":
-        raise ParamsError(f"params.yaml: ingest.source must be a folder or 'embedded:digits'; got {source!r}. Use that")
-    folder = embedded_folder / name
-    if not folder.exists():
-        _write_digits(folder)
-    return folder
-
-
-def _write_digits(folder: Path) -> None:
+def write_digits(folder: Path) -> None:
     """Writes `<label>/<number>.png`; the folder appears whole or not at all."""
     from sklearn.datasets import load_digits  # takes a second to import, needed once
 

@@ -1,11 +1,10 @@
-"""From a raw folder to the manifest: find every file, read its path, check that it decodes.
+"""From the files of the raw folder to the manifest: read each path, check that each file decodes.
 
 What was seen of a file is remembered in a scan cache by (path, bytes, times of change), so that an unchanged folder is only
 listed, not read again.
 """
 
 import os
-import stat
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
@@ -21,10 +20,10 @@ from dataprep.image import Undecodable, decode, decoder_mark, digest_bytes, dige
 from dataprep.manifest import MANIFEST, Reason, usable
 from dataprep.pattern import PathFacts, compile_pattern, read_path
 from dataprep.rng import stable_hash
+from dataprep.source import read_file
 
 FILES_PER_TASK = 256
 
-_FOUND = {"path": pl.Binary(), "bytes": pl.Int64(), "modified_ns": pl.Int64(), "changed_ns": pl.Int64(), "reason": pl.String()}
 _SEEN = {
     "path": pl.Binary(),
     "width": pl.Int32(),
@@ -68,31 +67,6 @@ class _ExamineTask:
     config: DecodeConfig
 
 
-def scan(source: Path) -> pl.DataFrame:
-    """Lists every entry below a folder that is not a folder itself; links are listed and not followed.
-
-    Returns:
-        Columns path (relative, bytes), bytes, modified_ns (content), changed_ns (content, name or rights), reason (set where
-        the entry must not be opened), sorted by path.
-
-    Raises:
-        SourceError: the source does not exist, is no folder, or holds no file.
-    """
-    if not source.exists():
-        raise SourceError(
-            f"params.yaml: ingest.source must be a folder of images; {str(source)!r} does not exist. Correct the path"
-        )
-    if not source.is_dir():
-        raise SourceError(f"params.yaml: ingest.source must be a folder of images; {str(source)!r} is a file. Name its folder")
-    root = os.fsencode(source)
-    rows = sorted(_walk(root, b""))
-    if not rows:
-        raise SourceError(
-            f"params.yaml: ingest.source must hold images; {str(source)!r} is empty. Put images there or correct the path"
-        )
-    return pl.DataFrame(rows, schema=_FOUND, orient="row")
-
-
 def examine(found: pl.DataFrame, *, source: Path, config: DecodeConfig, execute: ExecuteConfig) -> Iterator[list[FileFacts]]:
     """Reads, verifies and decodes files; yields the facts chunk by chunk, in the order of `found`.
 
@@ -132,13 +106,6 @@ def examine_file(source: Path, path: bytes, config: DecodeConfig) -> FileFacts:
         digest=digest_pixels(decoded.pixels),
         file_digest=file_digest,
     )
-
-
-def read_file(source: Path, path: bytes) -> bytes:
-    """Reads a file below the source; a link in its place is refused with an OSError."""
-    handle = os.open(os.path.join(os.fsencode(source), path), os.O_RDONLY | os.O_NOFOLLOW)
-    with open(handle, "rb") as file:
-        return file.read()
 
 
 def build_manifest(found: pl.DataFrame, seen: pl.DataFrame, pattern: str) -> pl.DataFrame:
@@ -239,30 +206,6 @@ def printable(path: bytes) -> str:
     if os.fsencode(shown) == path:
         return shown
     return f"{shown}~{blake2b(path, digest_size=4).hexdigest()}"
-
-
-def _walk(root: bytes, folder: bytes) -> Iterator[tuple[bytes, int, int, int, Reason | None]]:
-    try:
-        entries = list(os.scandir(os.path.join(root, folder)))
-    except OSError:
-        yield folder, 0, 0, 0, "unreadable"
-        return
-    for entry in entries:
-        path = os.path.join(folder, entry.name) if folder else entry.name
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(root, path)
-            continue
-        try:
-            status = entry.stat(follow_symlinks=False)
-        except OSError:
-            yield path, 0, 0, 0, "unreadable"
-            continue
-        reason: Reason | None = None
-        if stat.S_ISLNK(status.st_mode):
-            reason = "link"
-        elif not stat.S_ISREG(status.st_mode):
-            reason = "not_a_file"
-        yield path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, reason
 
 
 def _examine_chunk(task: _ExamineTask) -> list[FileFacts]:

@@ -20,7 +20,6 @@ from dataprep.config import (
 from dataprep.errors import SourceError
 from dataprep.execute import run_tasks
 from dataprep.image import Pixels, Undecodable, decode, digest_bytes, to_gray, to_rgb
-from dataprep.ingest import read_file
 from dataprep.manifest import class_names
 from dataprep.rng import stable_hash
 from dataprep.shards import (
@@ -34,6 +33,7 @@ from dataprep.shards import (
     shard_name,
     write_shard,
 )
+from dataprep.source import read_file
 
 _INTERPOLATIONS = {
     "nearest": cv2.INTER_NEAREST,

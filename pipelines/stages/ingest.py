@@ -4,11 +4,11 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from dataprep.embedded import locate_source
 from dataprep.errors import first_five
-from dataprep.ingest import build_manifest, examine, facts_frame, scan, split_by_cache, write_cache
+from dataprep.ingest import build_manifest, examine, facts_frame, split_by_cache, write_cache
 from dataprep.manifest import usable, write_manifest
 from dataprep.pattern import compile_pattern
+from dataprep.source import locate_source, scan
 from pipelines.command import PathOption, run, track
 from pipelines.params import read_params
 

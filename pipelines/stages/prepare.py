@@ -1,8 +1,8 @@
 """Brings every image to one shape and writes the shards."""
 
-from dataprep.embedded import locate_source
 from dataprep.manifest import read_manifest, usable
 from dataprep.prepare import prepare_images, shape_of
+from dataprep.source import locate_source
 from dataprep.split import read_split
 from pipelines.command import PathOption, run, track
 from pipelines.params import read_params

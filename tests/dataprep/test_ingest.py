@@ -11,8 +11,9 @@ from PIL import Image
 from dataprep import ingest
 from dataprep.config import DecodeConfig, ExecuteConfig
 from dataprep.errors import SourceError
-from dataprep.ingest import build_manifest, examine, facts_frame, scan, split_by_cache, write_cache
+from dataprep.ingest import build_manifest, examine, facts_frame, split_by_cache, write_cache
 from dataprep.manifest import class_names, read_manifest, write_manifest
+from dataprep.source import scan
 from tests.conftest import random_image, striped, write_png
 
 DECODE = DecodeConfig(max_pixels=1_000_000, background=255)

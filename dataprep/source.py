@@ -1,0 +1,95 @@
+"""The raw folder: where it is, what is in it, and the bytes of one file."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+from dataprep.embedded import write_digits
+from dataprep.errors import ParamsError, SourceError
+
+EMBEDDED = "embedded:"
+
+Entry = tuple[bytes, int, int, int, str | None]
+"""path, bytes, modified_ns, changed_ns, reason; the columns of `scan`."""
+
+_FOUND = {"path": pl.Binary(), "bytes": pl.Int64(), "modified_ns": pl.Int64(), "changed_ns": pl.Int64(), "reason": pl.String()}
+
+
+def locate_source(source: str, embedded_folder: Path) -> Path:
+    """The folder that `ingest.source` names; an embedded set is written out first where that was not done yet.
+
+    Args:
+        source: a folder, or `embedded:digits`.
+        embedded_folder: where embedded sets are written.
+
+    Raises:
+        ParamsError: there is no embedded set of that name.
+    """
+    if not source.startswith(EMBEDDED):
+        return Path(source).expanduser()
+    name = source.removeprefix(EMBEDDED)
+    if name != "digits":
+        raise ParamsError(f"params.yaml: ingest.source must be a folder or 'embedded:digits'; got {source!r}. Use that")
+    folder = embedded_folder / name
+    if not folder.exists():
+        write_digits(folder)
+    return folder
+
+
+def scan(source: Path) -> pl.DataFrame:
+    """Lists every entry below a folder that is not a folder itself; links are listed and not followed.
+
+    Returns:
+        Columns path (relative, bytes), bytes, modified_ns (content), changed_ns (content, name or rights), reason (set where
+        the entry must not be opened), sorted by path.
+
+    Raises:
+        SourceError: the source does not exist, is no folder, or holds no file.
+    """
+    if not source.exists():
+        raise SourceError(
+            f"params.yaml: ingest.source must be a folder of images; {str(source)!r} does not exist. Correct the path"
+        )
+    if not source.is_dir():
+        raise SourceError(f"params.yaml: ingest.source must be a folder of images; {str(source)!r} is a file. Name its folder")
+    root = os.fsencode(source)
+    rows = sorted(_walk(root, b""))
+    if not rows:
+        raise SourceError(
+            f"params.yaml: ingest.source must hold images; {str(source)!r} is empty. Put images there or correct the path"
+        )
+    return pl.DataFrame(rows, schema=_FOUND, orient="row")
+
+
+def read_file(source: Path, path: bytes) -> bytes:
+    """Reads a file below the source; a link in its place is refused with an OSError."""
+    handle = os.open(os.path.join(os.fsencode(source), path), os.O_RDONLY | os.O_NOFOLLOW)
+    with open(handle, "rb") as file:
+        return file.read()
+
+
+def _walk(root: bytes, folder: bytes) -> Iterator[Entry]:
+    try:
+        entries = list(os.scandir(os.path.join(root, folder)))
+    except OSError:
+        yield folder, 0, 0, 0, "unreadable"
+        return
+    for entry in entries:
+        path = os.path.join(folder, entry.name) if folder else entry.name
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(root, path)
+            continue
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except OSError:
+            yield path, 0, 0, 0, "unreadable"
+            continue
+        reason: str | None = None
+        if stat.S_ISLNK(status.st_mode):
+            reason = "link"
+        elif not stat.S_ISREG(status.st_mode):
+            reason = "not_a_file"
+        yield path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, reason
