@@ -51,6 +51,7 @@ def test_what_is_no_image_is_quarantined_with_a_reason(make_tree: Callable[..., 
     (source / "class0/text.png").write_text("hello")
     (source / "stray.png").write_bytes(whole)
     (source / "class1/link.png").symlink_to(source / "class0/00.png")
+    (source / "class1/loop").symlink_to(source)
     os.mkfifo(source / "class1/pipe.png")
     (source / "class1/folder.png").mkdir()
     Image.new("L", (1001, 1000)).save(source / "class1/large.png")
@@ -61,6 +62,7 @@ def test_what_is_no_image_is_quarantined_with_a_reason(make_tree: Callable[..., 
         "class0/text.png": "not_an_image",
         "class1/large.png": "too_many_pixels",
         "class1/link.png": "link",
+        "class1/loop": "link",
         "class1/pipe.png": "not_a_file",
         "stray.png": "pattern",
     }
