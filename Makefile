@@ -26,8 +26,9 @@ picture: .venv/installed ## the README's picture of the report
 
 .venv: .venv/installed
 .venv/installed: requirements.lock pyproject.toml
-	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check "$$(sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)"
-	.venv/bin/uv pip install --python .venv --require-hashes --compile-bytecode -r requirements.lock
-	.venv/bin/uv pip install --python .venv --no-deps --no-build-isolation --editable .
+	@echo "Installing the locked packages into .venv; the first time this takes some minutes."
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check "$$(sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)"
+	@.venv/bin/uv pip install --quiet --python .venv --require-hashes --compile-bytecode -r requirements.lock
+	@.venv/bin/uv pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
 	@touch $@ # last, so that a failed installation is not taken for a finished one

@@ -24,6 +24,8 @@ from dataprep.rng import stable_hash
 EXCLUDED = "excluded"
 """The split of images whose exact twins stand in a given validation or test split: used nowhere."""
 
+SHOWN_CONFLICTS = 5
+
 SPLIT = TableFormat(
     kind="split",
     version=1,
@@ -55,15 +57,24 @@ class SplitMetrics(Document):
     images: dict[str, int]
     shared: Leaks
     classes: list[ClassCount]
+    num_label_conflicts: int
+    label_conflicts: list[list[str]]
 
-    def gaps(self) -> list[str]:
-        """Classes that a split knows nothing of, as sentences: possible where groups hold several classes."""
-        return [
+    def warnings(self) -> list[str]:
+        """What a person should look at, as sentences."""
+        gaps = [
             f"class {row.class_name!r} has no {split} images, so nothing is measured of it there"
             for row in self.classes
             for split, count in (("validation", row.validation), ("test", row.test))
             if count == 0
         ]
+        conflicts = [f"the same picture has several labels: {first_five(ids)}" for ids in self.label_conflicts]
+        more = self.num_label_conflicts - len(conflicts)
+        excluded = self.images.get(EXCLUDED, 0)
+        twins = f"{excluded:,} images are in no split, since the same pictures stand in a given validation or test split"
+        return (
+            ([twins] if excluded else []) + gaps + conflicts + ([f"{more:,} more pictures have several labels"] if more else [])
+        )
 
 
 def read_split(path: Path) -> pl.DataFrame:
@@ -117,6 +128,8 @@ def measure_split(images: pl.DataFrame, split: pl.DataFrame) -> SplitMetrics:
     dealt = joined.filter(pl.col("split") != EXCLUDED)
     counts = {(row[0], row[1]): row[2] for row in dealt.group_by("label", "split").len().rows()}
     totals = Counter(joined["split"].to_list())
+    twins = images.sort("id").group_by("digest", maintain_order=True).agg("id", pl.col("label").n_unique().alias("labels"))
+    conflicts = twins.filter(pl.col("labels") > 1)["id"].to_list()
     return SplitMetrics(
         images={name: totals[name] for name in (*SPLITS, EXCLUDED) if name in totals or name != EXCLUDED},
         shared=Leaks(groups=_num_straddling(dealt, "group"), duplicates=_num_straddling(dealt, "digest")),
@@ -124,6 +137,8 @@ def measure_split(images: pl.DataFrame, split: pl.DataFrame) -> SplitMetrics:
             ClassCount(class_name=label, **{name: counts.get((label, name), 0) for name in SPLITS})
             for label in sorted(images["label"].unique())
         ],
+        num_label_conflicts=len(conflicts),
+        label_conflicts=conflicts[:SHOWN_CONFLICTS],
     )
 
 
@@ -223,10 +238,11 @@ def _quota(images: pl.DataFrame, label: str, shares: Mapping[SplitName, float]) 
     own = images.filter(pl.col("label") == label)
     num_images, num_clusters = own.height, own["cluster"].n_unique()
     if num_clusters < len(shares):
-        held = f"{num_images:,} images" if num_images == num_clusters else f"{num_images:,} images in {num_clusters:,} groups"
+        held = f"{num_images:,} images" + (f" that form {num_clusters:,} clusters" if num_clusters < num_images else "")
         raise SplitError(
             f"class {label!r} must have at least one image for each of {', '.join(shares)}; it has {held}, for example "
-            f"{first_five(own['id'].head(2))}. Add images, or take the class out of ingest.source"
+            f"{first_five(own['id'].head(2))}. A cluster (same group or "
+            "same picture) stays together. Add images of other groups, or take the class out of ingest.source"
         )
     exact = np.array(list(shares.values())) / sum(shares.values()) * num_images
     quota = np.maximum(np.floor(exact), 1).astype(np.int64)

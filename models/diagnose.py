@@ -1,14 +1,15 @@
 """The first verdict: is the model too weak, does it overfit, or do validation and test disagree; and what to try next.
 
 The error is cut into three parts: train error above the target (bias), validation above train (variance), test above
-validation (mismatch). A part counts where it is larger than chance alone would make it, and the largest one is the verdict.
+validation (mismatch). A part counts where chance alone would rarely make it that large, by exact one-sided tests (binomial
+against the target, Fisher's between two splits), and the largest one is the verdict.
 Source: A. Ng, Machine Learning Yearning, 2018, chapters 20-27.
 """
 
-import math
 from typing import Literal
 
 import polars as pl
+from scipy.stats import binomtest, fisher_exact
 
 from dataprep.artifacts import Document
 from models.config import DiagnoseConfig
@@ -16,19 +17,20 @@ from models.metrics import Metrics, Scores
 
 Finding = Literal["high_bias", "high_variance", "validation_test_mismatch", "on_target", "within_chance"]
 
-_Z = 1.96  # a normal deviate beyond which 5% lie
+RARE = 0.05
+"""Probability below which chance is no explanation."""
 
 
 class Part(Document):
-    """One part of the error, as fractions of images: its size and what chance alone makes of it in 19 of 20 cases."""
+    """One part of the error: its size as a fraction of images, and the probability that chance alone makes it as large."""
 
     name: Literal["bias", "variance", "mismatch"]
     size: float
-    chance: float
+    p_value: float
 
     @property
     def counts(self) -> bool:
-        return self.size > self.chance
+        return self.size > 0 and self.p_value < RARE
 
 
 class Diagnosis(Document):
@@ -48,16 +50,18 @@ def diagnose(metrics: Metrics, config: DiagnoseConfig) -> Diagnosis:
     train, validation, test = metrics.train, metrics.validation, metrics.test
     target_error = 1 - config.target_accuracy
     parts = [
-        Part(name="bias", size=train.error - target_error, chance=_Z * math.sqrt(_variance(train))),
-        Part(name="variance", size=validation.error - train.error, chance=_chance(validation, train)),
-        Part(name="mismatch", size=test.error - validation.error, chance=_chance(test, validation)),
+        Part(name="bias", size=train.error - target_error, p_value=_above(train, target_error)),
+        Part(name="variance", size=validation.error - train.error, p_value=_worse(validation, train)),
+        Part(name="mismatch", size=test.error - validation.error, p_value=_worse(test, validation)),
     ]
     # Above the target nothing needs mending, unless test says that validation cannot be trusted.
     wanted = parts if validation.error > target_error else parts[2:]
-    counting = [part for part in wanted if part.counts]
+    suspects = [part for part in wanted if part.counts]
+    if not suspects and _above(validation, target_error) < RARE:
+        suspects = parts[:2]  # the target is missed for certain; what makes it up is not, and the larger part is the likelier
     finding: Finding
-    if counting:
-        finding = _FINDINGS[max(counting, key=lambda part: part.size).name]
+    if suspects:
+        finding = _FINDINGS[max(suspects, key=lambda part: part.size).name]
     else:
         finding = "on_target" if validation.error <= target_error else "within_chance"
     headline, next_experiment = _WORDS[finding]
@@ -98,20 +102,21 @@ def correct_examples(predictions: pl.DataFrame, split: str, count: int) -> pl.Da
     return ranked.filter(taken).sort("label", "rank").drop("rank", "last")
 
 
-def _variance(scores: Scores) -> float:
-    """Of an error rate; one image is added to each side, so that no split is certain (Agresti and Coull, 1998)."""
-    error = (scores.error * scores.images + 1) / (scores.images + 2)
-    return error * (1 - error) / scores.images
+def _above(scores: Scores, target_error: float) -> float:
+    """Probability of at least as many mistakes if the true error were the target."""
+    return float(binomtest(scores.mistakes, scores.images, target_error, alternative="greater").pvalue)
 
 
-def _chance(first: Scores, second: Scores) -> float:
-    return _Z * math.sqrt(_variance(first) + _variance(second))
+def _worse(first: Scores, second: Scores) -> float:
+    """Probability of at least such a difference if both splits had the same true error."""
+    table = [[scores.mistakes, scores.images - scores.mistakes] for scores in (first, second)]
+    return float(fisher_exact(table, alternative="greater").pvalue)
 
 
 def _words(part: Part) -> str:
     if part.size <= 0:
         return f"no {part.name}"
-    judged = "" if part.counts else f", which chance alone can make (±{100 * part.chance:.1f})"
+    judged = "" if part.counts else f", which may be chance (p = {part.p_value:.2f})"
     return f"{part.name} {100 * part.size:.1f} points{judged}"
 
 
@@ -142,7 +147,7 @@ _WORDS: dict[Finding, tuple[str, str]] = {
         "Read the worst mistakes for wrong labels, then raise diagnose.target_accuracy or stop here.",
     ),
     "within_chance": (
-        "Below target, and no part of the error stands out from chance: these splits are too small to say why.",
+        "Just below target, which may be chance: validation is too small to tell.",
         "Enlarge validation (split.fractions) or collect more images before trusting a difference this small.",
     ),
 }

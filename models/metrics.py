@@ -21,6 +21,10 @@ class Scores(Document):
     log_loss: float
 
     @property
+    def mistakes(self) -> int:
+        return self.images - round(self.accuracy * self.images)
+
+    @property
     def error(self) -> float:
         return 1 - self.accuracy
 

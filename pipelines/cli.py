@@ -9,8 +9,8 @@ from rich.table import Table
 from dataprep.artifacts import read_document
 from dataprep.config import SPLITS
 from pipelines.command import run_app
-from pipelines.graph import output_path
-from pipelines.recipes import apply_recipe, recipe_names
+from pipelines.graph import out_of_date, output_path
+from pipelines.recipes import apply_recipe, recipe_titles
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 
@@ -42,6 +42,9 @@ def show() -> None:
         )
     Console().print(table)
     print(f"{diagnosis.headline}\n{diagnosis.evidence}\nnext: {diagnosis.next_experiment}")
+    stale = out_of_date()
+    if stale:
+        print(f"note: these figures are of an earlier run; out of date: {', '.join(stale)}. Run: dvc repro")
     print(f"report: {output_path('diagnose', 'index.html')}")
 
 
@@ -51,13 +54,18 @@ def recipe(name: Annotated[str, typer.Argument(help="A file in recipes/, without
     changes = apply_recipe(name)
     for change in changes:
         print(change)
-    print(f"recipe {name}: {len(changes)} values changed in params.yaml. Next: dvc repro")
+    print(
+        f"recipe {name}: {len(changes)} values changed in params.yaml; recipes/{name}.yaml says where its images come from. "
+        "Next: dvc repro"
+    )
 
 
 @app.command()
 def recipes() -> None:
     """Lists the known experiments."""
-    print("\n".join(recipe_names()))
+    titles = recipe_titles()
+    for name, title in titles.items():
+        print(f"{name:<{max(map(len, titles))}}  {title}")
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """The stages and their order, as DVC knows them: dvc.yaml is the only graph."""
 
+import json
 import os
 import re
 import subprocess
@@ -75,6 +76,27 @@ def order_of(dot: str) -> list[str]:
     for edge in _EDGE.finditer(dot):
         before.setdefault(edge["after"], set()).add(edge["before"])
     return list(TopologicalSorter(before).static_order())
+
+
+def out_of_date() -> list[str]:
+    """The stages that `dvc repro` would run, those aside that always run.
+
+    Raises:
+        GraphError: DVC cannot tell.
+    """
+    status = dvc("status", "--json")
+    if status.exit_code:
+        raise GraphError(f"dvc.yaml must hold a graph that DVC can read; it says: {last_line(status.output)}. Correct it")
+    return stale_stages(status.output)
+
+
+def stale_stages(status: str) -> list[str]:
+    """Reads the answer of `dvc status --json`.
+
+    >>> stale_stages('{"ingest": ["always changed"], "train": [{"changed deps": {"params.yaml": {}}}]}')
+    ['train']
+    """
+    return [stage for stage, reasons in json.loads(last_line(status)).items() if reasons != ["always changed"]]
 
 
 def output_path(stage: str, name: str) -> Path:

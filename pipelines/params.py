@@ -109,6 +109,9 @@ def _sentence(error: ErrorDetails) -> str:
     where = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         return f"unknown key {where}. {_did_you_mean(error['loc'])}"
+    if error["type"] in ("tuple_type", "too_long") or (error["type"] == "missing" and isinstance(error["loc"][-1], int)):
+        where = ".".join(str(part) for part in error["loc"] if isinstance(part, str))
+        return f"{where} must be a list as long as in the project's own params.yaml; got {error['input']!r}. Correct the list"
     if error["type"] == "missing":
         return f"{where} is missing. Add it; the comments in the project's own params.yaml say what it means"
     if error["type"] == "value_error":

@@ -18,6 +18,12 @@ def recipe_names() -> list[str]:
     return sorted(path.stem for path in RECIPES.glob("*.yaml"))
 
 
+def recipe_titles() -> dict[str, str]:
+    """The recipes of this project with their first lines."""
+    texts = {name: (RECIPES / f"{name}.yaml").read_text(encoding="utf-8") for name in recipe_names()}
+    return {name: text.partition("\n")[0].removeprefix("# ") for name, text in texts.items()}
+
+
 def apply_recipe(name: str) -> list[str]:
     """Writes a recipe's values into params.yaml, whose other values and comments stay; nothing is written if one is wrong.
 

@@ -14,8 +14,8 @@ def main(manifest: PathOption, split: PathOption, metrics: PathOption) -> None:
     measured = measure_split(images, rows)
     write_split(split, rows)
     write_document(metrics, measured)
-    for gap in measured.gaps():
-        print(f"warning: {gap}")
+    for warning in measured.warnings():
+        print(f"warning: {warning}")
     counts = " / ".join(f"{name} {count:,}" for name, count in measured.images.items())
     print(
         f"split: {rows.height:,} images -> {counts}; shared between splits: "

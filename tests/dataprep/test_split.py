@@ -97,7 +97,7 @@ def test_a_class_with_few_groups_stands_in_every_split() -> None:
     sizes = [("w0", "a", 1), ("w0", "b", 1), ("w1", "a", 1), ("w1", "b", 1), ("w2", "a", 5), ("w3", "a", 1), ("w3", "b", 5)]
     images = images_of([(label, group, None, f"{group}{label}{n}") for group, label, count in sizes for n in range(count)])
     measured = measure_split(images, split_images(images, CONFIG))
-    assert measured.gaps() == []
+    assert measured.warnings() == []
     assert all(min(row.train, row.validation, row.test) > 0 for row in measured.classes)
 
 
@@ -105,7 +105,15 @@ def test_a_class_that_a_split_lacks_is_told() -> None:
     rows = [(label, None, given, f"{label}{given}{n}") for label in "ab" for given in ("train", "test") for n in range(9)]
     images = images_of([row for row in rows if row[0] == "a" or row[2] == "train"])
     measured = measure_split(images, split_images(images, CONFIG))
-    assert measured.gaps() == ["class 'b' has no test images, so nothing is measured of it there"]
+    assert measured.warnings() == ["class 'b' has no test images, so nothing is measured of it there"]
+
+
+def test_the_same_picture_under_two_labels_is_told() -> None:
+    images = plain({"a": 9, "b": 9}).with_columns(
+        digest=pl.when(pl.col("id").is_in(["a/00003.png", "b/00011.png"])).then(pl.lit("same")).otherwise("digest")
+    )
+    measured = measure_split(images, split_images(images, CONFIG))
+    assert measured.warnings() == ["the same picture has several labels: 'a/00003.png', 'b/00011.png'"]
 
 
 def test_a_shared_picture_excludes_itself_and_not_its_group() -> None:
@@ -137,7 +145,9 @@ def test_a_train_image_whose_twin_is_in_the_given_test_is_excluded() -> None:
     images = images_of(rows)
     split = split_images(images, CONFIG)
     assert split.filter(pl.col("split") == EXCLUDED)["id"].to_list() == ["a/00000.png"]
-    assert measure_split(images, split).images == {"train": 13, "validation": 4, "test": 2, "excluded": 1}
+    measured = measure_split(images, split)
+    assert measured.images == {"train": 13, "validation": 4, "test": 2, "excluded": 1}
+    assert measured.warnings()[0].startswith("1 images are in no split, since the same pictures stand in a given")
 
 
 @pytest.mark.parametrize(
@@ -149,7 +159,7 @@ def test_a_train_image_whose_twin_is_in_the_given_test_is_excluded() -> None:
         ),
         (
             images_of([("a", f"w{n % 2}", None, f"a{n}") for n in range(9)]),
-            "class 'a' must have at least one image for each of train, validation, test; it has 9 images in 2 groups",
+            "class 'a' must have at least one image for each of train, validation, test; it has 9 images that form 2 clusters",
         ),
         (
             images_of([("a", f"w{n}", split, f"a{n}{split}") for n in range(3) for split in ("train", "test")]),

@@ -186,6 +186,9 @@ def test_darkroom_show_ends_with_the_report(project: Project) -> None:
     assert ended.exit_code == 0, ended.output
     assert ended.output.strip().endswith("report: reports/index.html")
     assert "validation" in ended.output
+    assert "out of date" not in ended.output
+    project.set({"train.learning_rate": 0.5})
+    assert "earlier run; out of date: train. Run: dvc repro" in project.run("darkroom", "show").output
 
 
 def test_the_committed_lock_is_in_step_with_the_code() -> None:

@@ -15,7 +15,7 @@ from tests.models.made_up import predictions
         (0.99, 0.98, 0.90, "validation_test_mismatch", "test does not keep"),
         (1.00, 0.995, 0.90, "validation_test_mismatch", "test does not keep"),
         (1.00, 0.995, 0.99, "on_target", "reaches what was asked"),
-        (0.995, 0.988, 0.988, "within_chance", "too small to say why"),
+        (0.992, 0.986, 0.986, "within_chance", "may be chance"),
     ],
 )
 def test_the_largest_part_of_the_error_is_the_verdict(
@@ -31,6 +31,22 @@ def test_the_largest_part_of_the_error_is_the_verdict(
 def test_small_splits_accuse_nobody(params: Params) -> None:
     metrics = measure(predictions({"train": (1.0, 300), "validation": (0.95, 20), "test": (0.95, 20)}))
     assert diagnose(metrics, params.diagnose).finding == "within_chance"
+
+
+def test_three_wrong_of_37_miss_a_target_of_one_percent(params: Params) -> None:
+    metrics = measure(predictions({"train": (1.0, 109), "validation": (34 / 37, 37), "test": (34 / 37, 37)}))
+    judged = diagnose(metrics, params.diagnose)
+    assert judged.finding == "high_variance"
+    assert judged.parts[1].p_value == pytest.approx(0.0153, abs=1e-3)  # Fisher's exact test of 3 of 37 against 0 of 109
+
+
+def test_a_certain_miss_with_uncertain_parts_names_the_larger_part(params: Params) -> None:
+    metrics = measure(
+        predictions({"train": (1 - 8 / 600, 600), "validation": (1 - 14 / 600, 600), "test": (1 - 14 / 600, 600)})
+    )
+    judged = diagnose(metrics, params.diagnose)
+    assert not any(part.counts for part in judged.parts)
+    assert judged.finding == "high_variance"
 
 
 def test_the_parts_add_up_to_the_test_error(params: Params) -> None:

@@ -62,6 +62,8 @@ def content(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Content
         images={"train": 120, "validation": 60, "test": 60},
         shared=Leaks(groups=0, duplicates=0),
         classes=[ClassCount(class_name=name, train=40, validation=20, test=20) for name in "abc"],
+        num_label_conflicts=1,
+        label_conflicts=[["a/1.png", f"b/{HOSTILE}.png"]],
     )
     return collect(
         ROWS,
@@ -92,6 +94,7 @@ def test_the_page_names_figures_mistakes_and_quarantined_files(content: Content,
     assert all(example.id in html for example in content.worst if HOSTILE not in example.id)
     assert len(content.correct) == 9
     assert "the file has 0 bytes" in html
+    assert "the same picture has several labels" in html
 
 
 def test_the_page_fetches_nothing(html: str) -> None:

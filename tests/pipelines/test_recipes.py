@@ -5,7 +5,7 @@ import pytest
 
 from dataprep.errors import ParamsError
 from pipelines.params import read_params
-from pipelines.recipes import apply_recipe, recipe_names
+from pipelines.recipes import apply_recipe, recipe_names, recipe_titles
 from tests.closure import ROOT
 
 RECIPES = sorted(path.stem for path in (ROOT / "recipes").glob("*.yaml"))
@@ -35,6 +35,7 @@ def test_a_recipe_says_how_to_run_it_and_what_to_expect(name: str) -> None:
     text = (ROOT / f"recipes/{name}.yaml").read_text()
     assert f"darkroom recipe {name} && dvc repro" in text
     assert "# Expected" in text
+    assert recipe_titles()[name] in text
 
 
 def test_an_unknown_recipe_names_the_known_ones() -> None:
