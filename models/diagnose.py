@@ -54,11 +54,11 @@ def diagnose(metrics: Metrics, config: DiagnoseConfig) -> Diagnosis:
         Part(name="variance", size=validation.error - train.error, p_value=_worse(validation, train)),
         Part(name="mismatch", size=test.error - validation.error, p_value=_worse(test, validation)),
     ]
-    # Above the target nothing needs mending, unless test says that validation cannot be trusted.
-    wanted = parts if validation.error > target_error else parts[2:]
-    suspects = [part for part in wanted if part.counts]
-    if not suspects and _above(validation, target_error) < RARE:
-        suspects = parts[:2]  # the target is missed for certain; what makes it up is not, and the larger part is the likelier
+    missed = _above(validation, target_error) < RARE
+    # Where the target is not missed for certain nothing needs mending, unless test says that validation cannot be trusted.
+    suspects = [part for part in (parts if missed else parts[2:]) if part.counts]
+    if missed and not suspects:
+        suspects = parts[:2]  # what makes up the miss is not certain, and the larger part is the likelier
     finding: Finding
     if suspects:
         finding = _FINDINGS[max(suspects, key=lambda part: part.size).name]

@@ -41,9 +41,8 @@ def test_three_wrong_of_37_miss_a_target_of_one_percent(params: Params) -> None:
 
 
 def test_a_certain_miss_with_uncertain_parts_names_the_larger_part(params: Params) -> None:
-    metrics = measure(
-        predictions({"train": (1 - 8 / 600, 600), "validation": (1 - 14 / 600, 600), "test": (1 - 14 / 600, 600)})
-    )
+    missed = (1 - 14 / 600, 600)
+    metrics = measure(predictions({"train": (1 - 8 / 600, 600), "validation": missed, "test": missed}))
     judged = diagnose(metrics, params.diagnose)
     assert not any(part.counts for part in judged.parts)
     assert judged.finding == "high_variance"

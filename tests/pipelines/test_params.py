@@ -39,7 +39,7 @@ def changed(old: str, new: str) -> str:
         (changed("  patience:", "  xyz:"), "params.yaml: unknown key train.xyz. Known here: optimizer, learning_rate"),
         (
             changed("image_size: [16, 16]", "image_size: 32"),
-            "params.yaml: prepare.image_size must be a list as long as in the project's own params.yaml; got 32. Correct the list",
+            "params.yaml: prepare.image_size must be a list as long as in the project's own params.yaml; got 32.",
         ),
         (changed("[0.6, 0.2, 0.2]", "[0.6, 0.4]"), "params.yaml: split.fractions must be a list as long as"),
         (changed("[0.6, 0.2, 0.2]", "[0.6, 0.2, 0.1, 0.1]"), "params.yaml: split.fractions must be a list as long as"),
