@@ -69,6 +69,15 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(parts), flags=re.DOTALL)
 
 
+def split_named(word: str) -> SplitName | None:
+    """The split that a folder name means, None where it means none.
+
+    >>> split_named("Val")
+    'validation'
+    """
+    return _SPLIT_NAMES.get(word.lower())
+
+
 def read_path(path: str, pattern: re.Pattern[str]) -> PathFacts | None:
     """Reads what a relative posix path says, or None where it does not match.
 
@@ -80,7 +89,7 @@ def read_path(path: str, pattern: re.Pattern[str]) -> PathFacts | None:
         return None
     fields = match.groupdict()
     word = fields.get("split")
-    given = None if word is None else _SPLIT_NAMES.get(word.lower())
+    given = None if word is None else split_named(word)
     if word is not None and given is None:
         raise SourceError(
             f"{path}: the {{split}} of ingest.pattern must be one of {', '.join(get_args(SplitName))}; got {word!r}. "

@@ -1,5 +1,6 @@
 """The `darkroom` command: what is not a stage of the graph."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,6 +9,7 @@ from rich.table import Table
 
 from dataprep.artifacts import read_document
 from dataprep.config import SPLITS
+from dataprep.errors import first_five
 from pipelines.command import run_app
 from pipelines.graph import out_of_date, output_path
 from pipelines.recipes import apply_recipe, recipe_titles
@@ -46,6 +48,32 @@ def show() -> None:
     if stale:
         print(f"note: these figures are of an earlier run; out of date: {', '.join(stale)}. Run: dvc repro")
     print(f"report: {output_path('diagnose', 'index.html')}")
+
+
+@app.command()
+def labels(
+    source: Annotated[Path, typer.Argument(help="A folder of images.")],
+    pattern: Annotated[str | None, typer.Option(help="As in ingest.pattern; without it one is proposed.")] = None,
+) -> None:
+    """Shows what the paths of a folder say: classes, groups, splits, and what looks wrong. Reads no pixels."""
+    from dataprep.ingest import printable  # the decoders behind it take longer than a help page
+    from dataprep.labels import propose_pattern, survey_labels
+    from dataprep.source import scan
+
+    paths = [printable(path) for path in scan(source.expanduser())["path"].to_list()]
+    survey = survey_labels(paths, pattern or propose_pattern(paths))
+    given = [split for split in SPLITS if any(split in row.given_splits for row in survey.classes)]
+    table = Table("class", "files", "groups", *given)
+    for row in survey.classes:
+        splits = [f"{row.given_splits.get(split, 0):,}" for split in given]
+        table.add_row(row.name, f"{row.num_files:,}", f"{row.num_groups:,}" if row.num_groups else "-", *splits)
+    Console(markup=False, emoji=False, highlight=False).print(table)
+    matched = sum(row.num_files for row in survey.classes)
+    print(f"pattern {survey.pattern!r}{'' if pattern else ' (proposed)'}: {matched:,} of {len(paths):,} files match")
+    if survey.unmatched:
+        print(f"do not match: {first_five(survey.unmatched)}")
+    for warning in survey.warnings:
+        print(f"warning: {warning}")
 
 
 @app.command()
