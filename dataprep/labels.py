@@ -1,7 +1,7 @@
 """What the paths of a raw folder say, before a single pixel is read: classes, groups, splits, and what looks wrong.
 
-A pattern is proposed from the folder levels alone: a level of split names is the split; of the others, the one whose names
-recur under the folders of another, or the one with the fewest names, is the label.
+A pattern is proposed from the folder levels alone: a level of split names is the split; of the others, the deepest one whose
+names recur under the folders above it is the label, or the topmost where none does.
 """
 
 import unicodedata
@@ -95,14 +95,16 @@ def propose_pattern(paths: Sequence[str]) -> str:
 
 
 def _label_level(folders: list[tuple[str, ...]], names: list[set[str]], levels: list[int]) -> int:
-    """The level that names classes: not one that only divides another further, and of the rest the one with fewest names."""
+    """The deepest level whose names recur under the folders above it, as digits do under writers; else the topmost.
 
-    def divides(level: int, other: int) -> bool:
-        """Whether each name of a level stands under one name of the other, as bursts do under a class."""
-        return len({(folder[level], folder[other]) for folder in folders}) == len(names[level]) > len(names[other])
-
-    candidates = [level for level in levels if not any(divides(level, other) for other in levels if other != level)]
-    return min(candidates or levels, key=lambda level: (len(names[level]), -level))
+    Names that stand under one folder each, as bursts do under a class, only divide what is above them.
+    """
+    for level in reversed(levels[1:]):
+        above = [other for other in levels if other < level]
+        places = {(*(folder[other] for other in above), folder[level]) for folder in folders}
+        if len(places) >= 1.5 * len(names[level]):
+            return level
+    return levels[0]
 
 
 def _count(told: list[PathFacts]) -> list[ClassFiles]:

@@ -13,7 +13,13 @@ BURSTS = [f"{name}/{name}-burst{burst}/{number}.jpg" for name in ("cat", "dog") 
     [
         (WRITERS, "{group}/{label}/{name}"),
         (GIVEN, "{split}/{label}/{name}"),
+        ([path for path in WRITERS if path[:3] in ("w00", "w01", "w02")], "{group}/{label}/{name}"),
+        ([f"site{site}/{path}" for site in range(2) for path in WRITERS], "*/{group}/{label}/{name}"),
         (BURSTS, "{label}/{group}/{name}"),
+        (
+            [f"{vehicle}/{color}/{n}.png" for vehicle in ("train", "bus") for color in "rg" for n in range(9)],
+            "{group}/{label}/{name}",
+        ),
         ([f"all/{path}" for path in WRITERS], "*/{group}/{label}/{name}"),
         ([f"{split}/{path}" for split in ("train", "val", "test") for path in WRITERS], "{split}/{group}/{label}/{name}"),
         ([f"{name}/{number}.png" for name in "abc" for number in range(9)], "{label}/{name}"),
