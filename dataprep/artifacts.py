@@ -9,7 +9,7 @@ import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -40,29 +40,19 @@ class TableFormat:
 D = TypeVar("D", bound=Document)
 
 
-class _Temporary:
-    """The temporary neighbour of a file that is being written; removed if the writing fails."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-
-    def __enter__(self) -> Self:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.path.unlink(missing_ok=True)
-
-
 def write_bytes(path: Path, content: bytes | memoryview) -> None:
     """Writes a whole file or nothing: temporary name, flush of file and folder, rename."""
-    with _Temporary(path) as temporary:
-        with temporary.path.open("wb") as file:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.path.replace(path)
-        _flush_folder(path.parent)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _flush_folder(path.parent)
 
 
 def write_text(path: Path, text: str) -> None:

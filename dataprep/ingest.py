@@ -7,7 +7,6 @@ listed, not read again.
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from hashlib import blake2b
 from pathlib import Path
 
 import polars as pl
@@ -20,7 +19,7 @@ from dataprep.image import Undecodable, decode, decoder_mark, digest_bytes, dige
 from dataprep.manifest import MANIFEST, Reason, usable
 from dataprep.pattern import PathFacts, compile_pattern, read_path
 from dataprep.rng import stable_hash
-from dataprep.source import read_file
+from dataprep.source import printable, read_file
 
 FILES_PER_TASK = 256
 
@@ -189,23 +188,6 @@ def write_cache(cache: Path, found: pl.DataFrame, seen: pl.DataFrame, *, source:
     known = seen.join(found.drop("reason"), on="path").with_columns(mark=pl.lit(_mark(source, config)))
     # What could not be read may be readable the next time, without any change of its size or time.
     write_table(cache, known.filter(pl.col("reason").ne_missing("unreadable")), _CACHE)
-
-
-def printable(path: bytes) -> str:
-    r"""A relative path as text that is safe to show; what is not printable is escaped, and a hash keeps such an id unique.
-
-    >>> printable("7/é.png".encode())
-    '7/é.png'
-    >>> printable(b"7/\xff.png")
-    '7/\\xff.png~b83e0b29'
-    >>> printable(b"7/a\nb.png")
-    '7/a\\nb.png~29a2f5ff'
-    """
-    text = path.decode("utf-8", "backslashreplace")
-    shown = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text)
-    if os.fsencode(shown) == path:
-        return shown
-    return f"{shown}~{blake2b(path, digest_size=4).hexdigest()}"
 
 
 def _examine_chunk(task: _ExamineTask) -> list[FileFacts]:

@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator
+from hashlib import blake2b
 from pathlib import Path
 
 import polars as pl
@@ -69,6 +70,23 @@ def read_file(source: Path, path: bytes) -> bytes:
     handle = os.open(os.path.join(os.fsencode(source), path), os.O_RDONLY | os.O_NOFOLLOW)
     with open(handle, "rb") as file:
         return file.read()
+
+
+def printable(path: bytes) -> str:
+    r"""A relative path as text that is safe to show; what is not printable is escaped, and a hash keeps such an id unique.
+
+    >>> printable("7/é.png".encode())
+    '7/é.png'
+    >>> printable(b"7/\xff.png")
+    '7/\\xff.png~b83e0b29'
+    >>> printable(b"7/a\nb.png")
+    '7/a\\nb.png~29a2f5ff'
+    """
+    text = path.decode("utf-8", "backslashreplace")
+    shown = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text)
+    if os.fsencode(shown) == path:
+        return shown
+    return f"{shown}~{blake2b(path, digest_size=4).hexdigest()}"
 
 
 def _walk(root: bytes, folder: bytes) -> Iterator[Entry]:

@@ -10,7 +10,7 @@ from rich.table import Table
 from dataprep.artifacts import read_document
 from dataprep.config import SPLITS
 from dataprep.errors import first_five
-from pipelines.command import run_app
+from pipelines.command import run_program
 from pipelines.graph import out_of_date, output_path
 from pipelines.recipes import apply_recipe, recipe_titles
 
@@ -56,9 +56,8 @@ def labels(
     pattern: Annotated[str | None, typer.Option(help="As in ingest.pattern; without it one is proposed.")] = None,
 ) -> None:
     """Shows what the paths of a folder say: classes, groups, splits, and what looks wrong. Reads no pixels."""
-    from dataprep.ingest import printable  # the decoders behind it take longer than a help page
-    from dataprep.labels import propose_pattern, survey_labels
-    from dataprep.source import scan
+    from dataprep.labels import propose_pattern, survey_labels  # polars takes longer than a help page should
+    from dataprep.source import printable, scan
 
     paths = [printable(path) for path in scan(source.expanduser())["path"].to_list()]
     survey = survey_labels(paths, pattern or propose_pattern(paths))
@@ -97,4 +96,4 @@ def recipes() -> None:
 
 
 def main() -> None:
-    run_app(app)
+    run_program(app)

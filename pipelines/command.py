@@ -20,13 +20,13 @@ def run(main: Callable[..., None]) -> None:
     """Runs a stage's `main` with its arguments from the command line."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(main)
-    run_app(app)
+    run_program(app)
 
 
-def run_app(app: typer.Typer) -> None:
+def run_program(program: Callable[[], object]) -> None:
     """Runs a command-line program; an error that a user can mend becomes one line and exit code 2."""
     try:
-        app()
+        program()
     except DarkroomError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -4,7 +4,6 @@
 """
 
 import os
-import sys
 from typing import Literal
 
 # Before the import, which reads them. The first start of a temporary server can pass the default limit of 20 s on a small
@@ -23,6 +22,7 @@ from dataprep.config import SPLITS
 from dataprep.errors import DarkroomError
 from models.diagnose import Diagnosis
 from models.metrics import Metrics
+from pipelines.command import run_program
 from pipelines.graph import dvc, last_line, output_path, stage_order
 
 Outcome = Literal["ran", "cached", "unchanged"]
@@ -87,8 +87,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except DarkroomError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    run_program(main)

@@ -60,10 +60,7 @@ def stage_order() -> list[str]:
     Raises:
         GraphError: dvc.yaml is missing or wrong.
     """
-    drawn = dvc("dag", "--dot")
-    if drawn.exit_code:
-        raise GraphError(f"dvc.yaml must hold a graph that DVC can read; it says: {last_line(drawn.output)}. Correct it")
-    return order_of(drawn.output)
+    return order_of(_told("dag", "--dot"))
 
 
 def order_of(dot: str) -> list[str]:
@@ -84,10 +81,7 @@ def out_of_date() -> list[str]:
     Raises:
         GraphError: DVC cannot tell.
     """
-    status = dvc("status", "--json")
-    if status.exit_code:
-        raise GraphError(f"dvc.yaml must hold a graph that DVC can read; it says: {last_line(status.output)}. Correct it")
-    return stale_stages(status.output)
+    return stale_stages(_told("status", "--json"))
 
 
 def stale_stages(status: str) -> list[str]:
@@ -121,3 +115,11 @@ def last_line(text: str) -> str:
     """The last line of a program's output that is not blank, which is where DVC puts its error."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else ""
+
+
+def _told(*arguments: str) -> str:
+    """What a DVC command says of the graph."""
+    ended = dvc(*arguments)
+    if ended.exit_code:
+        raise GraphError(f"dvc.yaml must hold a graph that DVC can read; it says: {last_line(ended.output)}. Correct it")
+    return ended.output
