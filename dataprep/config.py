@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Deviations = Annotated[float, Field(gt=0.0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Pair = Annotated[tuple[int, int], Field(strict=False)]
 SplitName = Literal["train", "validation", "test"]
@@ -28,12 +29,51 @@ class DecodeConfig(Section):
     background: Annotated[int, Field(ge=0, le=255)]
 
 
+class LimitsConfig(Section):
+    """What one file may cost; what passes a limit is quarantined, and the run goes on."""
+
+    max_bytes: Annotated[int, Field(gt=0)]
+    min_side: Annotated[int, Field(ge=1)]
+    seconds: Annotated[float, Field(gt=0.0)]
+    memory_mib: Annotated[int, Field(ge=64)]
+
+
+class QualityConfig(Section):
+    """How far from the data set's own median an image may lie, in robust standard deviations, before it is an issue."""
+
+    dark: Deviations
+    bright: Deviations
+    low_contrast: Deviations
+    blurred: Deviations
+    noisy: Deviations
+    low_information: Deviations
+    odd_ink: Deviations
+    odd_aspect: Deviations
+    odd_pixel_count: Deviations
+
+
+class NearDuplicatesConfig(Section):
+    """When two images count as the same picture, re-encoded, resized, brightened or lightly cropped."""
+
+    max_hash_distance: Annotated[
+        int, Field(ge=0, le=3)
+    ]  # the search is exhaustive up to 3 bits for copies that were not cropped
+    max_difference: Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
 class IngestConfig(Section):
-    """Where the images are and what their paths say."""
+    """Where the images are, what their paths say, and which of them are used."""
 
     source: Annotated[str, Field(min_length=1)]
     pattern: Annotated[str, Field(min_length=1)]
+    skip: Annotated[tuple[str, ...], Field(strict=False)]
     decode: DecodeConfig
+    limits: LimitsConfig
+    quality: QualityConfig
+    near_duplicates: NearDuplicatesConfig
+    label_conflict: Literal["quarantine", "keep"]
+    min_class_images: Annotated[int, Field(ge=1)]
+    max_quarantined_fraction: Fraction
 
 
 class SplitConfig(Section):

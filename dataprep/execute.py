@@ -1,14 +1,20 @@
 """Where the heavy work runs: in this process or in several on this machine. The results are the same, in the same order.
 
-A task is a chunk of files or a shard, never one image, and carries paths, never arrays.
+A task is a chunk of files or a shard, never one image, and carries paths, never arrays. `run_tasks` trusts its tasks.
+`run_guarded` is for work on files that somebody else made: its workers have a limit of memory, and one that dies costs the
+piece of work that killed it.
 """
 
 import collections
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from multiprocessing import get_context
-from typing import TypeVar
+from pathlib import Path
+from typing import Generic, TypeVar
 
 import cv2
 
@@ -26,7 +32,7 @@ def run_tasks(function: Callable[[T], R], tasks: Sequence[T], config: ExecuteCon
         tasks: what to do; they and the results cross process borders.
         config: `workers` processes; 0 means one for each core this process may use.
     """
-    workers = min(config.workers or _num_cores(), len(tasks))
+    workers = min(num_workers(config), len(tasks))
     if workers <= 1:
         yield from map(function, tasks)
         return
@@ -50,10 +56,113 @@ def _in_order(executor: Executor, function: Callable[[T], R], tasks: Sequence[T]
             future.cancel()
 
 
-def _num_cores() -> int:
-    """The cores that this process may use, where the system tells (Linux), else all."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _enter_worker() -> None:
     cv2.setNumThreads(0)  # one process per core is enough; OpenCV's own threads would fight over the cores
+
+
+@dataclass(frozen=True, slots=True)
+class _Running(Generic[T, R]):
+    """A task that was handed to a worker."""
+
+    task: T
+    lane: int
+    executor: Executor
+    future: Future[R]
+
+
+class _Lanes(Generic[T, R]):
+    """Worker processes that each work through a queue of their own, so that it is known which task killed one."""
+
+    def __init__(self, function: Callable[[T], R], *, workers: int, memory_mib: int) -> None:
+        self._function = function
+        self._memory_mib = memory_mib
+        self._executors: list[ProcessPoolExecutor | None] = [None] * workers
+
+    def submit(self, task: T, lane: int) -> _Running[T, R]:
+        executor = self._executors[lane]
+        if executor is not None:
+            with contextlib.suppress(BrokenProcessPool):
+                return _Running(task, lane, executor, executor.submit(self._function, task))
+        executor = ProcessPoolExecutor(
+            1, mp_context=get_context("spawn"), initializer=_enter_limited_worker, initargs=(self._function, self._memory_mib)
+        )
+        self._executors[lane] = executor
+        return _Running(task, lane, executor, executor.submit(self._function, task))
+
+    def close(self) -> None:
+        for executor in self._executors:
+            if executor is not None:
+                executor.shutdown(wait=False, cancel_futures=True)
+
+
+def run_guarded(
+    function: Callable[[T], R],
+    tasks: Sequence[T],
+    config: ExecuteConfig,
+    *,
+    memory_mib: int,
+    divide: Callable[[T], Sequence[T]],
+    give_up: Callable[[T], R],
+) -> Iterator[R]:
+    """Runs `function` on every task, always in other processes, and outlives the death of these.
+
+    Args:
+        function: a function of a module, without side effects on shared state.
+        tasks: what to do.
+        config: how many processes.
+        memory_mib: what work may add to the address space of a worker (where the system can limit it: not on macOS).
+        divide: makes smaller tasks of one that killed its worker; one that cannot be divided is given back alone.
+        give_up: makes the result of a task that cannot be divided and killed its worker.
+
+    Yields:
+        Results in the order of the tasks; those of a divided task one by one.
+    """
+    workers = max(1, min(num_workers(config), len(tasks)))
+    lanes: _Lanes[T, R] = _Lanes(function, workers=workers, memory_mib=memory_mib)
+    waiting = collections.deque(tasks)
+    running: collections.deque[_Running[T, R]] = collections.deque()
+    try:
+        while waiting or running:
+            while waiting and len(running) < 4 * workers:
+                queued = collections.Counter(entry.lane for entry in running)
+                running.append(lanes.submit(waiting.popleft(), min(range(workers), key=lambda lane: queued[lane])))
+            first = running.popleft()
+            try:
+                yield first.future.result()
+            except BrokenProcessPool:
+                # A lane works in the order of its queue, so the first of it that has no result killed the worker. The
+                # others of the same process go to the next one.
+                parts = divide(first.task)
+                if len(parts) == 1:
+                    yield give_up(first.task)
+                    parts = []
+                running = collections.deque(
+                    [
+                        *(lanes.submit(part, first.lane) for part in parts),
+                        *(
+                            lanes.submit(entry.task, entry.lane) if entry.executor is first.executor else entry
+                            for entry in running
+                        ),
+                    ]
+                )
+    finally:
+        lanes.close()
+
+
+def num_workers(config: ExecuteConfig) -> int:
+    """The number asked for, or that of the cores which this process may use (where the system tells, else all)."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return config.workers or cores
+
+
+def _enter_limited_worker(_function: Callable[[T], R], memory_mib: int) -> None:
+    """Limits this process; the function is named so that what it imports is there before the memory is measured."""
+    _enter_worker()
+    # Decoders write to the terminal from C, once for each odd file. What they find stands in the results.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    used = Path("/proc/self/statm")
+    if used.exists():
+        import resource  # not on Windows
+
+        address_space = int(used.read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (address_space + memory_mib * 2**20, resource.RLIM_INFINITY))

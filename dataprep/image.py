@@ -21,11 +21,22 @@ from dataprep.config import DecodeConfig
 Pixels: TypeAlias = NDArray[np.uint8]
 """(H, W, C) uint8, C = 1 (gray) or 3 (RGB), rows from the top; stacks of images are (N, H, W, C)."""
 
-DecodeReason = Literal["empty", "not_an_image", "too_many_pixels", "unsupported_mode", "undecodable"]
+DecodeReason = Literal[
+    "empty",
+    "not_an_image",
+    "too_many_pixels",
+    "unsupported_mode",
+    "undecodable",
+    "too_much_memory",
+    "too_small",
+    "constant",
+]
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 
 _ORIENTATION_TAG = 0x0112
+_TIFF = (b"II*\0", b"MM\0*")
+_ENDS = {"PNG": b"IEND\xaeB`\x82", "GIF": b"\0;"}  # the chunk that ends a PNG; the end of the last block and the trailer
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 
 
@@ -46,17 +57,19 @@ class Decoded:
     format: str
     mode: str
     orientation: int
+    num_frames: int  # above 1: an animation or a file of several pages, of which `pixels` is the first
 
 
-def verify(content: bytes) -> None:
-    """Checks what decoding alone lets pass, such as the checksums of a PNG.
+def verify(content: bytes, config: DecodeConfig) -> None:
+    """Checks what decoding alone lets pass, such as the checksums of a PNG or an end that is missing.
 
     Raises:
-        Undecodable: the bytes are no image of a known format, or a check fails.
+        Undecodable: the bytes are no image of a known format, its header tells of too many pixels, or a check fails.
     """
     try:
-        with _open(content) as image:
+        with _open(content, config) as image:
             image.verify()
+            _check_end(content, image.format)
     except Undecodable:
         raise
     except Exception as error:  # decoders refuse in many classes; see the module's docstring
@@ -77,17 +90,13 @@ def decode(content: bytes, config: DecodeConfig) -> Decoded:
         Undecodable: with the reason.
     """
     try:
-        with _open(content) as image:
-            width, height = image.size
-            if width * height > config.max_pixels:
-                raise Undecodable(
-                    "too_many_pixels", f"{width} x {height} pixels are more than max_pixels = {config.max_pixels:,}"
-                )
+        with _open(content, config) as image:
             image.load()
-            orientation = _orientation(image)
+            mode, orientation = image.mode, _orientation(image)
             upright = ImageOps.exif_transpose(image) if orientation != 1 else image
             pixels = _to_uint8(upright, config.background)
-            return Decoded(pixels, image.format or "", image.mode, orientation)
+            # Last: to count the frames of some formats, Pillow moves from one to the next.
+            return Decoded(pixels, image.format or "", mode, orientation, getattr(image, "n_frames", 1))
     except Undecodable:
         raise
     except Exception as error:  # decoders refuse in many classes; see the module's docstring
@@ -132,17 +141,31 @@ def decoder_mark(config: DecodeConfig) -> str:
     return blake2b(b"\0".join(parts), digest_size=8).hexdigest()
 
 
-def _open(content: bytes) -> Image.Image:
+def _open(content: bytes, config: DecodeConfig) -> Image.Image:
+    """Reads the header; what says there that it is too large is refused before any pixel is decoded."""
     if not content:
         raise Undecodable("empty", "the file has 0 bytes")
     with warnings.catch_warnings():
+        # Pillow warns of odd metadata, which matters to nobody here; of a TIFF, the same warnings say that its end is missing.
+        warnings.simplefilter("error" if content.startswith(_TIFF) else "ignore", UserWarning)
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
-            return Image.open(io.BytesIO(content), formats=FORMATS)
+            image = Image.open(io.BytesIO(content), formats=FORMATS)
         except UnidentifiedImageError as error:
             raise Undecodable("not_an_image", f"the content is none of {', '.join(FORMATS)}") from error
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
             raise Undecodable("too_many_pixels", str(error)) from error
+    width, height = image.size
+    if width * height > config.max_pixels:
+        raise Undecodable("too_many_pixels", f"{width} x {height} pixels are more than max_pixels = {config.max_pixels:,}")
+    return image
+
+
+def _check_end(content: bytes, image_format: str | None) -> None:
+    """Refuses files that lack only their last bytes, which decoders do not miss."""
+    end = _ENDS.get(image_format or "")
+    if end is not None and end not in content:
+        raise Undecodable("undecodable", f"the end of the {image_format} is missing; the file was cut")
 
 
 def _orientation(image: Image.Image) -> int:
@@ -152,6 +175,8 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _refused(error: Exception) -> Undecodable:
+    if isinstance(error, MemoryError):
+        return Undecodable("too_much_memory", "decoding it needs more memory than a worker may take")
     return Undecodable("undecodable", f"{type(error).__name__}: {error}")
 
 

@@ -1,216 +1,118 @@
-"""From the files of the raw folder to the manifest: read each path, check that each file decodes.
+"""From what was found and seen of the files to the manifest: labels from the paths, what is unusual, what is not used.
 
-What was seen of a file is remembered in a scan cache by (path, bytes, times of change), so that an unchanged folder is only
-listed, not read again.
+The law of accounting: files found = ok + quarantined + skipped, each once, each with a reason where it is not ok.
 """
 
 import os
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
 
+import numpy as np
 import polars as pl
 
-from dataprep.artifacts import TableFormat, read_table, write_table
-from dataprep.config import DecodeConfig, ExecuteConfig
-from dataprep.errors import ArtifactError, SourceError, first_five
-from dataprep.execute import run_tasks
-from dataprep.image import Undecodable, decode, decoder_mark, digest_bytes, digest_pixels, verify
-from dataprep.manifest import MANIFEST, Reason, usable
+from dataprep.config import IngestConfig
+from dataprep.errors import SourceError, first_five
+from dataprep.fingerprint import LENGTH
+from dataprep.manifest import MANIFEST, usable
+from dataprep.near_duplicates import Prints, find_clusters, hashes_of
 from dataprep.pattern import PathFacts, compile_pattern, read_path
-from dataprep.rng import stable_hash
-from dataprep.source import printable, read_file
+from dataprep.quality import find_issues
+from dataprep.source import printable
 
-FILES_PER_TASK = 256
-
-_SEEN = {
-    "path": pl.Binary(),
-    "width": pl.Int32(),
-    "height": pl.Int32(),
-    "mode": pl.String(),
-    "format": pl.String(),
-    "orientation": pl.Int32(),
-    "digest": pl.String(),
-    "file_digest": pl.String(),
-    "reason": pl.String(),
-    "message": pl.String(),
+_SENTENCES = {
+    "skipped": "its name is in ingest.skip",
+    "link": "links are not followed",
+    "not_a_file": "neither a file nor a folder",
+    "unreadable": "cannot be listed; check its permissions",
 }
-_CACHE = TableFormat(
-    kind="scan",
-    version=1,
-    columns={**_SEEN, "bytes": pl.Int64(), "modified_ns": pl.Int64(), "changed_ns": pl.Int64()},
-    stage="ingest",
-)
 
 
-@dataclass(frozen=True, slots=True)
-class FileFacts:
-    """What one look into a file showed; pixels facts are None and `reason` is set where it is no usable image."""
-
-    path: bytes
-    width: int | None = None
-    height: int | None = None
-    mode: str | None = None
-    format: str | None = None
-    orientation: int | None = None
-    digest: str | None = None
-    file_digest: str | None = None
-    reason: Reason | None = None
-    message: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _ExamineTask:
-    source: Path
-    paths: list[bytes]
-    config: DecodeConfig
-
-
-def examine(found: pl.DataFrame, *, source: Path, config: DecodeConfig, execute: ExecuteConfig) -> Iterator[list[FileFacts]]:
-    """Reads, verifies and decodes files; yields the facts chunk by chunk, in the order of `found`.
+def cluster_pictures(seen: pl.DataFrame, known: pl.DataFrame, config: IngestConfig, *, workers: int) -> pl.DataFrame:
+    """Joins near duplicates among all pictures that were seen.
 
     Args:
-        found: rows of `scan` that may be opened.
-        source: the raw folder.
-        config: how to decode.
-        execute: where to run.
+        seen: what was seen of the files; equal digests are one picture.
+        known: digest and cluster of the last time.
+        config: the section.
+        workers: threads.
+
+    Returns:
+        digest and cluster, the smallest digest among its near duplicates, by digest.
     """
-    paths = found["path"].to_list()
-    tasks = [
-        _ExamineTask(source, paths[start : start + FILES_PER_TASK], config) for start in range(0, len(paths), FILES_PER_TASK)
-    ]
-    yield from run_tasks(_examine_chunk, tasks, execute)
-
-
-def examine_file(source: Path, path: bytes, config: DecodeConfig) -> FileFacts:
-    """Looks into one file; a file that is no usable image is a result with a reason, not an error."""
-    try:
-        content = read_file(source, path)
-    except OSError as error:
-        return FileFacts(path, reason="unreadable", message=f"{type(error).__name__}: {error.strerror}")
-    file_digest = digest_bytes(content)
-    try:
-        verify(content)
-        decoded = decode(content, config)
-    except Undecodable as refusal:
-        return FileFacts(path, file_digest=file_digest, reason=refusal.reason, message=refusal.message)
-    height, width, _ = decoded.pixels.shape
-    return FileFacts(
-        path,
-        width=width,
-        height=height,
-        mode=decoded.mode,
-        format=decoded.format,
-        orientation=decoded.orientation,
-        digest=digest_pixels(decoded.pixels),
-        file_digest=file_digest,
+    pictures = seen.select("digest", "fingerprint").drop_nulls().unique("digest").sort("digest").with_row_index("row")
+    # Where a picture is gone, what it held together may fall apart: its cluster is searched anew.
+    gone = known.join(pictures, on="digest", how="anti")["cluster"].unique()
+    kept = known.filter(~pl.col("cluster").is_in(gone.implode()))
+    first = pictures.select("row", cluster="digest")
+    rows = (
+        pictures.join(kept, on="digest", how="left")
+        .join(first, on="cluster", how="left", suffix="_of_cluster")
+        .sort("row")["row_of_cluster"]
     )
+    old = rows.cast(pl.Int64).fill_null(-1).to_numpy()
+    found = find_clusters(_prints(pictures), config.near_duplicates, known=old, workers=workers)
+    return pictures.select("digest", cluster=pictures["digest"].gather(found))
 
 
-def build_manifest(found: pl.DataFrame, seen: pl.DataFrame, pattern: str) -> pl.DataFrame:
+def build_manifest(found: pl.DataFrame, seen: pl.DataFrame, clusters: pl.DataFrame, config: IngestConfig) -> pl.DataFrame:
     """Joins what was found, what the paths say and what the files hold into the manifest.
 
     Args:
         found: from `scan`.
-        seen: facts of the files that could be opened, from `facts_frame` and the cache.
-        pattern: ingest.pattern.
-
-    Raises:
-        SourceError: no path matches, no file is a usable image, or there is one class only.
+        seen: columns of `FACTS`, of all files that could be opened.
+        clusters: from `cluster_pictures`.
+        config: the section.
     """
-    compiled = compile_pattern(pattern)
-    ids = [printable(path) for path in found["path"].to_list()]
-    facts = [read_path(name, compiled) for name in ids]
-    if not any(facts):
-        raise SourceError(
-            f"params.yaml: ingest.pattern {pattern!r} must match the paths below ingest.source; it matches none of "
-            f"{len(ids):,}, for example {first_five(ids)}. Describe these paths"
-        )
+    paths = found["path"].to_list()
+    compiled = compile_pattern(config.pattern)
+    # The bytes are read, not the printable form: what that adds to a name is no part of a label.
     told = pl.DataFrame(
-        [_path_row(fact) for fact in facts],
+        [_path_row(read_path(os.fsdecode(path), compiled)) for path in paths],
         schema={"label": pl.String, "group": pl.String, "given_split": pl.String, "origin": pl.String},
         orient="row",
     )
-    unmatched = told["label"].is_null()
-    manifest = (
+    sentences = pl.col("entry_reason").replace_strict(_SENTENCES, default=None, return_dtype=pl.String)
+    rows = (
         found.rename({"reason": "entry_reason"})
-        .with_columns(pl.Series("id", ids), *told.get_columns(), unmatched.alias("unmatched"))
+        .with_columns(pl.Series("id", [printable(path) for path in paths]), *told.get_columns())
         .join(seen, on="path", how="left")
-        .with_columns(
-            pl.coalesce(
-                "entry_reason", "reason", pl.when("unmatched").then(pl.lit("pattern")), pl.lit(None, dtype=pl.String)
-            ).alias("reason"),
-        )
-        .with_columns(
-            pl.when(pl.col("reason").is_null()).then(pl.lit("ok")).otherwise(pl.lit("quarantined")).alias("status"),
-            pl.when(pl.col("reason") == "pattern")
-            .then(pl.lit(f"the path does not match ingest.pattern {pattern!r}"))
-            .when(pl.col("reason") == "link")
-            .then(pl.lit("links are not followed"))
-            .when(pl.col("reason") == "not_a_file")
-            .then(pl.lit("neither a file nor a folder"))
-            .when(pl.col("entry_reason") == "unreadable")
-            .then(pl.lit("cannot be listed; check its permissions"))
-            .otherwise("message")
-            .alias("message"),
-        )
+        .with_columns(reason=pl.coalesce("entry_reason", "reason"), message=pl.coalesce(sentences, "message"))
         .sort("id")
     )
-    _check_classes(manifest)
-    return manifest.select(list(MANIFEST.columns))
+    unmatched = f"the path does not match ingest.pattern {config.pattern!r}"
+    rows = _quarantine(rows, pl.col("label").is_null(), reason="pattern", message=pl.lit(unmatched))
+    rows = _mark_conflicts(rows, config)
+    rows = _quarantine_small_classes(rows, config)
+    status = pl.when(pl.col("reason").is_null()).then(pl.lit("ok")).when(pl.col("reason") == "skipped").then(pl.lit("skipped"))
+    rows = rows.with_columns(status=status.otherwise(pl.lit("quarantined")))
+    rows = _add_perceptual_hash(_add_near_duplicates(rows, clusters))
+    return _add_issues(rows, config).select(list(MANIFEST.columns))
 
 
-def facts_frame(facts: list[FileFacts]) -> pl.DataFrame:
-    """Makes a table of facts, one row per file."""
-    return pl.DataFrame([asdict(fact) for fact in facts], schema=_SEEN)
+def check_manifest(manifest: pl.DataFrame, config: IngestConfig) -> None:
+    """Refuses a manifest that no data set can be made of.
 
-
-def split_by_cache(
-    found: pl.DataFrame, cache: Path, *, source: Path, config: DecodeConfig
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Divides the files that may be opened into those to examine and the facts of those that did not change.
-
-    A cache that is missing or of another format is an empty one.
+    Raises:
+        SourceError: too many files are quarantined, no path matches, no file is an image, or there is one class only.
     """
-    openable = found.filter(pl.col("reason").is_null()).drop("reason")
-    try:
-        known = read_table(cache, _CACHE)
-    except ArtifactError:
-        return openable, facts_frame([])
-    known = known.filter(pl.col("mark") == _mark(source, config))
-    keys = ["path", "bytes", "modified_ns", "changed_ns"]
-    unchanged = openable.join(known, on=keys, how="inner").select(list(_SEEN))
-    return openable.join(known, on=keys, how="anti"), unchanged
-
-
-def write_cache(cache: Path, found: pl.DataFrame, seen: pl.DataFrame, *, source: Path, config: DecodeConfig) -> None:
-    """Remembers what was seen, for the next `split_by_cache`."""
-    known = seen.join(found.drop("reason"), on="path").with_columns(mark=pl.lit(_mark(source, config)))
-    # What could not be read may be readable the next time, without any change of its size or time.
-    write_table(cache, known.filter(pl.col("reason").ne_missing("unreadable")), _CACHE)
-
-
-def _examine_chunk(task: _ExamineTask) -> list[FileFacts]:
-    return [examine_file(task.source, path, task.config) for path in task.paths]
-
-
-def _path_row(fact: PathFacts | None) -> tuple[str | None, str | None, str | None, str | None]:
-    return (fact.label, fact.group, fact.given_split, fact.origin) if fact else (None, None, None, None)
-
-
-def _mark(source: Path, config: DecodeConfig) -> str:
-    return f"{decoder_mark(config)} {stable_hash(os.fsencode(source.resolve())):016x}"
-
-
-def _check_classes(manifest: pl.DataFrame) -> None:
+    looked_at = manifest.filter(pl.col("status") != "skipped")
+    bad = manifest.filter(pl.col("status") == "quarantined")
     good = usable(manifest)
-    if good.is_empty():
-        reasons = manifest.group_by("reason").len().sort("reason").rows()
-        listed = ", ".join(f"{count:,} {reason}" for reason, count in reasons)
-        example = manifest.row(0, named=True)
+    if bad.height and bad.height == looked_at.height and (bad["reason"] == "pattern").all():
         raise SourceError(
-            f"ingest.source must hold images that can be decoded; of {manifest.height:,} files none can ({listed}), for "
-            f"example {example['id']!r}: {example['message']}. Check ingest.source and ingest.pattern"
+            f"params.yaml: ingest.pattern {config.pattern!r} must match the paths below ingest.source; it matches none of "
+            f"{looked_at.height:,}, for example {first_five(looked_at['id'])}. Describe these paths"
+        )
+    most = config.max_quarantined_fraction if good.height else 0.0
+    if bad.height > most * looked_at.height or good.is_empty():
+        reasons = bad.group_by("reason").len().sort("len", "reason", descending=[True, False]).rows()
+        listed = ", ".join(f"{count:,} {reason}" for reason, count in reasons) or "all are skipped"
+        examples = bad.unique("reason", keep="first", maintain_order=True).head(5)
+        if examples.height < 5:
+            examples = pl.concat([examples, bad.join(examples, on="id", how="anti").head(5 - examples.height)])
+        shown = "; ".join(f"{image_id}: {message}" for image_id, message in examples.select("id", "message").rows())
+        raise SourceError(
+            f"ingest.source must hold images: at most {most:.0%} of its files may be quarantined "
+            f"(ingest.max_quarantined_fraction); {bad.height:,} of {looked_at.height:,} are ({listed}), for example {shown}. "
+            "All stand in the manifest. Mend or remove them, skip them by name (ingest.skip), or raise the fraction"
         )
     labels = good["label"].unique().to_list()
     if len(labels) < 2:
@@ -218,3 +120,73 @@ def _check_classes(manifest: pl.DataFrame) -> None:
             f"params.yaml: ingest.pattern must tell at least 2 classes apart; got one, {labels[0]!r}, for "
             f"{good.height:,} images, for example {first_five(good['id'].head(2))}. Put {{label}} where the class stands"
         )
+
+
+def _prints(pictures: pl.DataFrame) -> Prints:
+    content = b"".join(pictures["fingerprint"].to_list())
+    return np.frombuffer(content, dtype=np.float16).reshape(-1, LENGTH)
+
+
+def _path_row(fact: PathFacts | None) -> tuple[str | None, str | None, str | None, str | None]:
+    if fact is None:
+        return None, None, None, None
+    return _shown(fact.label), _shown(fact.group), fact.given_split, _shown(fact.origin)
+
+
+def _shown(word: str | None) -> str | None:
+    return None if word is None else printable(os.fsencode(word))
+
+
+def _quarantine(rows: pl.DataFrame, where: pl.Expr, *, reason: str, message: pl.Expr) -> pl.DataFrame:
+    """Gives a reason and a message to rows that have none yet."""
+    new = where & pl.col("reason").is_null()
+    return rows.with_columns(
+        reason=pl.when(new).then(pl.lit(reason)).otherwise("reason"),
+        message=pl.when(new).then(message).otherwise("message"),
+    )
+
+
+def _mark_conflicts(rows: pl.DataFrame, config: IngestConfig) -> pl.DataFrame:
+    """Adds `conflict`, true where the same pixels have another label elsewhere, and quarantines these if that is the policy."""
+    good = pl.col("reason").is_null()
+    labels = pl.col("label").filter(good).unique().sort().over("digest", mapping_strategy="join")
+    rows = rows.with_columns(conflict=good & pl.col("digest").is_not_null() & (labels.list.len() > 1), labels=labels)
+    message = pl.format("the same pixels stand under the labels {}", pl.col("labels").list.join(", "))
+    if config.label_conflict == "quarantine":
+        rows = _quarantine(rows, pl.col("conflict"), reason="label_conflict", message=message)
+    return rows.drop("labels")
+
+
+def _quarantine_small_classes(rows: pl.DataFrame, config: IngestConfig) -> pl.DataFrame:
+    """One stray folder is no class; without this, a file in a wrong place would stop the split."""
+    count = pl.col("reason").is_null().sum().over("label")
+    message = pl.format(
+        "class {} has {} usable images; ingest.min_class_images = {}", "label", count, pl.lit(config.min_class_images)
+    )
+    return _quarantine(rows, count < config.min_class_images, reason="small_class", message=message)
+
+
+def _add_near_duplicates(rows: pl.DataFrame, clusters: pl.DataFrame) -> pl.DataFrame:
+    good = pl.col("status") == "ok"
+    joined = rows.join(clusters, on="digest", how="left", maintain_order="left")
+    others = pl.col("digest").filter(good).n_unique().over("cluster") > 1
+    smallest = pl.col("id").filter(good).min().over("cluster")
+    return joined.with_columns(near_duplicate=pl.when(good & pl.col("cluster").is_not_null() & others).then(smallest))
+
+
+def _add_perceptual_hash(rows: pl.DataFrame) -> pl.DataFrame:
+    seen = rows.select("fingerprint").with_row_index("row").drop_nulls()
+    values = pl.DataFrame({"row": seen["row"], "perceptual_hash": [f"{value:016x}" for value in hashes_of(_prints(seen))]})
+    return rows.with_row_index("row").join(values, on="row", how="left", maintain_order="left").drop("row")
+
+
+def _add_issues(rows: pl.DataFrame, config: IngestConfig) -> pl.DataFrame:
+    good = usable(rows)
+    nearby = pl.col("near_duplicate").is_not_null() & (pl.col("label").n_unique().over("near_duplicate") > 1)
+    labels = good.select(
+        pl.concat_list(
+            pl.when("conflict").then(pl.lit("label_conflict")), pl.when(nearby).then(pl.lit("near_label_conflict"))
+        ).list.drop_nulls()
+    ).to_series()
+    issues = good.select("id", issues=find_issues(good, config.quality).list.concat(labels))
+    return rows.join(issues, on="id", how="left", maintain_order="left")

@@ -7,13 +7,18 @@ import polars as pl
 
 from dataprep.artifacts import TableFormat, read_table, write_table
 from dataprep.image import DecodeReason
+from dataprep.quality import MEASURES
 
-Status = Literal["ok", "quarantined"]
-Reason = Literal["pattern", "link", "not_a_file", "unreadable"] | DecodeReason
+Status = Literal["ok", "quarantined", "skipped"]
+EntryReason = Literal["skipped", "link", "not_a_file", "unreadable"]
+ReadReason = Literal["too_many_bytes", "changed", "too_slow", "worker_died"]
+RowReason = Literal["pattern", "label_conflict", "small_class"]
+Reason = EntryReason | ReadReason | DecodeReason | RowReason
+"""Why a file is not used; the closed list. `skipped` alone is the status skipped, all others are quarantined."""
 
 MANIFEST = TableFormat(
     kind="manifest",
-    version=1,
+    version=2,
     columns={
         "id": pl.String(),  # relative posix path, printable, unique; the rows are sorted by it
         "path": pl.Binary(),  # the same path byte for byte: names need not be UTF-8
@@ -27,8 +32,13 @@ MANIFEST = TableFormat(
         "mode": pl.String(),
         "format": pl.String(),
         "orientation": pl.Int32(),  # EXIF, 1 = upright as stored
+        "num_frames": pl.Int32(),  # above 1: the first frame of an animation, the first page of a file
         "digest": pl.String(),  # of the decoded pixels and their shape
         "file_digest": pl.String(),
+        "perceptual_hash": pl.String(),  # 16 hex digits
+        "near_duplicate": pl.String(),  # the smallest id among images that are near duplicates; null where there is no other
+        **dict.fromkeys(MEASURES, pl.Float32()),
+        "issues": pl.List(pl.String()),  # what is unusual about the image; it is used all the same
         "status": pl.String(),
         "reason": pl.String(),
         "message": pl.String(),

@@ -1,20 +1,22 @@
 """What a path says: `{group}/{label}/{name}` read as a pattern over the parts of a relative path.
 
 `{label}`, `{group}`, `{split}`, `{origin}` and `{name}` each stand for one whole part or a piece of one, `*` for anything
-within a part, `**` for any number of parts, and everything else for itself.
+within a part, `**` for any number of parts, and everything else for itself. What that cannot say, a regular expression can:
+`regex:` and then groups of the same names, `(?P<label>...)`.
 """
 
 import difflib
 import re
 from dataclasses import dataclass
-from typing import get_args
 
 from dataprep.config import SplitName
-from dataprep.errors import ParamsError, SourceError
+from dataprep.errors import ParamsError
 
 FIELDS = ("label", "group", "split", "origin", "name")
 
 _TOKEN = re.compile(r"\{(?P<field>[^{}]*)\}|(?P<deep>\*\*/?)|(?P<any>\*)|(?P<literal>[^{}*]+|[{}])")
+
+_REGEX = "regex:"
 
 _SPLIT_NAMES: dict[str, SplitName] = {
     "train": "train",
@@ -39,14 +41,18 @@ class PathFacts:
 
 
 def compile_pattern(pattern: str) -> re.Pattern[str]:
-    """Turns a path pattern into a regular expression with a group for each field.
+    r"""Turns a path pattern into a regular expression with a group for each field.
 
     >>> compile_pattern("{group}/{label}/{name}").fullmatch("w01/7/a.png")["label"]
     '7'
+    >>> compile_pattern(r"regex:(?P<group>w\d+)_(?P<label>\d)_.*").fullmatch("w01_7_a.png")["label"]
+    '7'
 
     Raises:
-        ParamsError: a field is unknown, stands twice, or {label} is missing.
+        ParamsError: a field is unknown, stands twice, or {label} is missing, or it is no regular expression.
     """
+    if pattern.startswith(_REGEX):
+        return _compile_regex(pattern)
     parts: list[str] = []
     seen: list[str] = []
     for token in _TOKEN.finditer(pattern):
@@ -79,23 +85,33 @@ def split_named(word: str) -> SplitName | None:
 
 
 def read_path(path: str, pattern: re.Pattern[str]) -> PathFacts | None:
-    """Reads what a relative posix path says, or None where it does not match.
-
-    Raises:
-        SourceError: the {split} field holds a word that names no split.
-    """
+    """Reads what a relative posix path says, or None where it does not match or its {split} names no split."""
     match = pattern.fullmatch(path)
     if match is None:
         return None
     fields = match.groupdict()
     word = fields.get("split")
     given = None if word is None else split_named(word)
-    if word is not None and given is None:
-        raise SourceError(
-            f"{path}: the {{split}} of ingest.pattern must be one of {', '.join(get_args(SplitName))}; got {word!r}. "
-            "Rename the folder or change the pattern"
-        )
+    if not fields["label"] or (word is not None and given is None):
+        return None
     return PathFacts(fields["label"], fields.get("group"), given, fields.get("origin"))
+
+
+def _compile_regex(pattern: str) -> re.Pattern[str]:
+    try:
+        compiled = re.compile(pattern.removeprefix(_REGEX), flags=re.DOTALL)
+    except re.error as error:
+        raise ParamsError(
+            f"params.yaml: ingest.pattern must be a regular expression after {_REGEX!r}; got {pattern!r} ({error}). Correct it"
+        ) from error
+    for field in compiled.groupindex:
+        _check_field(field, [], pattern)
+    if "label" not in compiled.groupindex:
+        raise ParamsError(
+            "params.yaml: ingest.pattern must contain (?P<label>...), where the class stands in a path; "
+            f"got {pattern!r}. Add it"
+        )
+    return compiled
 
 
 def _check_field(field: str, seen: list[str], pattern: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -44,6 +45,16 @@ _INTERPOLATIONS = {
 }
 
 
+class ShardRow(NamedTuple):
+    """One image of a shard, and what its file was when ingest read it."""
+
+    id: str
+    path: bytes
+    label: int
+    file_digest: str
+    num_bytes: int
+
+
 @dataclass(frozen=True, slots=True)
 class ShardTask:
     """What a worker needs to build one shard: paths, not pixels."""
@@ -51,7 +62,7 @@ class ShardTask:
     source: Path
     output: Path
     split: SplitName
-    rows: list[tuple[str, bytes, int, str]]  # id, path, label, file digest
+    rows: list[ShardRow]
     class_names: list[str]
     decode: DecodeConfig
     prepare: PrepareConfig
@@ -141,12 +152,12 @@ def prepare_images(
 def build_shard(task: ShardTask) -> ShardEntry:
     """Reads, prepares and writes the images of one shard."""
     images = np.empty((len(task.rows), *shape_of(task.prepare)), dtype=np.uint8)
-    for row, (image_id, path, _, file_digest) in enumerate(task.rows):
-        images[row] = prepare_image(_read_image(task, image_id, path, file_digest), task.prepare)
+    for number, row in enumerate(task.rows):
+        images[number] = prepare_image(_read_image(row, task), task.prepare)
     content = ShardContent(
         images=images,
-        labels=np.array([label for _, _, label, _ in task.rows], dtype=np.int64),
-        ids=[image_id for image_id, _, _, _ in task.rows],
+        labels=np.array([row.label for row in task.rows], dtype=np.int64),
+        ids=[row.id for row in task.rows],
         class_names=task.class_names,
         fingerprint=fingerprint(task.rows, task.class_names, task.decode.model_dump_json(), task.prepare.model_dump_json()),
         extra={},
@@ -162,9 +173,9 @@ def _plan(
     for split in SPLITS:
         own = images.filter(pl.col("split") == split)
         buckets = num_buckets(own.height, prepare.images_per_shard)
-        rows: list[list[tuple[str, bytes, int, str]]] = [[] for _ in range(buckets)]
-        for image_id, path, label, digest in own.select("id", "path", "label", "file_digest").iter_rows():
-            rows[bucket_of(image_id, buckets)].append((image_id, path, number_of[label], digest))
+        rows: list[list[ShardRow]] = [[] for _ in range(buckets)]
+        for image_id, path, label, digest, num_bytes in own.select("id", "path", "label", "file_digest", "bytes").iter_rows():
+            rows[bucket_of(image_id, buckets)].append(ShardRow(image_id, path, number_of[label], digest, num_bytes))
         tasks += [
             # In the order of a hash, not of the names: a block of rows is a mixture of classes.
             ShardTask(source, output / shard_name(split, bucket), split, sorted(chunk, key=_by_hash), names, decode, prepare)
@@ -174,20 +185,20 @@ def _plan(
     return tasks
 
 
-def _by_hash(row: tuple[str, bytes, int, str]) -> tuple[int, str]:
-    return stable_hash("row", row[0]), row[0]
+def _by_hash(row: ShardRow) -> tuple[int, str]:
+    return stable_hash("row", row.id), row.id
 
 
-def _read_image(task: ShardTask, image_id: str, path: bytes, file_digest: str) -> Pixels:
+def _read_image(row: ShardRow, task: ShardTask) -> Pixels:
     try:
-        content = read_file(task.source, path)
-        if digest_bytes(content) == file_digest:
+        content = read_file(task.source, row.path, row.num_bytes)
+        if digest_bytes(content) == row.file_digest:
             return decode(content, task.decode).pixels
     except (OSError, Undecodable) as error:
         raise SourceError(
-            f"{image_id}: cannot be read any more, though ingest could ({error}). Run: dvc repro, which lists it anew"
+            f"{row.id}: cannot be read any more, though ingest could ({error}). Run: dvc repro, which lists it anew"
         ) from error
-    raise SourceError(f"{image_id}: its bytes changed since ingest read them. Run: dvc repro, which reads it anew")
+    raise SourceError(f"{row.id}: its bytes changed since ingest read them. Run: dvc repro, which reads it anew")
 
 
 def _scale(image: Pixels, size: tuple[int, int], config: ResizeConfig) -> Pixels:

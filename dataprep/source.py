@@ -1,8 +1,10 @@
 """The raw folder: where it is, what is in it, and the bytes of one file."""
 
+import fnmatch
 import os
+import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 
@@ -40,8 +42,16 @@ def locate_source(source: str, embedded_folder: Path) -> Path:
     return folder
 
 
-def scan(source: Path) -> pl.DataFrame:
+class ChangedError(OSError):
+    """A file is not what it was when the folder was listed."""
+
+
+def scan(source: Path, skip: Sequence[str] = ()) -> pl.DataFrame:
     """Lists every entry below a folder that is not a folder itself; links are listed and not followed.
+
+    Args:
+        source: the folder.
+        skip: names of files and folders, with * and ?, that are listed and must not be opened.
 
     Returns:
         Columns path (relative, bytes), bytes, modified_ns (content), changed_ns (content, name or rights), reason (set where
@@ -57,7 +67,7 @@ def scan(source: Path) -> pl.DataFrame:
     if not source.is_dir():
         raise SourceError(f"params.yaml: ingest.source must be a folder of images; {str(source)!r} is a file. Name its folder")
     root = os.fsencode(source)
-    rows = sorted(_walk(root, b""))
+    rows = sorted(_walk(root, re.compile("|".join(map(fnmatch.translate, skip)) or r"(?!)")))
     if not rows:
         raise SourceError(
             f"params.yaml: ingest.source must hold images; {str(source)!r} is empty. Put images there or correct the path"
@@ -65,11 +75,32 @@ def scan(source: Path) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=_FOUND, orient="row")
 
 
-def read_file(source: Path, path: bytes) -> bytes:
-    """Reads a file below the source; a link in its place is refused with an OSError."""
-    handle = os.open(os.path.join(os.fsencode(source), path), os.O_RDONLY | os.O_NOFOLLOW)
-    with open(handle, "rb") as file:
-        return file.read()
+def read_file(source: Path, path: bytes, num_bytes: int) -> bytes:
+    """Reads a file below the source.
+
+    Args:
+        source: the raw folder.
+        path: relative path.
+        num_bytes: how large the file was when it was listed.
+
+    Raises:
+        ChangedError: it has another size, or is no file any more.
+        OSError: it cannot be read, is gone, or is a link by now.
+    """
+    # Not blocking: a pipe that took the file's place would otherwise wait for a writer.
+    handle = os.open(os.path.join(os.fsencode(source), path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise ChangedError("it is no file any more")
+        content = os.read(handle, num_bytes + 1)
+        while 0 < len(content) <= num_bytes and (more := os.read(handle, num_bytes + 1 - len(content))):
+            content += more
+    finally:
+        os.close(handle)
+    if len(content) != num_bytes:
+        found = f"more than {num_bytes:,}" if len(content) > num_bytes else f"{len(content):,} of {num_bytes:,}"
+        raise ChangedError(f"it changed while the folder was read: {found} bytes")
+    return content
 
 
 def printable(path: bytes) -> str:
@@ -89,25 +120,32 @@ def printable(path: bytes) -> str:
     return f"{shown}~{blake2b(path, digest_size=4).hexdigest()}"
 
 
-def _walk(root: bytes, folder: bytes) -> Iterator[Entry]:
-    try:
-        entries = list(os.scandir(os.path.join(root, folder)))
-    except OSError:
-        yield folder, 0, 0, 0, "unreadable"
-        return
-    for entry in entries:
-        path = os.path.join(folder, entry.name) if folder else entry.name
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(root, path)
-            continue
+def _walk(root: bytes, skip: re.Pattern[str]) -> Iterator[Entry]:
+    """Goes through the tree without recursion: folders may be nested deeper than Python's stack."""
+    folders: list[tuple[bytes, bool]] = [(b"", False)]
+    while folders:
+        folder, skipped = folders.pop()
         try:
-            status = entry.stat(follow_symlinks=False)
+            entries = list(os.scandir(os.path.join(root, folder)))
         except OSError:
-            yield path, 0, 0, 0, "unreadable"
+            yield folder, 0, 0, 0, "skipped" if skipped else "unreadable"
             continue
-        reason: str | None = None
-        if stat.S_ISLNK(status.st_mode):
-            reason = "link"
-        elif not stat.S_ISREG(status.st_mode):
-            reason = "not_a_file"
-        yield path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, reason
+        for entry in entries:
+            path = os.path.join(folder, entry.name) if folder else entry.name
+            passed_over = skipped or skip.fullmatch(os.fsdecode(entry.name)) is not None
+            if entry.is_dir(follow_symlinks=False):
+                folders.append((path, passed_over))
+                continue
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except OSError:
+                yield path, 0, 0, 0, "skipped" if passed_over else "unreadable"
+                continue
+            reason: str | None = None
+            if passed_over:
+                reason = "skipped"
+            elif stat.S_ISLNK(status.st_mode):
+                reason = "link"
+            elif not stat.S_ISREG(status.st_mode):
+                reason = "not_a_file"
+            yield path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, reason

@@ -1,5 +1,6 @@
 """Images and folders that tests work on, all made here, and the real data where it is there."""
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +41,16 @@ def png_corpus() -> Path:
     if not folder.is_dir():
         pytest.skip(f"PngSuite and the EXIF examples are not in {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def naughty_names() -> list[bytes]:
+    """The strings of the Big List of Naughty Strings that can be file names."""
+    path = SHARED / "corpus" / "naughty_strings" / "blns.json"
+    if not path.is_file():
+        pytest.skip(f"the Big List of Naughty Strings is not in {path}")
+    strings = [os.fsencode(text) if text.isascii() else text.encode() for text in json.loads(path.read_text(encoding="utf-8"))]
+    return [name for name in strings if 0 < len(name) <= 255 and b"/" not in name and b"\0" not in name]
 
 
 def random_image(seed: int, shape: tuple[int, int, int] = (12, 12, 1)) -> Pixels:

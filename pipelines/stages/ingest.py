@@ -5,9 +5,12 @@ from rich.console import Console
 from rich.table import Table
 
 from dataprep.errors import first_five
-from dataprep.ingest import build_manifest, examine, facts_frame, split_by_cache, write_cache
+from dataprep.examine import FACTS, examine
+from dataprep.execute import num_workers
+from dataprep.ingest import build_manifest, check_manifest, cluster_pictures
 from dataprep.manifest import usable, write_manifest
 from dataprep.pattern import compile_pattern
+from dataprep.scan_cache import read_known, write_known
 from dataprep.source import locate_source, scan
 from pipelines.command import PathOption, run, track
 from pipelines.params import read_params
@@ -15,22 +18,26 @@ from pipelines.params import read_params
 
 def main(embedded: PathOption, scan_cache: PathOption, manifest: PathOption) -> None:
     params = read_params()
-    config = params.ingest
+    config, execute = params.ingest, params.execute
     compile_pattern(config.pattern)  # a wrong pattern is said before the reading, not after
     source = locate_source(config.source, embedded)
-    found = scan(source)
-    changed, unchanged = split_by_cache(found, scan_cache, source=source, config=config.decode)
-    looks = examine(changed, source=source, config=config.decode, execute=params.execute)
-    facts = [fact for chunk in track(looks, title="ingest", total=changed.height, count=len) for fact in chunk]
-    seen = pl.concat([unchanged, facts_frame(facts)])
-    write_cache(scan_cache, found, seen, source=source, config=config.decode)
-    rows = build_manifest(found, seen, config.pattern)
+    found = scan(source, config.skip)
+    known = read_known(scan_cache, found, source=source, config=config)
+    unseen = found.filter(pl.col("reason").is_null()).join(known.facts, on="path", how="anti")
+    looks = examine(unseen, source=source, decoding=config.decode, limits=config.limits, execute=execute)
+    new = list(track(looks, title="ingest", total=unseen.height, count=len))
+    seen = pl.concat([known.facts, *new, pl.DataFrame(schema=FACTS)])
+    clusters = cluster_pictures(seen, known.clusters, config, workers=num_workers(execute))
+    write_known(scan_cache, found, seen, clusters, source=source, config=config)
+    rows = build_manifest(found, seen, clusters, config)
     write_manifest(manifest, rows)
-    show(rows, num_read=changed.height)
+    show(rows, num_read=unseen.height)
+    check_manifest(rows, config)
 
 
 def show(rows: pl.DataFrame, *, num_read: int) -> None:
-    """Prints the class table, what was quarantined, and the summary line."""
+    """Prints the class table, what is not used and why, what is unusual, and the summary line."""
+    console = Console(markup=False, emoji=False, highlight=False)  # class names are other people's text
     good = usable(rows)
     table = Table("class", "images", "groups", "sizes (h x w)")
     sizes = pl.format("{} x {}", "height", "width")
@@ -38,15 +45,24 @@ def show(rows: pl.DataFrame, *, num_read: int) -> None:
     has_groups = good["group"].null_count() < good.height
     for label, count, groups, seen_sizes in summary.rows():
         table.add_row(label, f"{count:,}", f"{groups:,}" if has_groups else "-", first_five(seen_sizes).replace("'", ""))
-    Console(markup=False, emoji=False, highlight=False).print(table)  # class names are other people's text
-    bad = rows.filter(pl.col("status") == "quarantined")
-    for image_id, reason, message in bad.select("id", "reason", "message").head(5).rows():
-        print(f"quarantined: {image_id}: {reason} ({message})")
-    if bad.height > 5:
-        print(f"quarantined: {bad.height - 5:,} more; all stand in the manifest with their reasons")
+    console.print(table)
+    unused = rows.filter(pl.col("status") != "ok").select("id", what=pl.format("{}: {}", "status", "reason"), note="message")
+    unusual = good.select("id", what="issues", note=pl.lit("")).explode("what").drop_nulls("what")
+    remarks = pl.concat([unused, unusual.with_columns(what=pl.format("used, but {}", "what"))])
+    if remarks.height:
+        table = Table("not used, or unusual", "files", "for example")
+        counted = remarks.group_by("what").agg(pl.len(), pl.col("id", "note").sort_by("id").first())
+        for what, count, image_id, note in counted.sort("what").rows():
+            table.add_row(what, f"{count:,}", f"{image_id}: {note}" if note else image_id)
+        console.print(table)
+    counts = dict(rows.group_by("status").len().rows())
+    animated = good.filter(pl.col("num_frames") > 1).height
+    if animated:
+        print(f"ingest: of {animated:,} images with several frames the first is used")
     print(
-        f"ingest: {rows.height:,} files ({num_read:,} read, {rows.height - num_read:,} known) -> {good.height:,} ok / "
-        f"{bad.height:,} quarantined, {summary.height:,} classes"
+        f"ingest: {rows.height:,} files ({num_read:,} read, {rows.height - num_read:,} known or not opened) -> "
+        f"{good.height:,} ok / {counts.get('quarantined', 0):,} quarantined / {counts.get('skipped', 0):,} skipped; "
+        f"{summary.height:,} classes, {good['near_duplicate'].drop_nulls().n_unique():,} clusters of near duplicates"
     )
 
 

@@ -1,6 +1,8 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from PIL import Image
 
 from dataprep.config import DecodeConfig
 from dataprep.image import Undecodable, decode, to_gray, to_rgb, verify
+from tests.bombs import bombs
 from tests.conftest import random_image
 
 CONFIG = DecodeConfig(max_pixels=1_000_000, background=255)
@@ -106,17 +109,77 @@ def test_what_cannot_be_used_has_a_reason(content: bytes, reason: str, words: st
 
 def test_verify_refuses_a_wrong_checksum() -> None:
     with pytest.raises(Undecodable) as refusal:
-        verify(damaged_checksum())
+        verify(damaged_checksum(), CONFIG)
     assert refusal.value.reason == "undecodable"
 
 
-def test_a_bomb_is_refused_from_its_header() -> None:
-    bomb = bytearray(encoded(Image.new("L", (2, 2))))
-    bomb[16:24] = (60_000).to_bytes(4, "big") * 2
-    bomb[29:33] = __import__("zlib").crc32(bomb[12:29]).to_bytes(4, "big")
-    with pytest.raises(Undecodable) as refusal:
-        decode(bytes(bomb), CONFIG)
-    assert refusal.value.reason == "too_many_pixels"
+@pytest.mark.parametrize("name", bombs())
+def test_a_bomb_is_refused(name: str) -> None:
+    for check in (verify, decode):
+        with pytest.raises(Undecodable):
+            check(bombs()[name], CONFIG)
+
+
+def test_bombs_cost_neither_time_nor_memory() -> None:
+    script = "from tests.bombs import refuse_all; refuse_all()"
+    seconds, kibibytes = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True).stdout.split()
+    assert float(seconds) < len(bombs())  # a second for each; they take some milliseconds
+    assert int(kibibytes) < 64 * 1024
+
+
+def whole_files() -> dict[str, bytes]:
+    """24 good files, in every format that is read."""
+    rows, columns = np.indices((48, 64))
+    gray = ((np.sin(rows / 5) + np.cos(columns / 7)) * 60 + 127).astype(np.uint8)
+    color = np.stack([gray, gray.T[:48, :48].repeat(2, axis=1)[:, :64], 255 - gray], axis=-1)
+    ways: list[tuple[str, dict[str, object]]] = [
+        ("PNG", {}),
+        ("PNG", {"interlace": 1}),
+        ("JPEG", {}),
+        ("JPEG", {"progressive": True}),
+        ("BMP", {}),
+        ("GIF", {}),
+        ("TIFF", {}),
+        ("TIFF", {"compression": "tiff_lzw"}),
+        ("TIFF", {"compression": "tiff_deflate"}),
+        ("WEBP", {}),
+        ("WEBP", {"lossless": True}),
+        ("PPM", {}),
+    ]
+    return {
+        f"{name} {image_format} {options}": encoded(Image.fromarray(pixels), image_format, **options)
+        for name, pixels in (("gray", gray), ("color", color))
+        for image_format, options in ways
+    }
+
+
+@pytest.mark.filterwarnings("ignore:.*:UserWarning:PIL")  # Pillow says of a cut file what the refusal says
+def test_a_file_that_was_cut_anywhere_is_refused() -> None:
+    files = whole_files()
+    assert len(files) == 24
+    passed = []
+    for name, content in files.items():
+        verify(content, CONFIG)
+        decode(content, CONFIG)
+        for length in [*(round(len(content) * part / 21) for part in range(1, 21)), len(content) - 4, len(content) - 1]:
+            try:
+                verify(content[:length], CONFIG)
+                decode(content[:length], CONFIG)
+            except Undecodable:
+                continue
+            passed.append((name, length, len(content)))
+    assert passed == []
+
+
+def test_of_an_animation_the_first_frame_is_taken_and_noted() -> None:
+    frames = [Image.new("L", (6, 5), level) for level in (10, 20, 30)]
+    frames[0].putpixel((0, 0), 99)
+    for image_format in ("GIF", "PNG", "WEBP", "TIFF"):
+        content = encoded(frames[0], image_format, save_all=True, append_images=frames[1:], lossless=True)
+        decoded = decode(content, CONFIG)
+        assert decoded.num_frames == 3, image_format
+        assert abs(int(decoded.pixels[4, 5, 0]) - 10) <= 1, image_format
+    assert decode(encoded(frames[0]), CONFIG).num_frames == 1
 
 
 def test_gray_is_the_stated_formula() -> None:
@@ -141,7 +204,7 @@ def test_pngsuite_decodes_as_its_oracle_says(png_corpus: Path) -> None:
     for row in facts:
         content = (png_corpus / row["file"]).read_bytes()
         try:
-            verify(content)
+            verify(content, CONFIG)
             pixels = to_rgb(decode(content, CONFIG).pixels)
         except Undecodable:
             if row["expected"] == "decode":

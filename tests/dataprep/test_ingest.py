@@ -8,31 +8,11 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from dataprep import ingest
-from dataprep.config import DecodeConfig, ExecuteConfig
 from dataprep.errors import SourceError
-from dataprep.ingest import build_manifest, examine, facts_frame, split_by_cache, write_cache
+from dataprep.ingest import check_manifest
 from dataprep.manifest import class_names, read_manifest, write_manifest
-from dataprep.source import scan
-from tests.conftest import random_image, striped, write_png
-
-DECODE = DecodeConfig(max_pixels=1_000_000, background=255)
-HERE = ExecuteConfig(workers=1)
-
-
-def run(source: Path, pattern: str = "{label}/{name}", workers: int = 1) -> pl.DataFrame:
-    found = scan(source)
-    openable = found.filter(pl.col("reason").is_null())
-    facts = [
-        fact
-        for chunk in examine(openable, source=source, config=DECODE, execute=ExecuteConfig(workers=workers))
-        for fact in chunk
-    ]
-    return build_manifest(found, facts_frame(facts), pattern)
-
-
-def by_id(manifest: pl.DataFrame) -> dict[str, dict[str, object]]:
-    return {row["id"]: row for row in manifest.iter_rows(named=True)}
+from tests.conftest import random_image, write_png
+from tests.dataprep.ingesting import INGEST, by_id, num_files_below, run, with_values
 
 
 def test_every_file_stands_once_in_the_manifest(make_tree: Callable[..., Path]) -> None:
@@ -40,69 +20,131 @@ def test_every_file_stands_once_in_the_manifest(make_tree: Callable[..., Path]) 
     manifest = run(source)
     assert manifest["id"].to_list() == sorted(str(path.relative_to(source)) for path in source.rglob("*.png"))
     assert manifest["status"].unique().to_list() == ["ok"]
+    assert manifest["near_duplicate"].null_count() == 24
     assert class_names(manifest) == ["class0", "class1", "class2"]
 
 
-def test_what_is_no_image_is_quarantined_with_a_reason(make_tree: Callable[..., Path]) -> None:
+def test_what_is_not_used_has_a_status_a_reason_and_a_message(make_tree: Callable[..., Path]) -> None:
     source = make_tree(classes=2, images=2)
     whole = (source / "class0/00.png").read_bytes()
     (source / "class0/cut.png").write_bytes(whole[: len(whole) // 2])
     (source / "class0/empty.jpg").touch()
     (source / "class0/text.png").write_text("hello")
+    (source / "class0/heavy.png").write_bytes(whole + bytes(2000))
+    (source / "class0/.DS_Store").write_text("x")
+    (source / "__MACOSX/class0").mkdir(parents=True)
+    (source / "__MACOSX/class0/00.png").write_bytes(whole)
     (source / "stray.png").write_bytes(whole)
     (source / "class1/link.png").symlink_to(source / "class0/00.png")
     (source / "class1/loop").symlink_to(source)
     os.mkfifo(source / "class1/pipe.png")
     (source / "class1/folder.png").mkdir()
     Image.new("L", (1001, 1000)).save(source / "class1/large.png")
-    rows = by_id(run(source))
-    assert {name: row["reason"] for name, row in rows.items() if row["status"] != "ok"} == {
-        "class0/cut.png": "undecodable",
-        "class0/empty.jpg": "empty",
-        "class0/text.png": "not_an_image",
-        "class1/large.png": "too_many_pixels",
-        "class1/link.png": "link",
-        "class1/loop": "link",
-        "class1/pipe.png": "not_a_file",
-        "stray.png": "pattern",
+    Image.new("RGB", (20, 20), (9, 200, 9)).save(source / "class1/blank.png")
+    write_png(source / "class1/thin.png", random_image(1, (3, 40, 1)))
+    write_png(source / "lonely/00.png", random_image(2))
+    for number, label in enumerate(["class0", "class1"]):
+        write_png(source / f"{label}/twin{number}.png", random_image(3))
+    config = with_values(INGEST, decode__max_pixels=1_000_000, limits__max_bytes=1500, min_class_images=2)
+    manifest = run(source, config)
+    rows = by_id(manifest)
+    assert {name: (row["status"], row["reason"]) for name, row in rows.items() if row["status"] != "ok"} == {
+        "__MACOSX/class0/00.png": ("skipped", "skipped"),
+        "class0/.DS_Store": ("skipped", "skipped"),
+        "class0/cut.png": ("quarantined", "undecodable"),
+        "class0/empty.jpg": ("quarantined", "empty"),
+        "class0/heavy.png": ("quarantined", "too_many_bytes"),
+        "class0/text.png": ("quarantined", "not_an_image"),
+        "class0/twin0.png": ("quarantined", "label_conflict"),
+        "class1/blank.png": ("quarantined", "constant"),
+        "class1/large.png": ("quarantined", "too_many_pixels"),
+        "class1/link.png": ("quarantined", "link"),
+        "class1/loop": ("quarantined", "link"),
+        "class1/pipe.png": ("quarantined", "not_a_file"),
+        "class1/thin.png": ("quarantined", "too_small"),
+        "class1/twin1.png": ("quarantined", "label_conflict"),
+        "lonely/00.png": ("quarantined", "small_class"),
+        "stray.png": ("quarantined", "pattern"),
     }
     assert all(row["message"] for row in rows.values() if row["status"] != "ok")
+    assert rows["class0/twin0.png"]["message"] == "the same pixels stand under the labels class0, class1"
+    assert rows["lonely/00.png"]["message"] == "class lonely has 1 usable images; ingest.min_class_images = 2"
     assert "class1/folder.png" not in rows
+    assert manifest.height == num_files_below(source)
 
 
 def test_a_name_that_is_not_utf8_is_listed_and_its_bytes_are_kept(make_tree: Callable[..., Path], tmp_path: Path) -> None:
     source = make_tree(classes=2, images=2)
     name = b"class0/\xff\xfe.png"
     (source / "class0/00.png").rename(os.fsdecode(os.fsencode(source) + b"/" + name))
-    manifest = run(source)
+    manifest = run(source, with_values(INGEST, pattern="{label}/{name}.png"))
     write_manifest(tmp_path / "manifest.parquet", manifest)
     row = read_manifest(tmp_path / "manifest.parquet").filter(pl.col("path") == name).row(0, named=True)
     assert row["status"] == "ok"
     assert row["id"].startswith(r"class0/\xff\xfe.png~")
 
 
+OWN_NAMES = [
+    *(bytes([byte]) for byte in (1, 7, 8, 9, 10, 13, 27, 127, 128, 255)),
+    *(
+        name.encode()
+        for name in ("a\nb", "a\r\nb", "\n", " ", "  two", "tail ", ".png.png", "-rf", "--help", "~", "$(id)", "`id`")
+    ),
+    *(
+        name.encode()
+        for name in ("*", "?", "[a]", "{label}", "%s%n", "C:", "nul", "a\\b", "a'b", 'a"b', "<b>", "&amp;", "=1+1")
+    ),
+    "\u202egnp.exe".encode(),
+    "e\u0301".encode(),
+    "\u00e9".encode(),
+    b"x" * 255,
+    "\u00e9".encode() * 127,
+]
+
+
+def test_any_name_of_a_file_or_a_folder_is_accounted_for(tmp_path: Path, naughty_names: list[bytes]) -> None:
+    source = tmp_path / "raw"
+    for label in ("a", "b"):
+        write_png(source / f"{label}/good.png", random_image(len(label)))
+    names = sorted({*naughty_names, *OWN_NAMES} - {b".", b".."})
+    assert len(naughty_names) == 333
+    assert len(OWN_NAMES) == 40
+    for number, name in enumerate(names):
+        image = random_image(100 + number)
+        for folder, file in ((b"a", name), (name, b"x.png")):
+            path = source / os.fsdecode(folder) / os.fsdecode(file)
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(write_png(tmp_path / "one.png", image).read_bytes())
+    manifest = run(source, with_values(INGEST, label_conflict="keep", skip=[]))
+    assert manifest.height == num_files_below(source)
+    assert manifest["id"].n_unique() == manifest.height
+    assert set(manifest["path"]) >= {b"a/" + name for name in names}
+    assert set(manifest["status"]) == {"ok"}
+    assert all(image_id.isprintable() for image_id in manifest["id"])
+    assert all(label.isprintable() for label in manifest["label"])
+    assert manifest["label"].n_unique() == len({*names, b"a", b"b"})
+
+
 def test_equal_pixels_have_equal_digests_in_any_file_format(tmp_path: Path) -> None:
     image = random_image(1)
-    write_png(tmp_path / "raw/a/1.png", image)
+    write_png(tmp_path / "raw/b/1.png", image)
     write_png(tmp_path / "raw/b/1.bmp", image)
     write_png(tmp_path / "raw/b/2.png", np.ascontiguousarray(image.reshape(6, 24, 1)))
     rows = by_id(run(tmp_path / "raw"))
-    assert rows["a/1.png"]["digest"] == rows["b/1.bmp"]["digest"]
-    assert rows["a/1.png"]["digest"] != rows["b/2.png"]["digest"]
-    assert rows["a/1.png"]["file_digest"] != rows["b/1.bmp"]["file_digest"]
+    assert rows["b/1.png"]["digest"] == rows["b/1.bmp"]["digest"]
+    assert rows["b/1.png"]["digest"] != rows["b/2.png"]["digest"]
+    assert rows["b/1.png"]["file_digest"] != rows["b/1.bmp"]["file_digest"]
 
 
 def test_gray_in_any_encoding_is_one_picture(tmp_path: Path) -> None:
     gray = Image.fromarray(random_image(1)[:, :, 0])
-    for folder in "ab":
-        (tmp_path / "raw" / folder).mkdir(parents=True)
+    (tmp_path / "raw/a").mkdir(parents=True)
     gray.save(tmp_path / "raw/a/gray.png")
     gray.convert("RGB").save(tmp_path / "raw/a/rgb.png")
-    gray.convert("P").save(tmp_path / "raw/b/palette.png")
-    gray.save(tmp_path / "raw/b/frame.gif")
-    Image.fromarray(random_image(1, (12, 12, 3))).save(tmp_path / "raw/b/color.png")
-    manifest = run(tmp_path / "raw")
-    assert manifest["digest"].n_unique() == 2
+    gray.convert("P").save(tmp_path / "raw/a/palette.png")
+    gray.save(tmp_path / "raw/a/frame.gif")
+    Image.fromarray(random_image(1, (12, 12, 3))).save(tmp_path / "raw/a/color.png")
+    assert run(tmp_path / "raw")["digest"].n_unique() == 2
 
 
 def orientation_field(kind: int, value: bytes) -> bytes:
@@ -117,8 +159,7 @@ def orientation_field(kind: int, value: bytes) -> bytes:
     ids=["text", "4294967295", "0", "9", "undefined"],
 )
 def test_a_meaningless_orientation_is_none(tmp_path: Path, kind: int, value: bytes) -> None:
-    for number, label in enumerate("ab"):
-        write_png(tmp_path / f"raw/{label}/1.png", random_image(number))
+    (tmp_path / "raw/a").mkdir(parents=True)
     Image.fromarray(random_image(3)[:, :, 0]).save(tmp_path / "raw/a/odd.jpg", exif=orientation_field(kind, value))
     row = by_id(run(tmp_path / "raw"))["a/odd.jpg"]
     assert (row["status"], row["orientation"]) == ("ok", 1)
@@ -132,92 +173,79 @@ def test_what_cannot_be_shown_in_a_name_is_escaped(make_tree: Callable[..., Path
     assert ids[1].startswith(r"class0/\x1b[2J\n\u202egnp.png~")
 
 
-def test_a_folder_that_cannot_be_listed_is_named(make_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    source = make_tree(classes=3, images=2)
-    scandir = os.scandir
-
-    def refuse(path: bytes) -> object:
-        if path.endswith(b"class2"):
-            raise PermissionError(13, "Permission denied")
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", refuse)
-    row = by_id(run(source))["class2"]
-    assert (row["status"], row["reason"], row["message"]) == (
-        "quarantined",
-        "unreadable",
-        "cannot be listed; check its permissions",
-    )
+def test_a_label_conflict_is_kept_and_told_by_policy(tmp_path: Path) -> None:
+    for label in "ab":
+        write_png(tmp_path / f"raw/{label}/same.png", random_image(0))
+        write_png(tmp_path / f"raw/{label}/other.png", random_image(ord(label)))
+    rows = by_id(run(tmp_path / "raw", with_values(INGEST, label_conflict="keep")))
+    assert {name: row["issues"] for name, row in rows.items()} == {
+        "a/other.png": [],
+        "a/same.png": ["label_conflict"],
+        "b/other.png": [],
+        "b/same.png": ["label_conflict"],
+    }
 
 
-def test_the_manifest_is_the_same_for_any_number_of_workers(
-    make_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source = make_tree(classes=2, images=4)
-    monkeypatch.setattr(ingest, "FILES_PER_TASK", 3)
-    assert run(source, workers=1).equals(run(source, workers=2))
+def photograph(seed: int) -> Image.Image:
+    """A smooth random picture with some detail, 48 x 64."""
+    noise = np.random.default_rng(seed).normal(size=(2, 48, 64, 3))
+    coarse = np.asarray(Image.fromarray((noise[0, :6, :8, 0] * 60 + 127).clip(0, 255).astype(np.uint8)).resize((64, 48), 3))
+    return Image.fromarray((coarse[..., None] + noise[1] * 6).clip(0, 255).astype(np.uint8))
 
 
-def test_one_added_file_opens_one_file(make_tree: Callable[..., Path], tmp_path: Path) -> None:
-    source, cache = make_tree(classes=2, images=4), tmp_path / "scan.parquet"
-
-    def examine_and_remember() -> tuple[list[bytes], pl.DataFrame]:
-        found = scan(source)
-        changed, unchanged = split_by_cache(found, cache, source=source, config=DECODE)
-        facts = [fact for chunk in examine(changed, source=source, config=DECODE, execute=HERE) for fact in chunk]
-        seen = pl.concat([unchanged, facts_frame(facts)])
-        write_cache(cache, found, seen, source=source, config=DECODE)
-        return changed["path"].to_list(), build_manifest(found, seen, "{label}/{name}")
-
-    opened, first = examine_and_remember()
-    assert len(opened) == 8
-    opened, again = examine_and_remember()
-    assert opened == []
-    assert again.equals(first)
-    write_png(source / "class0/new.png", random_image(5))
-    assert examine_and_remember()[0] == [b"class0/new.png"]
-    os.utime(source / "class1/00.png", ns=(1, 1))
-    assert examine_and_remember()[0] == [b"class1/00.png"]
-    other_pixels = write_png(tmp_path / "other.png", 255 - striped(0, 0)).read_bytes()
-    old = (source / "class0/00.png").stat()
-    (source / "class0/00.png").write_bytes(other_pixels[: old.st_size].ljust(old.st_size, b"\0"))
-    os.utime(source / "class0/00.png", ns=(old.st_atime_ns, old.st_mtime_ns))  # as rsync -t leaves it
-    assert examine_and_remember()[0] == [b"class0/00.png"]
-    other = DECODE.model_copy(update={"background": 0})
-    assert split_by_cache(scan(source), cache, source=source, config=other)[0].height == 9
-    assert split_by_cache(scan(source), cache, source=tmp_path, config=DECODE)[0].height == 9
-    cache.write_bytes(b"PAR1 torn")
-    assert split_by_cache(scan(source), cache, source=source, config=DECODE)[0].height == 9
+def test_near_duplicates_share_a_cluster_named_by_its_smallest_id(tmp_path: Path) -> None:
+    for number in range(12):
+        path = tmp_path / f"raw/{'ab'[number % 2]}/{number:02d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        photograph(number).save(path)
+    photograph(0).save(tmp_path / "raw/a/z0.jpg", quality=60)
+    photograph(3).resize((51, 38), Image.Resampling.BICUBIC).save(tmp_path / "raw/b/z3.png")
+    photograph(5).point(lambda level: level * 1.05).save(tmp_path / "raw/a/z5.png")
+    Image.new("RGB", (64, 48), (1, 2, 3)).save(tmp_path / "raw/a/blank.png")
+    manifest = run(tmp_path / "raw")
+    near = manifest.drop_nulls("near_duplicate").select("id", "near_duplicate").rows()
+    assert near == [
+        ("a/00.png", "a/00.png"),
+        ("a/z0.jpg", "a/00.png"),
+        ("a/z5.png", "a/z5.png"),
+        ("b/03.png", "b/03.png"),
+        ("b/05.png", "a/z5.png"),
+        ("b/z3.png", "b/03.png"),
+    ]
+    issues = manifest.filter(pl.col("issues").list.contains("near_label_conflict"))["id"].to_list()
+    assert issues == ["a/z5.png", "b/05.png"]
+    assert manifest.filter(pl.col("status") == "ok")["perceptual_hash"].str.len_chars().unique().to_list() == [16]
 
 
 @pytest.mark.parametrize(
-    ("make", "pattern", "words"),
+    ("make", "words"),
     [
-        (lambda root: None, "{label}/{name}", "does not exist"),
-        (lambda root: root.mkdir(), "{label}/{name}", "is empty"),
-        (lambda root: root.write_text(""), "{label}/{name}", "is a file"),
-        (
-            lambda root: write_png(root / "a/1.png", random_image(0)),
-            "{group}/{label}/{name}",
-            "matches none of 1, for example 'a/1.png'",
-        ),
-        (
-            lambda root: write_png(root / "a/1.png", random_image(0)),
-            "{label}/{name}",
-            "2 classes apart; got one, 'a', for 1 images",
-        ),
-        (
-            lambda root: ((root / "a").mkdir(parents=True), (root / "a/1.png").write_text("x")),
-            "{label}/{name}",
-            "1 not_an_image",
-        ),
+        (lambda root: write_png(root / "a/b/1.png", random_image(0)), "matches none of 1, for example 'a/b/1.png'"),
+        (lambda root: write_png(root / "a/1.png", random_image(0)), "2 classes apart; got one, 'a', for 1 images"),
+        (lambda root: ((root / "a").mkdir(parents=True), (root / "a/1.png").write_text("x")), "1 of 1 are (1 not_an_image)"),
+        (lambda root: ((root / ".a").mkdir(parents=True), (root / ".a/1.png").write_text("x")), "0 of 0 are (all are skipped)"),
     ],
 )
 def test_a_source_that_cannot_be_used_is_explained_in_one_line(
-    tmp_path: Path, make: Callable[[Path], object], pattern: str, words: str
+    tmp_path: Path, make: Callable[[Path], object], words: str
 ) -> None:
     make(tmp_path / "raw")
     with pytest.raises(SourceError) as error:
-        run(tmp_path / "raw", pattern)
+        check_manifest(run(tmp_path / "raw"), with_values(INGEST, max_quarantined_fraction=1.0))
     assert words in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_too_many_quarantined_files_are_counted_by_reason_with_five_examples(make_tree: Callable[..., Path]) -> None:
+    source = make_tree(classes=2, images=8)
+    for number in range(3):
+        (source / f"class0/text{number}.png").write_text("hello")
+        (source / f"class1/empty{number}.png").touch()
+    (source / ".hidden").touch()
+    manifest = run(source)
+    check_manifest(manifest, with_values(INGEST, max_quarantined_fraction=6 / 22))
+    with pytest.raises(SourceError) as error:
+        check_manifest(manifest, with_values(INGEST, max_quarantined_fraction=0.27))
+    assert "at most 27% of its files may be quarantined" in str(error.value)
+    assert "6 of 22 are (3 empty, 3 not_an_image), for example class0/text0.png: the content is none of" in str(error.value)
+    assert str(error.value).count(": the file has 0 bytes") + str(error.value).count(": the content is none of") == 5

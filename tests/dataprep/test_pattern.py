@@ -1,6 +1,6 @@
 import pytest
 
-from dataprep.errors import ParamsError, SourceError
+from dataprep.errors import ParamsError
 from dataprep.pattern import PathFacts, compile_pattern, read_path
 
 
@@ -20,6 +20,10 @@ from dataprep.pattern import PathFacts, compile_pattern, read_path
         ("{label}/{name}.png", "cat/1.jpg", None),
         ("{label}.d/{name}", "catXd/1.jpg", None),
         ("{label}/{name}", "line\nbreak/1.jpg", PathFacts("line\nbreak")),
+        ("{split}/{label}/{name}", "extra/7/a.png", None),
+        (r"regex:(?P<group>w\d+)/.*_(?P<label>\d)\.png", "w01/a/b_7.png", PathFacts("7", group="w01")),
+        (r"regex:(?P<label>\d)?/.*", "/b_7.png", None),
+        (r"regex:(?P<label>[a-z]+)\d+\.jpg", "cat.31.jpg", None),
     ],
 )
 def test_a_pattern_reads_what_a_path_says(pattern: str, path: str, expected: PathFacts | None) -> None:
@@ -33,13 +37,11 @@ def test_a_pattern_reads_what_a_path_says(pattern: str, path: str, expected: Pat
         ("{lable}/{name}", r"unknown field \{lable\} .* Did you mean \{label\}\?"),
         ("{xyz}/{label}", r"unknown field \{xyz\} .* Use \{label\}, \{group\}"),
         ("{label}/{label}", r"has \{label\} twice"),
+        ("regex:(?P<label>", r"must be a regular expression after 'regex:'; got .* \(missing \), unterminated"),
+        ("regex:(?P<lable>.*)", r"unknown field \{lable\}"),
+        ("regex:(?P<group>.*)/.*", r"must contain \(\?P<label>...\)"),
     ],
 )
 def test_a_wrong_pattern_is_explained(pattern: str, words: str) -> None:
     with pytest.raises(ParamsError, match=words):
         compile_pattern(pattern)
-
-
-def test_an_unknown_split_is_named_with_its_path() -> None:
-    with pytest.raises(SourceError, match=r"extra/7/a.png: .* must be one of train, validation, test; got 'extra'"):
-        read_path("extra/7/a.png", compile_pattern("{split}/{label}/{name}"))

@@ -13,7 +13,7 @@ from dataprep.image import Pixels, to_gray
 from dataprep.prepare import prepare_image, prepare_images, resize, saturate
 from dataprep.shards import ShardReader, read_index
 from tests.conftest import random_image, striped, write_png
-from tests.dataprep.test_ingest import run
+from tests.dataprep.ingesting import run
 
 DECODE = DecodeConfig(max_pixels=1_000_000, background=255)
 STRETCH = ResizeConfig(mode="stretch", interpolation="linear", pad_value=9)

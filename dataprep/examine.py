@@ -1,0 +1,197 @@
+"""From one file to the facts about it: what it is, what it shows in figures, or why it cannot be used.
+
+Nothing that a file does stops the run. A decoder's exception, a limit that is passed, a worker that dies: each is a row.
+"""
+
+import signal
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+import polars as pl
+
+from dataprep.config import DecodeConfig, ExecuteConfig, LimitsConfig
+from dataprep.execute import run_guarded
+from dataprep.fingerprint import fingerprint
+from dataprep.image import Pixels, Undecodable, decode, digest_bytes, digest_pixels, verify
+from dataprep.manifest import Reason
+from dataprep.quality import MEASURES, measure, measured_copy
+from dataprep.source import ChangedError, read_file
+
+FILES_PER_TASK = 256
+
+_DECODED = {
+    "width": pl.Int32(),  # upright
+    "height": pl.Int32(),
+    "mode": pl.String(),
+    "format": pl.String(),
+    "orientation": pl.Int32(),
+    "num_frames": pl.Int32(),
+    "digest": pl.String(),
+    "file_digest": pl.String(),
+    "fingerprint": pl.Binary(),
+    "reason": pl.String(),
+    "message": pl.String(),
+}
+
+FACTS: dict[str, pl.DataType] = {"path": pl.Binary(), **_DECODED, **dict.fromkeys(MEASURES, pl.Float32())}
+"""The columns of what was seen of files."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExamineTask:
+    """Some files to look into: their paths and how many bytes each had when the folder was listed."""
+
+    source: Path
+    files: Sequence[tuple[bytes, int]]
+    decode: DecodeConfig
+    limits: LimitsConfig
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What one look into a file showed; what is None was not reached, and then `reason` says why."""
+
+    path: bytes
+    width: int | None = None
+    height: int | None = None
+    mode: str | None = None
+    format: str | None = None
+    orientation: int | None = None
+    num_frames: int | None = None
+    digest: str | None = None
+    file_digest: str | None = None
+    fingerprint: bytes | None = None
+    reason: Reason | None = None
+    message: str | None = None
+    measured: Pixels | None = field(default=None, repr=False)
+
+
+class _TooSlow(BaseException):
+    """The time for one file is over. No Exception: decoders catch those."""
+
+
+def examine(
+    found: pl.DataFrame, *, source: Path, decoding: DecodeConfig, limits: LimitsConfig, execute: ExecuteConfig
+) -> Iterator[pl.DataFrame]:
+    """Reads, verifies, decodes and measures files in worker processes.
+
+    Args:
+        found: rows of `scan` that may be opened.
+        source: the raw folder.
+        decoding: how to decode.
+        limits: what one file may cost.
+        execute: where to run.
+
+    Yields:
+        Tables with the columns of `FACTS`, in the order of `found`.
+    """
+    files = found.select("path", "bytes").rows()
+    tasks = [
+        ExamineTask(source, files[start : start + FILES_PER_TASK], decoding, limits)
+        for start in range(0, len(files), FILES_PER_TASK)
+    ]
+    yield from run_guarded(
+        examine_files, tasks, execute, memory_mib=limits.memory_mib, divide=_one_by_one, give_up=_worker_died
+    )
+
+
+def examine_files(task: ExamineTask) -> pl.DataFrame:
+    """Looks into the files of one task, in this process; columns as in `FACTS`."""
+    return _table([_look(task, path, num_bytes) for path, num_bytes in task.files])
+
+
+def _look(task: ExamineTask, path: bytes, num_bytes: int) -> _Look:
+    if num_bytes > task.limits.max_bytes:
+        message = f"{num_bytes:,} bytes are more than ingest.limits.max_bytes = {task.limits.max_bytes:,}"
+        return _Look(path, reason="too_many_bytes", message=message)
+    try:
+        with _time_limit(task.limits.seconds):
+            return _look_inside(task, path, num_bytes)
+    except _TooSlow:
+        message = f"reading and decoding it takes more than ingest.limits.seconds = {task.limits.seconds:g}"
+        return _Look(path, reason="too_slow", message=message)
+
+
+def _look_inside(task: ExamineTask, path: bytes, num_bytes: int) -> _Look:
+    try:
+        content = read_file(task.source, path, num_bytes)
+    except ChangedError as error:
+        return _Look(path, reason="changed", message=f"{error}; run again")
+    except FileNotFoundError:
+        return _Look(path, reason="changed", message="it vanished while the folder was read; run again")
+    except OSError as error:
+        return _Look(path, reason="unreadable", message=f"{type(error).__name__}: {error.strerror}")
+    file_digest = digest_bytes(content)
+    try:
+        verify(content, task.decode)
+        decoded = decode(content, task.decode)
+        height, width, _ = decoded.pixels.shape
+        if min(height, width) < task.limits.min_side:
+            raise Undecodable("too_small", f"{width} x {height} pixels; ingest.limits.min_side = {task.limits.min_side}")
+        if (decoded.pixels == decoded.pixels[0, 0]).all():
+            raise Undecodable("constant", f"every pixel is {decoded.pixels[0, 0].tolist()}")
+        return _Look(
+            path,
+            width=width,
+            height=height,
+            mode=decoded.mode,
+            format=decoded.format,
+            orientation=decoded.orientation,
+            num_frames=decoded.num_frames,
+            digest=digest_pixels(decoded.pixels),
+            file_digest=file_digest,
+            fingerprint=fingerprint(decoded.pixels).tobytes(),
+            measured=measured_copy(decoded.pixels),
+        )
+    except Undecodable as refusal:
+        return _Look(path, file_digest=file_digest, reason=refusal.reason, message=refusal.message)
+
+
+def _table(looks: list[_Look]) -> pl.DataFrame:
+    columns = {name: [getattr(look, name) for look in looks] for name in ("path", *_DECODED)}
+    measures = {name: np.full(len(looks), np.nan) for name in MEASURES}
+    rows_of_shape: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
+    for row, look in enumerate(looks):
+        if look.measured is not None:
+            rows_of_shape[look.measured.shape].append(row)
+    for rows in rows_of_shape.values():
+        for name, values in measure(np.stack([image for row in rows if (image := looks[row].measured) is not None])).items():
+            measures[name][rows] = values
+    return pl.DataFrame({**columns, **measures}, schema=FACTS, nan_to_null=True)
+
+
+def _one_by_one(task: ExamineTask) -> list[ExamineTask]:
+    return [ExamineTask(task.source, [file], task.decode, task.limits) for file in task.files]
+
+
+def _worker_died(task: ExamineTask) -> pl.DataFrame:
+    (path, _), *_ = task.files
+    message = "the process that decoded it died, twice; it ran out of memory or time, or the decoder failed"
+    return _table([_Look(path, reason="worker_died", message=message)])
+
+
+@contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Raises `_TooSlow` when the time is over; a decoder that does not come back to Python by twice that ends this process."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, _ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_PROF, 2 * seconds)  # of CPU time; nobody handles SIGPROF, so it ends the process
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _ring(_number: int, _frame: FrameType | None) -> None:
+    raise _TooSlow

@@ -1,0 +1,110 @@
+"""What was seen of each file the last time, so that an unchanged folder is only listed, not read again.
+
+A file is known by (path, bytes, times of change), under the decoder and the limits of now. Near duplicates are known by the
+digests of the pictures. The cache lies outside DVC, and one that is missing or of another format is an empty one.
+"""
+
+import os
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import polars as pl
+
+from dataprep import fingerprint, near_duplicates, quality
+from dataprep.artifacts import TableFormat, read_table, write_table
+from dataprep.config import IngestConfig
+from dataprep.errors import ArtifactError
+from dataprep.examine import FACTS
+from dataprep.image import decoder_mark
+
+_FORMAT = TableFormat(
+    kind="scan",
+    version=2,
+    columns={
+        **FACTS,
+        "bytes": pl.Int64(),
+        "modified_ns": pl.Int64(),
+        "changed_ns": pl.Int64(),
+        "cluster": pl.String(),
+        "mark": pl.String(),
+        "cluster_mark": pl.String(),
+    },
+    stage="ingest",
+)
+
+_PASSING = ("unreadable", "changed", "too_slow", "worker_died")
+"""Reasons that say more of the moment than of the file: such a file is read again, though its size and times are the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the cache knows.
+
+    Attributes:
+        facts: columns of `FACTS`, of files that did not change.
+        clusters: digest and cluster (the smallest digest of its near duplicates) of all pictures at the last time.
+    """
+
+    facts: pl.DataFrame
+    clusters: pl.DataFrame
+
+
+def read_known(cache: Path, found: pl.DataFrame, *, source: Path, config: IngestConfig) -> Known:
+    """Reads what is known of the files found.
+
+    Args:
+        cache: file of the cache.
+        found: from `scan`.
+        source: the raw folder.
+        config: the section.
+    """
+    try:
+        table = read_table(cache, _FORMAT)
+    except ArtifactError:
+        return Known(pl.DataFrame(schema=FACTS), pl.DataFrame(schema={"digest": pl.String, "cluster": pl.String}))
+    clusters = table.filter(pl.col("cluster_mark") == _cluster_mark(config)).select("digest", "cluster").drop_nulls().unique()
+    keys = ["path", "bytes", "modified_ns", "changed_ns"]
+    unchanged = table.filter(pl.col("mark") == _mark(source, config)).join(found.filter(pl.col("reason").is_null()), on=keys)
+    return Known(unchanged.select(list(FACTS)), clusters)
+
+
+def write_known(
+    cache: Path, found: pl.DataFrame, seen: pl.DataFrame, clusters: pl.DataFrame, *, source: Path, config: IngestConfig
+) -> None:
+    """Remembers what was seen, for the next `read_known`.
+
+    Args:
+        cache: file of the cache.
+        found: from `scan`.
+        seen: columns of `FACTS`.
+        clusters: digest and cluster of all pictures.
+        source: the raw folder.
+        config: the section.
+    """
+    table = (
+        seen.filter(~pl.col("reason").is_in(_PASSING).fill_null(value=False))
+        .join(found.drop("reason"), on="path")
+        .join(clusters, on="digest", how="left")
+        .with_columns(mark=pl.lit(_mark(source, config)), cluster_mark=pl.lit(_cluster_mark(config)))
+    )
+    write_table(cache, table.select(list(_FORMAT.columns)), _FORMAT)
+
+
+def _mark(source: Path, config: IngestConfig) -> str:
+    """Changes with all that decides what is seen in a file."""
+    return _digest(
+        decoder_mark(config.decode).encode(),
+        config.limits.model_dump_json().encode(),
+        os.fsencode(source.resolve()),
+        *(Path(str(module.__file__)).read_bytes() for module in (quality, fingerprint)),
+    )
+
+
+def _cluster_mark(config: IngestConfig) -> str:
+    code = (Path(str(module.__file__)).read_bytes() for module in (fingerprint, near_duplicates))
+    return _digest(config.near_duplicates.model_dump_json().encode(), *code)
+
+
+def _digest(*parts: bytes) -> str:
+    return blake2b(b"\0".join(parts), digest_size=8).hexdigest()

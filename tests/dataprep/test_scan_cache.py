@@ -1,0 +1,120 @@
+import os
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from dataprep.config import ExecuteConfig, IngestConfig
+from dataprep.examine import examine
+from dataprep.ingest import build_manifest, cluster_pictures
+from dataprep.scan_cache import read_known, write_known
+from dataprep.source import scan
+from tests.conftest import random_image, striped, write_png
+from tests.dataprep.ingesting import INGEST, openable, with_values
+
+HERE = ExecuteConfig(workers=1)
+
+
+class Ingesting:
+    """Ingests a folder again and again as the stage does, and remembers which files were opened."""
+
+    def __init__(self, source: Path, cache: Path) -> None:
+        self.source, self.cache = source, cache
+        self.opened: list[bytes] = []
+
+    def run(self, config: IngestConfig = INGEST) -> pl.DataFrame:
+        found = scan(self.source, config.skip)
+        known = read_known(self.cache, found, source=self.source, config=config)
+        unseen = openable(found).join(known.facts, on="path", how="anti")
+        self.opened = unseen["path"].to_list()
+        looks = examine(unseen, source=self.source, decoding=config.decode, limits=config.limits, execute=HERE)
+        seen = pl.concat([known.facts, *looks])
+        clusters = cluster_pictures(seen, known.clusters, config, workers=1)
+        write_known(self.cache, found, seen, clusters, source=self.source, config=config)
+        return build_manifest(found, seen, clusters, config)
+
+
+@pytest.fixture
+def ingesting(tmp_path: Path) -> Ingesting:
+    for label in range(2):
+        for number in range(4):
+            write_png(tmp_path / f"raw/class{label}/{number:02d}.png", striped(label, 100 * label + number))
+    return Ingesting(tmp_path / "raw", tmp_path / "scan.parquet")
+
+
+def test_one_added_file_opens_one_file(ingesting: Ingesting) -> None:
+    first = ingesting.run()
+    assert len(ingesting.opened) == 8
+    assert ingesting.run().equals(first)
+    assert ingesting.opened == []
+    write_png(ingesting.source / "class0/new.png", random_image(5))
+    ingesting.run()
+    assert ingesting.opened == [b"class0/new.png"]
+
+
+def test_a_file_of_the_same_size_and_time_is_read_again_where_it_was_written(ingesting: Ingesting, tmp_path: Path) -> None:
+    ingesting.run()
+    os.utime(ingesting.source / "class1/00.png", ns=(1, 1))
+    ingesting.run()
+    assert ingesting.opened == [b"class1/00.png"]
+    path = ingesting.source / "class0/00.png"
+    other_pixels = write_png(tmp_path / "other.png", 255 - striped(0, 0)).read_bytes()
+    old = path.stat()
+    path.write_bytes(other_pixels[: old.st_size].ljust(old.st_size, b"\0"))
+    os.utime(path, ns=(old.st_atime_ns, old.st_mtime_ns))  # as rsync -t leaves it
+    ingesting.run()
+    assert ingesting.opened == [b"class0/00.png"]
+
+
+@pytest.mark.parametrize("change", [{"decode__background": 0}, {"limits__min_side": 5}])
+def test_what_decides_how_a_file_is_seen_empties_the_cache(ingesting: Ingesting, change: dict[str, object]) -> None:
+    ingesting.run()
+    ingesting.run(with_values(INGEST, **change))
+    assert len(ingesting.opened) == 8
+
+
+def test_what_only_decides_which_images_are_used_opens_nothing(ingesting: Ingesting) -> None:
+    ingesting.run()
+    ingesting.run(with_values(INGEST, quality__dark=1.0, near_duplicates__max_difference=0.1, label_conflict="keep"))
+    assert ingesting.opened == []
+
+
+def test_another_source_and_a_torn_cache_are_read_anew(ingesting: Ingesting, tmp_path: Path) -> None:
+    ingesting.run()
+    ingesting.source.rename(tmp_path / "moved")
+    ingesting.source = tmp_path / "moved"
+    ingesting.run()
+    assert len(ingesting.opened) == 8
+    ingesting.cache.write_bytes(b"PAR1 torn")
+    ingesting.run()
+    assert len(ingesting.opened) == 8
+
+
+def test_what_the_moment_was_to_blame_for_is_tried_again(ingesting: Ingesting, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = scan(ingesting.source)
+    facts = pl.DataFrame(
+        {"path": found["path"], "reason": ["changed", "too_slow", "worker_died", "unreadable", *["empty"] * 4]}
+    )
+    known = ingesting.run().clear()
+    seen = pl.concat(
+        [facts, read_known(ingesting.cache, found, source=ingesting.source, config=INGEST).facts.clear()], how="diagonal"
+    )
+    clusters = cluster_pictures(
+        seen.cast({"fingerprint": pl.Binary}), known.select("digest", cluster="digest"), INGEST, workers=1
+    )
+    write_known(ingesting.cache, found, seen, clusters, source=ingesting.source, config=INGEST)
+    ingesting.run()
+    assert ingesting.opened == found["path"].to_list()[:4]
+
+
+def test_near_duplicates_found_piece_by_piece_are_those_found_at_once(ingesting: Ingesting, tmp_path: Path) -> None:
+    config = with_values(INGEST, near_duplicates__max_difference=0.05)
+    chain = [striped(2, 7).astype(int) + step * (striped(2, 8).astype(int) - 90) // 12 for step in range(4)]
+    for step in (0, 3, 1, 2):
+        write_png(ingesting.source / f"class1/chain{step}.png", chain[step].clip(0, 255).astype("uint8"))
+        ingesting.run(config)
+    (ingesting.source / "class1/chain1.png").unlink()
+    after = ingesting.run(config)
+    assert ingesting.opened == []
+    assert after.drop_nulls("near_duplicate").height >= 2
+    assert Ingesting(ingesting.source, tmp_path / "other.parquet").run(config).equals(after)

@@ -1,0 +1,89 @@
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dataprep.errors import SourceError
+from dataprep.source import scan
+from tests.conftest import random_image, write_png
+
+
+def reasons(source: Path, skip: tuple[str, ...] = ()) -> dict[bytes, str | None]:
+    return dict(scan(source, skip).select("path", "reason").rows())
+
+
+def test_entries_that_are_no_files_are_listed_and_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_png(tmp_path / "a/1.png", random_image(0))
+    (tmp_path / "a/loop").symlink_to(tmp_path)
+    (tmp_path / "a/dead.png").symlink_to("nowhere")
+    (tmp_path / "a/x.png").mkdir()
+    os.mkfifo(tmp_path / "a/pipe.png")
+    monkeypatch.chdir(tmp_path)  # the name of a socket may have 107 bytes
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("a/socket.png")
+        assert reasons(tmp_path) == {
+            b"a/1.png": None,
+            b"a/dead.png": "link",
+            b"a/loop": "link",
+            b"a/pipe.png": "not_a_file",
+            b"a/socket.png": "not_a_file",
+        }
+
+
+def test_names_to_skip_hold_for_files_and_for_all_that_is_below_a_folder(tmp_path: Path) -> None:
+    for name in ("a/1.png", "a/.x.png", ".git/a/2.png", "a/Thumbs.db", "a/b.tmp/c/3.png"):
+        write_png(tmp_path / "4.png", random_image(0)).rename(
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True) or tmp_path / name
+        )
+    (tmp_path / ".git/link").symlink_to("a")
+    assert reasons(tmp_path, (".*", "Thumbs.db", "*.tmp")) == {
+        b".git/a/2.png": "skipped",
+        b".git/link": "skipped",
+        b"a/.x.png": "skipped",
+        b"a/1.png": None,
+        b"a/Thumbs.db": "skipped",
+        b"a/b.tmp/c/3.png": "skipped",
+    }
+    assert set(reasons(tmp_path).values()) == {None, "link"}
+
+
+def test_folders_nested_deeper_than_python_s_stack_are_walked(tmp_path: Path) -> None:
+    depth = 1500
+    handle = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir("d", dir_fd=handle)
+        inner = os.open("d", os.O_RDONLY, dir_fd=handle)
+        os.close(handle)
+        handle = inner
+    os.close(os.open("x.png", os.O_CREAT | os.O_WRONLY, dir_fd=handle))
+    os.close(handle)
+    assert reasons(tmp_path) == {b"d/" * depth + b"x.png": None}
+
+
+def test_a_folder_that_cannot_be_listed_is_named(make_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    source = make_tree(classes=3, images=2)
+    scandir = os.scandir
+
+    def refuse(path: bytes) -> object:
+        if path.endswith(b"class2"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert reasons(source)[b"class2"] == "unreadable"
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda root: None, "does not exist"),
+        (lambda root: root.mkdir(), "is empty"),
+        (lambda root: root.write_text(""), "is a file"),
+    ],
+)
+def test_a_source_that_is_no_folder_of_files_is_explained(tmp_path: Path, make: Callable[[Path], object], words: str) -> None:
+    make(tmp_path / "raw")
+    with pytest.raises(SourceError, match=f"params.yaml: ingest.source must .* {words}"):
+        scan(tmp_path / "raw")
