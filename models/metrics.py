@@ -3,11 +3,11 @@
 from typing import Literal
 
 import polars as pl
-from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, f1_score
 
 from dataprep.artifacts import Document
 from dataprep.config import SPLITS, SplitName
+from dataprep.intervals import wilson_interval
 from models.predictions import class_names_of
 
 
@@ -66,18 +66,14 @@ def measure(predictions: pl.DataFrame) -> Metrics:
 
 
 def score(rows: pl.DataFrame) -> Scores:
-    """Scores the predictions of one split; macro F1 is over the classes that stand in it or are predicted.
-
-    Source of the interval: E. B. Wilson, Probable inference, the law of succession, and statistical inference, 1927.
-    """
+    """Scores the predictions of one split; macro F1 is over the classes that stand in it or are predicted."""
     correct = int((rows["label"] == rows["predicted"]).sum())
-    interval = binomtest(correct, rows.height).proportion_ci(confidence_level=0.95, method="wilson")
     labels, predicted = rows["label"].to_list(), rows["predicted"].to_list()
     present = sorted({*labels, *predicted})  # a class that the split lacks, and nobody sees in it, is no mistake
     return Scores(
         images=rows.height,
         accuracy=correct / rows.height,
-        accuracy_interval=(float(interval.low), float(interval.high)),
+        accuracy_interval=wilson_interval(correct / rows.height, rows.height),
         macro_f1=float(f1_score(labels, predicted, labels=present, average="macro", zero_division=0)),
         log_loss=float(rows["loss"].cast(pl.Float64).mean()),  # type: ignore[arg-type]  # polars types a mean of floats loosely
     )
