@@ -14,6 +14,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Pair = Annotated[tuple[int, int], Field(strict=False)]
 SplitName = Literal["train", "validation", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
+PinField = Literal["origin", "group", "label"]
 
 
 class Section(BaseModel):
@@ -77,9 +78,12 @@ class IngestConfig(Section):
 
 
 class SplitConfig(Section):
-    """How images are dealt to train, validation and test."""
+    """How images come to train, validation and test."""
 
+    method: Literal["stratified", "hash", "given"]
     fractions: Annotated[tuple[float, float, float], Field(strict=False)]
+    pin: dict[PinField, dict[str, SplitName]]
+    min_test_images: Annotated[int, Field(ge=0)]
     seed: Seed
 
     @field_validator("fractions")

@@ -1,167 +1,151 @@
-"""Deals images to train, validation and test so that nothing leaks.
+"""Says for each image whether it is for training, validation or test, so that nothing leaks.
 
-What belongs together, the same group or the same pixels, forms a cluster, and a cluster is dealt whole. Clusters are taken
-largest first, equal ones in a seeded random order that depends on their ids alone, and each goes where its classes lack
-images most. A split that the paths give is kept; what is missing of the three is cut from train.
+What shares a group, a picture or a near duplicate never stands in two splits, whatever the method:
+
+stratified   whole clusters are dealt, by class
+hash         each image goes where the hash of its group, or else of its pixels, falls, whatever else is there
+given        each image stays where its path puts it; what is missing of the three splits is dealt from train
+
+An image that is pinned stands in the split of its pin or in none. Fractions are asked of the images that no pin and no given
+split places: an image pinned to train takes nothing away from validation and test.
 """
 
-from collections import Counter
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Literal
+from collections.abc import Callable
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from dataprep.artifacts import Document, TableFormat, read_table, write_table
+from dataprep.assignment import EXCLUDED
+from dataprep.clusters import KEYS, cluster_sizes, find_clusters
 from dataprep.config import SPLITS, SplitConfig, SplitName
+from dataprep.deal import deal
 from dataprep.errors import SplitError, first_five
-from dataprep.rng import stable_hash
+from dataprep.rng import stable_hashes, uniforms_for
 
-EXCLUDED = "excluded"
-"""The split of images whose exact twins stand in a given validation or test split: used nowhere."""
+_STRENGTH = {"train": 0, "validation": 1, "test": 2}
+"""What is withdrawn where images of different splits belong together: the weaker. Test is the rarest promise."""
 
-SHOWN_CONFLICTS = 5
-
-SPLIT = TableFormat(
-    kind="split",
-    version=1,
-    columns={"id": pl.String(), "split": pl.String(), "cluster": pl.String()},
-    stage="split",
-)
-
-
-class ClassCount(Document):
-    """How many images of one class stand in each split."""
-
-    class_name: str
-    train: int
-    validation: int
-    test: int
-
-
-class Leaks(Document):
-    """Groups and pictures that stand in more than one split: 0 by construction, and counted all the same."""
-
-    groups: int
-    duplicates: int
-
-
-class SplitMetrics(Document):
-    """What the split stage reports."""
-
-    format_version: Literal[1] = 1
-    images: dict[str, int]
-    shared: Leaks
-    classes: list[ClassCount]
-    num_label_conflicts: int
-    label_conflicts: list[list[str]]
-
-    def warnings(self) -> list[str]:
-        """What a person should look at, as sentences."""
-        gaps = [
-            f"class {row.class_name!r} has no {split} images, so nothing is measured of it there"
-            for row in self.classes
-            for split, count in (("validation", row.validation), ("test", row.test))
-            if count == 0
-        ]
-        conflicts = [f"the same picture has several labels: {first_five(ids)}" for ids in self.label_conflicts]
-        more = self.num_label_conflicts - len(conflicts)
-        excluded = self.images.get(EXCLUDED, 0)
-        twins = f"{excluded:,} images are in no split, since the same pictures stand in a given validation or test split"
-        return (
-            ([twins] if excluded else []) + gaps + conflicts + ([f"{more:,} more pictures have several labels"] if more else [])
-        )
-
-
-def read_split(path: Path) -> pl.DataFrame:
-    """Reads the split table: id, split, cluster."""
-    return read_table(path, SPLIT)
-
-
-def write_split(path: Path, split: pl.DataFrame) -> None:
-    """Writes the split table."""
-    write_table(path, split.select(list(SPLIT.columns)), SPLIT)
+_PIN_ORDER: tuple[SplitName, ...] = ("train", "test", "validation")
+"""Which of contradictory pins holds. Train: what is pinned there is what must never be measured on."""
 
 
 def split_images(images: pl.DataFrame, config: SplitConfig) -> pl.DataFrame:
     """Assigns each image to one split.
 
     Args:
-        images: usable rows of the manifest (id, label, group, given_split, digest), in any order.
-        config: fractions and seed.
+        images: usable rows of the manifest (id, label, group, origin, given_split, digest, near_duplicate), in any order.
+        config: method, fractions, pins and seed.
 
     Returns:
-        Columns id, split (train, validation, test or excluded) and cluster (the smallest id of the cluster), by id.
+        Columns id, split (train, validation, test or excluded), cluster (the smallest id of the cluster) and rule, by id.
 
     Raises:
-        SplitError: a class has fewer images, or fewer clusters, than there are splits to fill, or groups straddle given
-            splits.
+        SplitError: a class is too small to be dealt, a split or the train images of a class are missing, or groups
+            straddle given splits.
     """
     images = images.sort("id")
-    clustered = images.with_columns(cluster=_clusters(images))
-    given = set(images["given_split"].drop_nulls().unique())
-    _check_given_groups(images, given)
-    placed = _place_given(clustered, given)
-    open_splits = [name for name in SPLITS if name == "train" or name not in given]
-    dealt = placed.filter(pl.col("split").is_null())
-    if not dealt.is_empty():
-        fractions = dict(zip(SPLITS, config.fractions, strict=True))
-        shares = {name: fractions[name] for name in open_splits}
-        assigned = _deal(dealt, shares, config.seed)
-        placed = placed.with_columns(pl.coalesce("split", pl.col("cluster").replace_strict(assigned, default=None)))
-    _check_filled(placed)
-    return placed.select("id", "split", "cluster")
+    clusters = find_clusters(images)
+    columns = ["id", "label", "given_split", *KEYS]
+    clustered = images.select(*columns, _pinned(config).alias("pin"), pl.Series("cluster", clusters))
+    placed = _METHODS[config.method](clustered, config)
+    _check_filled(placed, config)
+    return placed.select("id", "split", pl.col("id").gather("cluster").alias("cluster"), "rule")
 
 
-def measure_split(images: pl.DataFrame, split: pl.DataFrame) -> SplitMetrics:
-    """Counts images per class and split, and what the splits share.
+def _stratify(images: pl.DataFrame, config: SplitConfig) -> pl.DataFrame:
+    """Adds split and rule: clusters with a pinned member go there whole, the others are dealt.
 
-    Args:
-        images: usable rows of the manifest.
-        split: from `split_images`.
+    Where a cluster has contradictory pins, one holds (`_PIN_ORDER`) and the members pinned elsewhere are excluded.
     """
-    joined = images.join(split, on="id")
-    dealt = joined.filter(pl.col("split") != EXCLUDED)
-    counts = {(row[0], row[1]): row[2] for row in dealt.group_by("label", "split").len().rows()}
-    totals = Counter(joined["split"].to_list())
-    twins = images.sort("id").group_by("digest", maintain_order=True).agg("id", pl.col("label").n_unique().alias("labels"))
-    conflicts = twins.filter(pl.col("labels") > 1)["id"].to_list()
-    return SplitMetrics(
-        images={name: totals[name] for name in (*SPLITS, EXCLUDED) if name in totals or name != EXCLUDED},
-        shared=Leaks(groups=_num_straddling(dealt, "group"), duplicates=_num_straddling(dealt, "digest")),
-        classes=[
-            ClassCount(class_name=label, **{name: counts.get((label, name), 0) for name in SPLITS})
-            for label in sorted(images["label"].unique())
-        ],
-        num_label_conflicts=len(conflicts),
-        label_conflicts=conflicts[:SHOWN_CONFLICTS],
+    strongest = pl.coalesce(
+        *[pl.when((pl.col("pin") == name).any()).then(pl.lit(name)) for name in _PIN_ORDER], pl.lit(None, dtype=pl.String)
+    )
+    pins = images.drop_nulls("pin").group_by("cluster").agg(strongest.alias("cluster_pin"))
+    pinned = images.join(pins, on="cluster", how="left", maintain_order="left").with_columns(
+        split=pl.when(pl.col("pin").ne_missing(pl.col("cluster_pin")) & pl.col("pin").is_not_null())
+        .then(pl.lit(EXCLUDED))
+        .otherwise("cluster_pin"),
+        rule=pl.when(pl.col("cluster_pin").is_not_null()).then(pl.lit("pin")),
+    )
+    return _deal_open(pinned, dict(zip(SPLITS, config.fractions, strict=True)), config.seed)
+
+
+def _hash_each(images: pl.DataFrame, config: SplitConfig) -> pl.DataFrame:
+    """Adds split and rule: where the hash of an image's group, or else of its pixels, falls in [0, 1); then the guard."""
+    keys = images.select(pl.coalesce("group", "digest", "id")).to_series().to_list()
+    draws = uniforms_for(stable_hashes(keys), config.seed, "split")
+    ends = np.cumsum(config.fractions) / sum(config.fractions)
+    own = pl.Series(np.array(SPLITS)[np.searchsorted(ends[:-1], draws, side="right")])
+    return _withdraw_weaker(
+        images.with_columns(
+            split=pl.coalesce("pin", own), rule=pl.when(pl.col("pin").is_null()).then(pl.lit("hash")).otherwise(pl.lit("pin"))
+        )
     )
 
 
-def _clusters(images: pl.DataFrame) -> pl.Series:
-    """The smallest id of each row's connected component under same group and same pixels; rows are sorted by id."""
-    num_images = images.height
-    rows = np.arange(num_images)
-    edges_from, edges_to = [], []
-    numbered = images.with_row_index("row")
-    for key in ("group", "digest"):
-        first = pl.when(pl.col(key).is_null()).then("row").otherwise(pl.col("row").min().over(key))
-        edges_from.append(rows)
-        edges_to.append(numbered.select(first).to_series().to_numpy())
-    pairs = (np.concatenate(edges_from), np.concatenate(edges_to))
-    graph = coo_array((np.ones(len(pairs[0]), dtype=np.int8), pairs), shape=(num_images, num_images))
-    _, component = connected_components(graph, directed=False)
-    _, first_row = np.unique(component, return_index=True)
-    return images["id"].gather(first_row[component])
+def _keep_given(images: pl.DataFrame, config: SplitConfig) -> pl.DataFrame:
+    """Adds split and rule: where the path, or a pin, puts an image; then the guard; then what is missing is cut from train."""
+    given = images.filter(pl.col("pin").is_null())
+    names = set(given["given_split"].drop_nulls().unique())
+    _check_given(given, names)
+    kept = _withdraw_weaker(
+        images.with_columns(
+            split=pl.coalesce("pin", "given_split"),
+            rule=pl.when(pl.col("pin").is_null()).then(pl.lit("given")).otherwise(pl.lit("pin")),
+        )
+    )
+    fractions = dict(zip(SPLITS, config.fractions, strict=True))
+    shares = {name: fractions[name] for name in SPLITS if name == "train" or name not in names}
+    if len(shares) == 1:
+        return kept
+    fixed = kept.filter((pl.col("split") == "train") & (pl.col("rule") == "pin"))["cluster"].unique()
+    is_open = (pl.col("split") == "train") & ~pl.col("cluster").is_in(fixed.implode())
+    nothing = pl.lit(None, dtype=pl.String)
+    opened = kept.with_columns(*[pl.when(is_open).then(nothing).otherwise(name).alias(name) for name in ("split", "rule")])
+    return _deal_open(opened, shares, config.seed)
 
 
-def _check_given_groups(images: pl.DataFrame, given: set[str]) -> None:
-    if not given:
-        return
+def _deal_open(images: pl.DataFrame, shares: dict[SplitName, float], seed: int) -> pl.DataFrame:
+    """Deals the images that have no split yet."""
+    is_open = images["split"].is_null()
+    if not is_open.any():
+        return images
+    standing = images.filter(~is_open & pl.col("split").is_in(list(shares))).select("label", "split").unique()
+    dealt = deal(images.filter(is_open).select("id", "label", "cluster"), shares, seed=seed, stocked=set(standing.rows()))
+    rows = np.flatnonzero(is_open.to_numpy())
+    return images.with_columns(split=images["split"].scatter(rows, dealt.tolist()), rule=pl.col("rule").fill_null("dealt"))
+
+
+def _withdraw_weaker(images: pl.DataFrame) -> pl.DataFrame:
+    """Excludes each image that shares a group, a picture or a near duplicate with an image of a stronger split.
+
+    Not whole clusters: no picture is condemned by what it is only linked to by a chain, since two images that are left and
+    share a key both stand in the strongest split of that key. What others do never depends on who was excluded, so that
+    more images can only exclude more.
+    """
+    crowded = np.flatnonzero(cluster_sizes(images["cluster"].to_numpy()) > 1)
+    strength = pl.col("split").replace_strict(_STRENGTH, return_dtype=pl.Int8)
+    weaker = pl.any_horizontal(*[pl.col(key).is_not_null() & (strength < strength.max().over(key)) for key in KEYS])
+    excluded = crowded[images[crowded].select(weaker).to_series().to_numpy()]
+    return images.with_columns(
+        split=images["split"].scatter(excluded, EXCLUDED), rule=images["rule"].scatter(excluded, "withdrawn")
+    )
+
+
+def _pinned(config: SplitConfig) -> pl.Expr:
+    """The split that an image is pinned to, or null."""
+    asked = [
+        pl.when(pl.col(field) == value).then(pl.lit(name))
+        for name in _PIN_ORDER
+        for field, pins in config.pin.items()
+        for value, split in pins.items()
+        if split == name
+    ]
+    return pl.coalesce(*asked, pl.lit(None, dtype=pl.String))
+
+
+def _check_given(images: pl.DataFrame, given: set[str]) -> None:
+    """Checks the images that no pin places."""
     straddling = (
         images.drop_nulls(["group", "given_split"])
         .group_by("group")
@@ -172,95 +156,22 @@ def _check_given_groups(images: pl.DataFrame, given: set[str]) -> None:
     if len(straddling):
         raise SplitError(
             f"params.yaml: ingest.pattern gives both {{group}} and {{split}}, and groups must not straddle the given splits; "
-            f"{first_five(straddling)} do. Drop {{split}} to split anew by group, or drop {{group}}"
+            f"{first_five(straddling)} do. Set split.method to stratified to split anew by group, or drop {{group}}"
         )
-
-
-def _place_given(clustered: pl.DataFrame, given: set[str]) -> pl.DataFrame:
-    """Adds `split`: as given for validation and test; excluded for train twins of those; null for what is to be dealt."""
-    held_out = pl.col("given_split").is_in(["validation", "test"])
-    if "train" not in given and given:
-        # Rows without a given split do not exist beside rows with one: a pattern gives it to all or to none.
+    if "train" not in given:
         raise SplitError(
-            f"params.yaml: the {{split}} of ingest.pattern must give train images; it gives only {first_five(sorted(given))}. "
-            "Add a train folder or drop {split}"
+            f"params.yaml: the {{split}} of ingest.pattern must give train images; it gives only "
+            f"{first_five(sorted(given)) or 'none'}. Add a train folder or set split.method to stratified"
         )
-    # Twins only, not whole clusters: groups do not straddle given splits, so one shared picture condemns no group.
-    # Test is the rarer promise: a twin in both held-out splits stays in test and leaves validation.
-    guarded = clustered.with_columns(
-        pl.when((pl.col("given_split") == "test").any().over("digest"))
-        .then(pl.lit("test"))
-        .when(held_out.any().over("digest"))
-        .then(pl.lit("validation"))
-        .alias("guard")
-    )
-    return guarded.with_columns(
-        pl.when(pl.col("guard").is_null())
-        .then(pl.lit(None, dtype=pl.String))
-        .when(pl.col("guard") == pl.col("given_split"))
-        .then("guard")
-        .otherwise(pl.lit(EXCLUDED))
-        .alias("split")
-    ).drop("guard")
 
 
-def _deal(images: pl.DataFrame, shares: Mapping[SplitName, float], seed: int) -> dict[str, SplitName]:
-    """Assigns each cluster to a split; returns cluster -> split."""
-    names = list(shares)
-    labels = sorted(images["label"].unique())
-    wanted = np.stack([_quota(images, label, shares) for label in labels])  # (num_classes, num_splits)
-    class_of = {label: index for index, label in enumerate(labels)}
-    members: dict[str, Counter[int]] = {}
-    for cluster, label in images.select("cluster", "label").iter_rows():
-        members.setdefault(cluster, Counter())[class_of[label]] += 1
-    order = sorted(members, key=lambda cluster: (-members[cluster].total(), stable_hash(seed, "split", cluster)))
-    missing = wanted.astype(np.float64)
-    empty = np.ones(wanted.shape, dtype=bool)
-    undealt = Counter(index for cluster in members for index in members[cluster])
-    assigned: dict[str, SplitName] = {}
-    for cluster in order:
-        classes = list(members[cluster])
-        counts = np.array([members[cluster][index] for index in classes])
-        # What the splits still lack of these classes, as a part of what they were to get: the neediest takes the cluster.
-        need = (missing[classes] / wanted[classes] * counts[:, np.newaxis]).sum(axis=0)
-        # Where a class has no more clusters left than splits without it, those splits come first.
-        scarce = [index for index in classes if undealt[index] <= empty[index].sum()]
-        chosen = int(np.lexsort((need, empty[scarce].sum(axis=0)))[-1])
-        missing[classes, chosen] -= counts
-        empty[classes, chosen] = False
-        undealt.subtract(classes)
-        assigned[cluster] = names[chosen]
-    return assigned
-
-
-def _quota(images: pl.DataFrame, label: str, shares: Mapping[SplitName, float]) -> NDArray[np.int64]:
-    """How many images of a class each split is to get: largest remainders, at least one each."""
-    own = images.filter(pl.col("label") == label)
-    num_images, num_clusters = own.height, own["cluster"].n_unique()
-    if num_clusters < len(shares):
-        held = f"{num_images:,} images" + (f" that form {num_clusters:,} clusters" if num_clusters < num_images else "")
-        raise SplitError(
-            f"class {label!r} must have at least one image for each of {', '.join(shares)}; it has {held}, for example "
-            f"{first_five(own['id'].head(2))}. A cluster (same group or "
-            "same picture) stays together. Add images of other groups, or take the class out of ingest.source"
-        )
-    exact = np.array(list(shares.values())) / sum(shares.values()) * num_images
-    quota = np.maximum(np.floor(exact), 1).astype(np.int64)
-    by_remainder = np.argsort(quota - exact, kind="stable")
-    for index in by_remainder[: max(num_images - quota.sum(), 0)]:
-        quota[index] += 1
-    while quota.sum() > num_images:  # the floor of one image took too many
-        quota[np.argmax(quota)] -= 1
-    return quota
-
-
-def _check_filled(placed: pl.DataFrame) -> None:
+def _check_filled(placed: pl.DataFrame, config: SplitConfig) -> None:
     filled = set(placed["split"].unique())
     lacking = [name for name in SPLITS if name not in filled]
     if lacking:
         raise SplitError(
-            f"each of {', '.join(SPLITS)} must have images; {first_five(lacking)} has none. Add images, or drop {{split}} from "
-            "ingest.pattern to split anew"
+            f"each of {', '.join(SPLITS)} must have images; {first_five(lacking)} has none. Add images, loosen split.pin, or "
+            f"set split.method to another one than {config.method}"
         )
     taught = placed.filter(pl.col("split") == "train")["label"].unique()
     untaught = placed.filter(~pl.col("label").is_in(taught.implode()))["label"].unique().sort()
@@ -271,5 +182,8 @@ def _check_filled(placed: pl.DataFrame) -> None:
         )
 
 
-def _num_straddling(dealt: pl.DataFrame, key: str) -> int:
-    return dealt.drop_nulls(key).group_by(key).agg(pl.col("split").n_unique()).filter(pl.col("split") > 1).height
+_METHODS: dict[str, Callable[[pl.DataFrame, SplitConfig], pl.DataFrame]] = {
+    "stratified": _stratify,
+    "hash": _hash_each,
+    "given": _keep_given,
+}

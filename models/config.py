@@ -55,3 +55,4 @@ class DiagnoseConfig(Section):
     worst_images: Annotated[int, Field(ge=0)]
     images_per_cell: Annotated[int, Field(ge=0)]
     thumbnail_px: Annotated[int, Field(gt=0)]
+    seed: Seed

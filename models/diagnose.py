@@ -13,6 +13,7 @@ from scipy.stats import binomtest, fisher_exact
 
 from dataprep.artifacts import Document
 from models.config import DiagnoseConfig
+from models.flattery import Flattery
 from models.metrics import Metrics, Scores
 
 Finding = Literal["high_bias", "high_variance", "validation_test_mismatch", "on_target", "within_chance"]
@@ -36,17 +37,24 @@ class Part(Document):
 class Diagnosis(Document):
     """What diagnosis.json holds."""
 
-    format_version: Literal[1] = 1
+    format_version: Literal[2] = 2
     finding: Finding
     headline: str
     evidence: str
     next_experiment: str
     target_accuracy: float
     parts: list[Part]
+    flattery: Flattery | None  # null where there are neither groups nor near duplicates
 
 
-def diagnose(metrics: Metrics, config: DiagnoseConfig) -> Diagnosis:
-    """Judges the scores of the three splits against the target and against each other."""
+def diagnose(metrics: Metrics, config: DiagnoseConfig, flattery: Flattery | None) -> Diagnosis:
+    """Judges the scores of the three splits against the target and against each other.
+
+    Args:
+        metrics: the scores.
+        config: the target.
+        flattery: what a random split would have gained, which stands beside the verdict and does not change it.
+    """
     train, validation, test = metrics.train, metrics.validation, metrics.test
     target_error = 1 - config.target_accuracy
     parts = [
@@ -75,6 +83,7 @@ def diagnose(metrics: Metrics, config: DiagnoseConfig) -> Diagnosis:
         next_experiment=next_experiment,
         target_accuracy=config.target_accuracy,
         parts=parts,
+        flattery=flattery,
     )
 
 

@@ -52,6 +52,15 @@ class Params(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _given_splits_are_in_the_paths(self) -> "Params":
+        if self.split.method == "given" and "{split}" not in self.ingest.pattern:
+            raise ValueError(
+                f"split.method 'given' must have {{split}} in ingest.pattern; got {self.ingest.pattern!r}. Put {{split}} where "
+                "the paths say train or test, or set split.method to stratified"
+            )
+        return self
+
 
 def read_params(path: Path = PARAMS_FILE) -> Params:
     """Reads and checks params.yaml.
@@ -117,6 +126,10 @@ def _sentence(error: ErrorDetails) -> str:
     if error["type"] == "value_error":
         return f"{where} {error['ctx']['error']}".strip()
     text = error["msg"].replace("Input should", "should")
+    if error["loc"][-1] == "[key]":
+        above = ".".join(str(part) for part in error["loc"][:-2])
+        fix = "Correct the key" if isinstance(error["input"], str) else f"Put it in quotes: '{error['input']}'"
+        return f"{above} has the key {error['input']!r}, which {text}. {fix}"
     return f"{where} {text}; got {error['input']!r}. Correct the value"
 
 

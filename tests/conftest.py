@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image
 
 from dataprep.image import Pixels
@@ -15,6 +16,10 @@ from tests.closure import ROOT
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+
+# Machines are shared: how long one example takes says nothing.
+settings.register_profile("darkroom", deadline=None)
+settings.load_profile("darkroom")
 
 SHARED = ROOT.parent / "shared"
 

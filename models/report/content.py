@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from dataprep.config import SplitName
-from dataprep.split import SplitMetrics
+from dataprep.proof import SplitMetrics
 from models.config import DiagnoseConfig
 from models.diagnose import Diagnosis, correct_examples, mistakes_by_cell, worst_mistakes
 from models.metrics import Metrics

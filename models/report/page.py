@@ -12,7 +12,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from dataprep.config import SPLITS
+from dataprep.config import SPLITS, SplitName
+from dataprep.proof import SplitMetrics
 from models.metrics import Confusion
 from models.report.content import Content, Example
 
@@ -42,6 +43,7 @@ def render(content: Content) -> str:
     return environment.get_template("template.html").render(
         content=content,
         scores=scores,
+        asked={split: _asked(content.data, split) for split in SPLITS},
         shown=scores[content.shown_split],
         scale=max(*(1 - own.accuracy_interval[0] for own in scores.values()), 1 - content.diagnosis.target_accuracy),
         matrix=_matrix(confusion),
@@ -58,6 +60,11 @@ def render(content: Content) -> str:
         style_hash=_policy_hash(style),
         script_hash=_policy_hash(script),
     )
+
+
+def _asked(data: SplitMetrics, split: SplitName) -> float | None:
+    """The fraction asked of a split, which is the same for every class that was dealt."""
+    return next((row.of_split(split).asked for row in data.classes if row.of_split(split).asked is not None), None)
 
 
 def _matrix(confusion: Confusion) -> list[tuple[str, list[Cell], int]]:

@@ -3,9 +3,11 @@
 import polars as pl
 
 from dataprep.artifacts import read_document, write_document, write_text
+from dataprep.assignment import read_split
 from dataprep.manifest import read_manifest
-from dataprep.split import SplitMetrics
+from dataprep.proof import SplitMetrics
 from models.diagnose import diagnose
+from models.flattery import measure_flattery
 from models.metrics import measure
 from models.predictions import read_predictions
 from models.report.content import collect
@@ -16,6 +18,7 @@ from pipelines.params import read_params
 
 def main(
     manifest: PathOption,
+    split: PathOption,
     split_metrics: PathOption,
     prepared: PathOption,
     history: PathOption,
@@ -28,14 +31,16 @@ def main(
     config = read_params().diagnose
     rows = read_predictions(predictions)
     measured = measure(rows)
-    judged = diagnose(measured, config)
+    data = read_document(split_metrics, SplitMetrics, stage="split")
+    flattery = measure_flattery(prepared, read_split(split), data, seed=config.seed)
+    judged = diagnose(measured, config, flattery)
     content = collect(
         rows,
         metrics=measured,
         diagnosis=judged,
         history=pl.read_csv(history),
         manifest=read_manifest(manifest),
-        data=read_document(split_metrics, SplitMetrics, stage="split"),
+        data=data,
         prepared=prepared,
         config=config,
     )

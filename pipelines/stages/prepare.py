@@ -1,9 +1,9 @@
 """Brings every image to one shape and writes the shards."""
 
+from dataprep.assignment import read_split
 from dataprep.manifest import read_manifest, usable
 from dataprep.prepare import prepare_images, shape_of
 from dataprep.source import locate_source
-from dataprep.split import read_split
 from pipelines.command import PathOption, run, track
 from pipelines.params import read_params
 

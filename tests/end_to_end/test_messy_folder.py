@@ -6,10 +6,10 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
+from dataprep.assignment import read_split
 from dataprep.image import Pixels
 from dataprep.manifest import read_manifest
 from dataprep.shards import ShardReader, read_index
-from dataprep.split import read_split
 from tests.conftest import striped
 from tests.end_to_end.conftest import Project
 

@@ -22,7 +22,7 @@ def test_the_largest_part_of_the_error_is_the_verdict(
     params: Params, train: float, validation: float, test: float, finding: str, words: str
 ) -> None:
     metrics = measure(predictions({"train": (train, 4000), "validation": (validation, 1000), "test": (test, 1000)}))
-    judged = diagnose(metrics, params.diagnose)
+    judged = diagnose(metrics, params.diagnose, None)
     assert judged.finding == finding
     assert words in judged.headline
     assert f"{1 - validation:.1%} on validation" in judged.evidence
@@ -30,12 +30,12 @@ def test_the_largest_part_of_the_error_is_the_verdict(
 
 def test_small_splits_accuse_nobody(params: Params) -> None:
     metrics = measure(predictions({"train": (1.0, 300), "validation": (0.95, 20), "test": (0.95, 20)}))
-    assert diagnose(metrics, params.diagnose).finding == "within_chance"
+    assert diagnose(metrics, params.diagnose, None).finding == "within_chance"
 
 
 def test_three_wrong_of_37_miss_a_target_of_one_percent(params: Params) -> None:
     metrics = measure(predictions({"train": (1.0, 109), "validation": (34 / 37, 37), "test": (34 / 37, 37)}))
-    judged = diagnose(metrics, params.diagnose)
+    judged = diagnose(metrics, params.diagnose, None)
     assert judged.finding == "high_variance"
     assert judged.parts[1].p_value == pytest.approx(0.0153, abs=1e-3)  # Fisher's exact test of 3 of 37 against 0 of 109
 
@@ -43,14 +43,14 @@ def test_three_wrong_of_37_miss_a_target_of_one_percent(params: Params) -> None:
 def test_a_certain_miss_with_uncertain_parts_names_the_larger_part(params: Params) -> None:
     missed = (1 - 14 / 600, 600)
     metrics = measure(predictions({"train": (1 - 8 / 600, 600), "validation": missed, "test": missed}))
-    judged = diagnose(metrics, params.diagnose)
+    judged = diagnose(metrics, params.diagnose, None)
     assert not any(part.counts for part in judged.parts)
     assert judged.finding == "high_variance"
 
 
 def test_the_parts_add_up_to_the_test_error(params: Params) -> None:
     metrics = measure(predictions({"train": (0.97, 1000), "validation": (0.93, 500), "test": (0.9, 500)}))
-    judged = diagnose(metrics, params.diagnose)
+    judged = diagnose(metrics, params.diagnose, None)
     assert sum(part.size for part in judged.parts) == pytest.approx(metrics.test.error - 0.01)
 
 

@@ -59,6 +59,26 @@ def changed(old: str, new: str) -> str:
             changed("filters: [32, 64]", "filters: [8, 8, 8, 8, 8]"),
             "params.yaml: model.filters must have at most 4 blocks, since each halves prepare.image_size [16, 16]; got 5",
         ),
+        (
+            changed("method: stratified", "method: given"),
+            "params.yaml: split.method 'given' must have {split} in ingest.pattern; got '{label}/{name}'. Put {split} where",
+        ),
+        (
+            changed("method: stratified", "method: random"),
+            "params.yaml: split.method should be 'stratified', 'hash' or 'given'",
+        ),
+        (
+            changed("pin: {}", "pin: {orign: {simulated: train}}"),
+            "params.yaml: split.pin has the key 'orign', which should be 'origin', 'group' or 'label'. Correct the key",
+        ),
+        (
+            changed("pin: {}", "pin: {label: {7: train}}"),
+            "params.yaml: split.pin.label has the key 7, which should be a valid string. Put it in quotes: '7'",
+        ),
+        (
+            changed("pin: {}", "pin: {origin: {simulated: training}}"),
+            "params.yaml: split.pin.origin.simulated should be 'train', 'validation' or 'test'; got 'training'",
+        ),
         (TEXT.split("execute:")[0], "params.yaml: execute is missing"),
         (changed("image_size:", "size:"), "params.yaml: prepare.size cannot be a key, since DVC would not see it change"),
         (changed("workers:", "nfiles:"), "params.yaml: execute.nfiles cannot be a key, since DVC would not see it change"),

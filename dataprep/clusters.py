@@ -1,0 +1,44 @@
+"""What belongs together: images that share a group, pixels, or a cluster of near duplicates, directly or by a chain."""
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+KEYS = ("group", "digest", "near_duplicate")
+"""Columns of the manifest; images with an equal value in one of them must not stand in different splits."""
+
+
+def find_clusters(images: pl.DataFrame) -> NDArray[np.int64]:
+    """Finds the connected components of N images under equal keys.
+
+    Args:
+        images: columns as in `KEYS`; null is equal to nothing.
+
+    Returns:
+        (N,) the number of the first row of each row's cluster.
+    """
+    num_images = images.height
+    edges = [_edges(images.select(key)) for key in KEYS]
+    start, end = (np.concatenate(ends) for ends in zip(*edges, strict=True))
+    if not len(start):
+        return np.arange(num_images)
+    graph = coo_array((np.ones(len(start), dtype=np.int8), (start, end)), shape=(num_images, num_images))
+    num_components, component = connected_components(graph, directed=False)
+    first = np.empty(num_components, dtype=np.int64)
+    first[component[::-1]] = np.arange(num_images)[::-1]  # of equal places the last one written stays: the smallest row
+    return first[component]
+
+
+def cluster_sizes(clusters: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The number of images in each row's cluster, (N,)."""
+    return np.bincount(clusters, minlength=1)[clusters]
+
+
+def _edges(key: pl.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """From each row whose value is not its own alone to the first row that has it."""
+    name = key.columns[0]
+    shared = key.with_row_index("row").filter(pl.col(name).is_not_null() & pl.col(name).is_duplicated())
+    linked = shared.select(pl.col("row").cast(pl.Int64), pl.col("row").min().over(name).cast(pl.Int64).alias("first"))
+    return linked["row"].to_numpy(), linked["first"].to_numpy()
