@@ -28,12 +28,14 @@ def find_clusters(images: pl.DataFrame) -> NDArray[np.int64]:
     num_components, component = connected_components(graph, directed=False)
     first = np.empty(num_components, dtype=np.int64)
     first[component[::-1]] = np.arange(num_images)[::-1]  # of equal places the last one written stays: the smallest row
-    return first[component]
+    clusters: NDArray[np.int64] = first[component]
+    return clusters
 
 
 def cluster_sizes(clusters: NDArray[np.int64]) -> NDArray[np.int64]:
     """The number of images in each row's cluster, (N,)."""
-    return np.bincount(clusters, minlength=1)[clusters]
+    counts: NDArray[np.int64] = np.bincount(clusters, minlength=1)
+    return counts[clusters]
 
 
 def _edges(key: pl.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

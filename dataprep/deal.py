@@ -69,7 +69,7 @@ def apportion(count: int, weights: NDArray[np.float64], at_least_one: NDArray[np
     array([8, 1, 1])
     """
     exact = weights / weights.sum() * count
-    parts = np.maximum(np.floor(exact), at_least_one).astype(np.int64)
+    parts: NDArray[np.int64] = np.maximum(np.floor(exact), at_least_one).astype(np.int64)
     by_remainder = np.argsort(parts - exact, kind="stable")
     parts[by_remainder[: max(count - parts.sum(), 0)]] += 1
     while parts.sum() > count:  # the floor of one took too many

@@ -79,47 +79,8 @@ class SplitMetrics(Document):
     images: dict[str, int]
     shared: Shared
     kept_together: Counts  # groups, pictures and near duplicates of several images
-    min_test_images: int
-    in_vain: list[str]  # what params.yaml or the paths say and nothing comes of, as sentences
+    warnings: list[str]  # what a person should look at, as sentences
     classes: list[ClassPortions]
-
-    def warnings(self) -> list[str]:
-        """What a person should look at, as sentences."""
-        excluded = self.images.get(EXCLUDED, 0)
-        withdrawn = (
-            f"{excluded:,} {'image is' if excluded == 1 else 'images are'} in no split, since the same group, picture or near "
-            "duplicate stands in another one that wins (a pin; else test before validation before train)"
-        )
-        lacking = [self._lacking(split) for split in ("validation", "test")]
-        return [*self.in_vain, *([withdrawn] if excluded else []), *filter(None, lacking), *self._scarce()]
-
-    def _lacking(self, split: SplitName) -> str:
-        names = [row.class_name for row in self.classes if row.of_split(split).images == 0]
-        if len(names) == 1:
-            return f"class {names[0]!r} has no {split} images, so nothing is measured of it there"
-        return (
-            f"{len(names):,} classes have no {split} images, so nothing is measured of them there: {first_five(names)}"
-            * bool(names)
-        )
-
-    def _scarce(self) -> list[str]:
-        few = [(row.test.images, row.class_name) for row in self.classes if 0 < row.test.images < self.min_test_images]
-        few.sort(key=lambda entry: entry[0])
-        intervals = ["{:.2f} - {:.2f}".format(*wilson_interval(SUPPOSED_ACCURACY, count)) for count, _ in few[:LISTED_CLASSES]]
-        if len(few) == 1:
-            count, name = few[0]
-            return [
-                f"class {name!r} has {_images(count)}: an accuracy of {SUPPOSED_ACCURACY} measured on them has a 95% interval "
-                f"of {intervals[0]}"
-            ]
-        if not few:
-            return []
-        listed = ", ".join(f"{name!r} {count} ({interval})" for (count, name), interval in zip(few, intervals, strict=False))
-        more = f" and {len(few) - LISTED_CLASSES:,} more" if len(few) > LISTED_CLASSES else ""
-        return [
-            f"{len(few):,} classes have fewer than {self.min_test_images} test images (in brackets the 95% interval of an "
-            f"accuracy of {SUPPOSED_ACCURACY} measured on them): {listed}{more}"
-        ]
 
 
 def measure_split(images: pl.DataFrame, split: pl.DataFrame, config: SplitConfig) -> SplitMetrics:
@@ -133,13 +94,19 @@ def measure_split(images: pl.DataFrame, split: pl.DataFrame, config: SplitConfig
     joined = images.select("id", "label", *KEYS).join(split.select("id", "split", "rule"), on="id")
     totals = Counter(dict(joined.group_by("split").len().rows()))
     pairs, together = _count_shared(joined)
+    classes = _portions(joined, config)
     return SplitMetrics(
         images={name: totals[name] for name in (*SPLITS, EXCLUDED) if name in totals or name != EXCLUDED},
         shared=Shared(**pairs),
         kept_together=together,
-        min_test_images=config.min_test_images,
-        in_vain=_asked_in_vain(images, config),
-        classes=_portions(joined, config),
+        warnings=[
+            *_asked_in_vain(images, config),
+            *_withdrawn(totals[EXCLUDED]),
+            *_lacking(classes, "validation"),
+            *_lacking(classes, "test"),
+            *_scarce(classes, config.min_test_images),
+        ],
+        classes=classes,
     )
 
 
@@ -197,5 +164,38 @@ def _asked_in_vain(images: pl.DataFrame, config: SplitConfig) -> list[str]:
     return sentences
 
 
-def _images(count: int) -> str:
-    return f"{count} test image{'s' * (count > 1)}"
+def _withdrawn(excluded: int) -> list[str]:
+    if not excluded:
+        return []
+    return [
+        f"{excluded:,} {'image is' if excluded == 1 else 'images are'} in no split, since the same group, picture or near "
+        "duplicate stands in another one that wins (a pin; else test before validation before train)"
+    ]
+
+
+def _lacking(classes: list[ClassPortions], split: SplitName) -> list[str]:
+    names = [row.class_name for row in classes if row.of_split(split).images == 0]
+    if len(names) > 1:
+        return [f"{len(names):,} classes have no {split} images, so nothing is measured of them there: {first_five(names)}"]
+    return [f"class {name!r} has no {split} images, so nothing is measured of it there" for name in names]
+
+
+def _scarce(classes: list[ClassPortions], least: int) -> list[str]:
+    """Says what a score is worth of the classes that have test images, but fewer than asked."""
+    few = sorted((row.test.images, row.class_name) for row in classes if 0 < row.test.images < least)
+    shown = [
+        (name, count, "{:.2f} - {:.2f}".format(*wilson_interval(SUPPOSED_ACCURACY, count)))
+        for count, name in few[:LISTED_CLASSES]
+    ]
+    if len(few) > 1:
+        listed = ", ".join(f"{name!r} {count} ({interval})" for name, count, interval in shown)
+        more = f" and {len(few) - len(shown):,} more" if len(few) > len(shown) else ""
+        return [
+            f"{len(few):,} classes have fewer than {least} test images (in brackets the 95% interval of an accuracy of "
+            f"{SUPPOSED_ACCURACY} measured on them): {listed}{more}"
+        ]
+    return [
+        f"class {name!r} has {count} test image{'s' * (count > 1)}: an accuracy of {SUPPOSED_ACCURACY} measured on them has a "
+        f"95% interval of {interval}"
+        for name, count, interval in shown
+    ]

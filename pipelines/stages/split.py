@@ -16,7 +16,7 @@ def main(manifest: PathOption, split: PathOption, metrics: PathOption) -> None:
     measured = measure_split(images, rows, params.split)
     write_split(split, rows)
     write_document(metrics, measured)
-    for warning in measured.warnings():
+    for warning in measured.warnings:
         print(f"warning: {warning}")
     counts = " / ".join(f"{name} {count:,}" for name, count in measured.images.items())
     shared = measured.shared.total

@@ -255,7 +255,7 @@ def test_a_class_with_few_groups_stands_in_every_split() -> None:
     sizes = [("w0", "a", 1), ("w0", "b", 1), ("w1", "a", 1), ("w1", "b", 1), ("w2", "a", 5), ("w3", "a", 1), ("w3", "b", 5)]
     images = images_of([(label, group, None, f"{group}{label}{n}") for group, label, count in sizes for n in range(count)])
     measured = measure_split(images, split_images(images, CONFIG), CONFIG)
-    assert measured.warnings() == []
+    assert measured.warnings == []
     assert all(min(counts_of(row)) > 0 for row in measured.classes)
 
 
@@ -282,7 +282,7 @@ def test_a_class_that_is_pinned_as_a_whole_is_told_and_no_error() -> None:
     measured = measure_split(images, split_images(images, config), config)
     assert counts_of(measured.classes[0]) == (30, 0, 0)
     assert measured.classes[0].train.asked is None
-    assert measured.warnings() == [
+    assert measured.warnings == [
         f"class 'a' has no {name} images, so nothing is measured of it there" for name in ("validation", "test")
     ]
 
@@ -306,7 +306,7 @@ def test_a_pin_that_no_image_has_is_told() -> None:
     images = plain({"a": 9, "b": 9}).with_columns(origin=pl.lit("real"))
     config = config_with(pin={"origin": {"simulatd": "train", "real": "train"}, "label": {"c": "test"}})
     measured = measure_split(images, split_images(images, config_with()), config)
-    assert measured.in_vain == [
+    assert measured.warnings == [
         "split.pin.origin names what no image has: 'simulatd'",
         "split.pin.label names what no image has: 'c'",
     ]
@@ -318,10 +318,10 @@ def test_a_given_split_that_is_ignored_is_told() -> None:
     )
     for config in (CONFIG, HASH):
         measured = measure_split(images, split_images(images, config), config)
-        assert measured.in_vain == [
+        assert measured.warnings == [
             f"the paths give a split, which split.method {config.method!r} ignores; set it to 'given' to keep that test set"
         ]
-    assert measure_split(images, split_images(images, GIVEN), GIVEN).in_vain == []
+    assert measure_split(images, split_images(images, GIVEN), GIVEN).warnings == []
 
 
 @st.composite
@@ -390,27 +390,27 @@ def test_by_hash_a_missing_class_is_told() -> None:
     images = plain({"a": 200, "b": 2})
     measured = measure_split(images, split_images(images, HASH), HASH)
     assert counts_of(measured.classes[1]) == (2, 0, 0)
-    assert measured.warnings()[-1] == "class 'b' has no test images, so nothing is measured of it there"
+    assert measured.warnings[-1] == "class 'b' has no test images, so nothing is measured of it there"
 
 
 def test_a_class_that_a_split_lacks_is_told() -> None:
     rows = [(label, None, given, f"{label}{given}{n}") for label in "abc" for given in ("train", "test") for n in range(9)]
     images = images_of([row for row in rows if row[0] != "b" or row[2] == "train"])
     measured = measure_split(images, split_images(images, GIVEN), GIVEN)
-    assert measured.warnings() == ["class 'b' has no test images, so nothing is measured of it there"]
+    assert measured.warnings == ["class 'b' has no test images, so nothing is measured of it there"]
     images = images_of([row for row in rows if row[0] == "a" or row[2] == "train"])
     measured = measure_split(images, split_images(images, GIVEN), GIVEN)
-    assert measured.warnings() == ["2 classes have no test images, so nothing is measured of them there: 'b', 'c'"]
+    assert measured.warnings == ["2 classes have no test images, so nothing is measured of them there: 'b', 'c'"]
 
 
 def test_few_test_images_are_told_with_what_they_buy() -> None:
     images = plain({"a": 60, "b": 500})
     config = config_with(min_test_images=50)
-    assert measure_split(images, split_images(images, config), config).warnings() == [
+    assert measure_split(images, split_images(images, config), config).warnings == [
         "class 'a' has 12 test images: an accuracy of 0.9 measured on them has a 95% interval of 0.63 - 0.98"
     ]
     images = plain({label: 50 + 5 * number for number, label in enumerate("abcdefg")})
-    assert measure_split(images, split_images(images, config), config).warnings() == [
+    assert measure_split(images, split_images(images, config), config).warnings == [
         "7 classes have fewer than 50 test images (in brackets the 95% interval of an accuracy of 0.9 measured on them): "
         "'a' 10 (0.60 - 0.98), 'b' 11 (0.61 - 0.98), 'c' 12 (0.63 - 0.98), 'd' 13 (0.64 - 0.98), 'e' 14 (0.65 - 0.98) "
         "and 2 more"
@@ -467,7 +467,7 @@ def test_a_train_image_whose_twin_is_in_the_given_test_is_excluded() -> None:
     assert split.filter(pl.col("split") == EXCLUDED).select("id", "rule").rows() == [("a/00000.png", "withdrawn")]
     measured = measure_split(images, split, GIVEN)
     assert measured.images == {"train": 13, "validation": 4, "test": 2, "excluded": 1}
-    assert measured.warnings()[0].startswith("1 image is in no split, since the same group, picture or near duplicate stands")
+    assert measured.warnings[0].startswith("1 image is in no split, since the same group, picture or near duplicate stands")
 
 
 def test_what_is_pinned_is_not_cut_from_train() -> None:

@@ -69,8 +69,7 @@ def content(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Content
             train_validation=Counts(groups=7, duplicates=11, near_duplicates=13), train_test=nothing, validation_test=nothing
         ),
         kept_together=Counts(groups=1234, duplicates=0, near_duplicates=0),
-        min_test_images=21,
-        in_vain=[f"split.pin.origin names what no image has: '{HOSTILE}'"],
+        warnings=[f"split.pin.origin names what no image has: '{HOSTILE}'"],
         classes=[ClassPortions(class_name=name, train=train, validation=held_out, test=held_out) for name in "abc"],
     )
     flattery = Flattery(
@@ -109,7 +108,7 @@ def test_the_page_names_figures_mistakes_and_quarantined_files(content: Content,
     assert all(example.id in html for example in content.worst if HOSTILE not in example.id)
     assert len(content.correct) == 9
     assert "the file has 0 bytes" in html
-    assert "3 classes have fewer than 21 test images" in html
+    assert "split.pin.origin names what no image has" in html
 
 
 def test_the_page_proves_that_nothing_leaks_and_what_each_class_got(html: str) -> None:
@@ -117,8 +116,8 @@ def test_the_page_proves_that_nothing_leaks_and_what_each_class_got(html: str) -
     assert "<tr><th>train and validation</th><td>7</td><td>11</td><td>13</td></tr>" in html
     assert "<tr><th>train and test</th><td>0</td><td>0</td><td>0</td></tr>" in html
     assert "<tr><th>kept together</th><td>1,234</td><td>0</td><td>0</td></tr>" in html
-    assert "<th>asked 60.0%</th>" in html
-    assert '<tr><th>a</th><td>40</td><td class="got">got 50.0%</td><td>20</td><td class="got">got 25.0%</td>' in html
+    assert "<th>got (60.0% asked)</th>" in html
+    assert '<tr><th>a</th><td>40</td><td class="got">50.0%</td><td>20</td><td class="got">25.0%</td>' in html
 
 
 def test_the_page_says_what_a_random_split_would_have_flattered(content: Content, html: str) -> None:

@@ -1,0 +1,154 @@
+"""The probe: what a random split gains where a writer is a strong clue, and nothing where he is none."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from benchmarks.writers import draw_digit, write_writers
+from dataprep.assignment import EXCLUDED
+from dataprep.config import SPLITS, SplitConfig
+from dataprep.image import Pixels
+from dataprep.proof import SplitMetrics, measure_split
+from dataprep.shards import ShardContent, ShardIndex, write_index, write_shard
+from dataprep.split import split_images
+from models import flattery
+from models.flattery import measure_flattery, shrink
+from pipelines.params import Params
+from tests.conftest import random_image
+from tests.dataprep.test_split import config_with
+
+WRITERS, DIGITS, SAMPLES = 20, 5, 4
+WRITTEN = [(writer, digit, sample) for writer in range(WRITERS) for digit in range(DIGITS) for sample in range(SAMPLES)]
+
+
+def manifest_of(group: pl.Expr) -> pl.DataFrame:
+    rows = [(f"w{writer:02d}/{digit}/{sample}.png", f"w{writer}", str(digit)) for writer, digit, sample in WRITTEN]
+    nothing = pl.lit(None, dtype=pl.String)
+    return pl.DataFrame(rows, schema=["id", "writer", "label"], orient="row").with_columns(
+        group=group, digest="id", near_duplicate=nothing, origin=nothing, given_split=nothing
+    )
+
+
+def write_prepared(folder: Path, images: Pixels, split: pl.DataFrame, params: Params, files_per_split: int) -> Path:
+    """Writes shards of the images, whose order is that of the table."""
+    entries = []
+    for name in SPLITS:
+        rows = np.flatnonzero((split["split"] == name).to_numpy())
+        for number, part in enumerate(np.array_split(rows, files_per_split)):
+            content = ShardContent(
+                images=images[part],
+                labels=np.array([WRITTEN[row][1] for row in part]),
+                ids=split["id"][part].to_list(),
+                class_names=[str(digit) for digit in range(DIGITS)],
+                fingerprint="f" * 32,
+                extra={},
+            )
+            entries.append(write_shard(folder / f"{name}-{number:05d}.h5", content, name))
+    index = ShardIndex(
+        shape=(28, 28, 1),
+        class_names=[str(digit) for digit in range(DIGITS)],
+        decode=params.ingest.decode,
+        prepare=params.prepare,
+        shards=entries,
+    )
+    write_index(folder, index)
+    return folder
+
+
+def measured(images: pl.DataFrame, config: SplitConfig) -> tuple[pl.DataFrame, SplitMetrics]:
+    split = split_images(images, config)
+    return split, measure_split(images, split, config)
+
+
+@pytest.fixture(scope="module")
+def digits() -> Pixels:
+    return np.stack([draw_digit(*written) for written in WRITTEN])
+
+
+def test_a_random_split_of_writers_flatters(tmp_path: Path, params: Params, digits: Pixels) -> None:
+    split, data = measured(manifest_of(pl.col("writer")), config_with())
+    assert data.shared.total.total == 0
+    prepared = write_prepared(tmp_path, digits, split, params, files_per_split=1)
+    found = measure_flattery(prepared, split, data, seed=0)
+    assert found is not None
+    assert (found.train_images, found.held_out_images) == (240, 80)
+    assert found.random.accuracy > 0.97
+    assert found.made.accuracy < 0.9
+    assert found.sentence.startswith(f"A random split would have flattered: {found.random.accuracy:.2f} instead of 0.")
+    assert found.sentence.endswith("(nearest-neighbour probe; the split keeps 20 groups apart)")
+
+
+def test_groups_that_are_no_clue_do_not_flatter(tmp_path: Path, params: Params, digits: Pixels) -> None:
+    mixed = (pl.int_range(pl.len()).shuffle(seed=0) % WRITERS).cast(pl.String)
+    split, data = measured(manifest_of(mixed), config_with())
+    found = measure_flattery(write_prepared(tmp_path, digits, split, params, 1), split, data, seed=0)
+    assert found is not None
+    assert found.made.accuracy == pytest.approx(found.random.accuracy, abs=0.05)
+    assert "would hardly have flattered" in found.sentence
+    assert "which may be chance" in found.sentence
+
+
+def test_without_groups_and_near_duplicates_nothing_is_probed(tmp_path: Path, params: Params) -> None:
+    split, data = measured(manifest_of(pl.lit(None, dtype=pl.String)), config_with())
+    assert measure_flattery(tmp_path, split, data, seed=0) is None
+
+
+def test_the_probe_never_opens_the_test_images(tmp_path: Path, params: Params, digits: Pixels) -> None:
+    split, data = measured(manifest_of(pl.col("writer")), config_with())
+    prepared = write_prepared(tmp_path, digits, split, params, 1)
+    (prepared / "test-00000.h5").unlink()
+    assert measure_flattery(prepared, split, data, seed=0) is not None
+
+
+def test_the_probe_is_the_same_for_any_shards_and_any_size_of_blocks(
+    tmp_path: Path, params: Params, digits: Pixels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split, data = measured(manifest_of(pl.col("writer")), config_with())
+    found = measure_flattery(write_prepared(tmp_path / "one", digits, split, params, 1), split, data, seed=0)
+    monkeypatch.setattr(flattery, "READ_ROWS", 7)
+    assert measure_flattery(write_prepared(tmp_path / "three", digits, split, params, 3), split, data, seed=0) == found
+
+
+def test_a_large_set_is_drawn_by_whole_clusters(
+    tmp_path: Path, params: Params, digits: Pixels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flattery, "MOST_TRAIN", 60)
+    monkeypatch.setattr(flattery, "MOST_HELD_OUT", 40)
+    split, data = measured(manifest_of(pl.col("writer")), config_with())
+    found = measure_flattery(write_prepared(tmp_path, digits, split, params, 1), split, data, seed=0)
+    assert found is not None
+    assert (found.train_images, found.held_out_images) == (60, 40)
+    assert found.random.accuracy > found.made.accuracy + 0.1  # single images drawn would have no writer in common
+
+
+def test_near_duplicates_alone_are_probed_and_named(tmp_path: Path, params: Params, digits: Pixels) -> None:
+    images = manifest_of(pl.lit(None, dtype=pl.String)).with_columns(near_duplicate=pl.col("id").str.slice(0, 5))
+    split, data = measured(images, config_with())
+    assert EXCLUDED not in split["split"]
+    found = measure_flattery(write_prepared(tmp_path, digits, split, params, 1), split, data, seed=0)
+    assert found is not None
+    assert found.kept_apart == "100 clusters of near duplicates"
+
+
+def test_a_picture_becomes_its_small_gray_deviations() -> None:
+    images = np.stack([random_image(seed, (40, 33, 3)) for seed in range(5)])
+    small = shrink(images)
+    assert small.shape == (5, 16 * 16)
+    assert small.mean(axis=1) == pytest.approx(np.zeros(5), abs=1e-6)
+    assert np.linalg.norm(small, axis=1) == pytest.approx(np.ones(5), abs=1e-5)
+    assert shrink(images // 2 + 10) @ small.T == pytest.approx(small @ small.T, abs=0.02)  # brightness is no clue
+    halved = shrink(images[:, :32, :32])
+    blocks = images[:, :32, :32].mean(axis=3).reshape(5, 16, 2, 16, 2).mean(axis=(2, 4)).reshape(5, -1)
+    blocks -= blocks.mean(axis=1, keepdims=True)
+    assert halved == pytest.approx(blocks / np.linalg.norm(blocks, axis=1, keepdims=True), abs=1e-5)
+    assert shrink(np.full((1, 9, 9, 1), 7, dtype=np.uint8)).tolist() == [[0.0] * 81]
+
+
+def test_the_writers_are_the_same_bytes_twice(tmp_path: Path) -> None:
+    first, second = (write_writers(tmp_path / name, writers=2, digits=3, samples=2) for name in ("one", "two"))
+    files = sorted(path.relative_to(first) for path in first.rglob("*.png"))
+    assert [str(path) for path in files[:2]] == ["w00/0/0.png", "w00/0/1.png"]
+    assert len(files) == 12
+    assert all((first / path).read_bytes() == (second / path).read_bytes() for path in files)
