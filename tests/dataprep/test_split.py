@@ -70,7 +70,9 @@ def counts_of(row: ClassPortions) -> tuple[int, int, int]:
 
 
 names = st.none() | st.integers(0, 11).map(lambda number: f"w{number}")
-tangled_rows = st.lists(st.tuples(st.sampled_from("ab"), names, st.integers(0, 60), names, st.sampled_from("rs")), max_size=80)
+tangled_rows = st.lists(
+    st.tuples(st.sampled_from("ab"), names, st.integers(0, 60), names, st.sampled_from("rs")), min_size=30, max_size=80
+)
 
 
 @st.composite
