@@ -380,6 +380,13 @@ def test_by_hash_the_weaker_of_near_duplicates_is_withdrawn() -> None:
     assert after.tail(340).select("split", "rule").equals(before.tail(340).select("split", "rule"))
 
 
+def test_by_hash_a_group_goes_whole_and_withdraws_nothing() -> None:
+    images = clustered({"a": [9] * 60, "b": [9] * 60})
+    split = split_images(images, HASH)
+    assert set(split["split"]) == set(SPLITS)
+    assert set(split["rule"]) == {"hash"}
+
+
 def test_by_hash_fractions_are_met_as_far_as_chance_allows() -> None:
     images = plain({"a": 4000, "b": 4000})
     config = config_with(method="hash", fractions=(0.9, 0.07, 0.03))
