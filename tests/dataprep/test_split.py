@@ -236,6 +236,13 @@ def test_large_and_small_groups_stand_in_every_split() -> None:
     assert all(30 <= medians[name] <= 70 for name in SPLITS), medians
 
 
+def test_a_group_that_is_too_large_for_a_small_split_stays_in_train() -> None:
+    images = clustered({"a": [100, *[5] * 180]})
+    config = config_with(fractions=(0.98, 0.01, 0.01))
+    measured = measure_split(images, split_images(images, config), config)
+    assert counts_of(measured.classes[0]) == (980, 10, 10)
+
+
 def test_writers_of_all_digits_are_dealt_evenly() -> None:
     rng = np.random.default_rng(0)
     images = images_of(
