@@ -229,6 +229,11 @@ def test_images_that_stand_alone_make_up_for_large_clusters() -> None:
         assert counts_of(row) == (120, 40, 40)
 
 
+def test_small_groups_make_up_for_large_ones() -> None:
+    images = clustered({"a": [*[2] * 40, 40, 40, 40]})
+    assert counts_of(measure_split(images, split_images(images, CONFIG), CONFIG).classes[0]) == (120, 40, 40)
+
+
 def test_large_and_small_groups_stand_in_every_split() -> None:
     images = clustered({"a": list(range(1, 101))})
     sizes = split_images(images, CONFIG).group_by("split", "cluster").len()
