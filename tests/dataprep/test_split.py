@@ -292,7 +292,7 @@ def test_fractions_are_asked_of_what_is_not_pinned() -> None:
 
 def test_a_class_that_is_pinned_as_a_whole_is_told_and_no_error() -> None:
     images = plain({"a": 30, "b": 30})
-    config = config_with(pin={"label": {"a": "train"}})
+    config = config_with(pin={"label": {"a": "train"}}, min_test_images=1)
     measured = measure_split(images, split_images(images, config), config)
     assert counts_of(measured.classes[0]) == (30, 0, 0)
     assert measured.classes[0].train.asked is None
