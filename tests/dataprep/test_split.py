@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataprep.assignment import EXCLUDED
-from dataprep.clusters import KEYS, find_clusters
+from dataprep.clusters import KEYS
 from dataprep.config import SPLITS, SplitConfig
-from dataprep.deal import apportion
 from dataprep.errors import SplitError
 from dataprep.proof import ClassPortions, measure_split
 from dataprep.split import split_images
@@ -152,134 +151,6 @@ def test_a_pinned_image_stands_where_it_is_pinned_or_nowhere(
         assert set(joined.filter(pl.col("origin") == "s")["split"]) <= {"train", EXCLUDED}
 
 
-@given(tangled())
-def test_a_cluster_is_what_chains_of_shared_keys_link(images: pl.DataFrame) -> None:
-    """Against the slowest algorithm there is."""
-    rows = images.select(KEYS).rows()
-    expected = list(range(len(rows)))
-    changed = True
-    while changed:
-        changed = False
-        for place in range(3):
-            lowest: dict[str, int] = {}
-            for row, cluster in zip(rows, expected, strict=True):
-                if row[place] is not None:
-                    lowest[row[place]] = min(lowest.get(row[place], cluster), cluster)
-            lowered = [min(cluster, lowest.get(row[place], cluster)) for row, cluster in zip(rows, expected, strict=True)]
-            changed |= lowered != expected
-            expected = lowered
-    assert find_clusters(images).tolist() == expected
-
-
-def test_a_chain_of_groups_and_duplicates_is_one_cluster() -> None:
-    rows: list[Row] = [("a", "w1", None, "p"), ("b", "w2", None, "p"), ("a", "w2", None, "q"), ("b", None, None, "q")]
-    images = pl.concat([images_of(rows), plain({"a": 6, "b": 6}).with_columns(id=pl.format("z/{}", "id"))])
-    split = split_images(images, CONFIG)
-    assert split.head(4)["cluster"].to_list() == ["a/00000.png"] * 4
-    assert split["cluster"].n_unique() == 13
-
-
-asked_fractions = st.sampled_from([(0.6, 0.2, 0.2), (0.98, 0.01, 0.01), (0.34, 0.33, 0.33), (0.1, 0.1, 0.8)])
-
-
-@given(st.dictionaries(st.sampled_from("abcdef"), st.integers(3, 300), min_size=1), asked_fractions)
-def test_proportions_are_within_one_image_per_class(counts: dict[str, int], fractions: tuple[float, float, float]) -> None:
-    images = plain(counts)
-    config = config_with(fractions=fractions)
-    for row in measure_split(images, split_images(images, config), config).classes:
-        total = counts[row.class_name]
-        got = counts_of(row)
-        assert sum(got) == total
-        assert min(got) >= 1
-        # A split whose share is below one image gets one, which the largest split gives.
-        borrowed = sum(max(1 - fraction * total, 0) for fraction in fractions)
-        for count, fraction in zip(got, fractions, strict=True):
-            assert abs(count - fraction * total) < 1 + borrowed
-
-
-@given(
-    st.dictionaries(
-        st.sampled_from("abc"),
-        st.lists(st.integers(1, 30), min_size=3, max_size=40)
-        | st.lists(st.just(1) | st.integers(1, 60), min_size=60, max_size=90),
-        min_size=1,
-    ),
-    asked_fractions,
-    st.integers(0, 20),
-)
-def test_proportions_are_within_one_cluster_per_class(
-    sizes: dict[str, list[int]], fractions: tuple[float, float, float], seed: int
-) -> None:
-    images = clustered(sizes)
-    config = config_with(fractions=fractions, seed=seed)
-    for row in measure_split(images, split_images(images, config), config).classes:
-        own = sizes[row.class_name]
-        total, largest = sum(own), max(own)
-        got = counts_of(row)
-        assert min(got) >= 1
-        # A split whose share is below one cluster gets one, which the others give.
-        borrowed = sum(max(largest - fraction * total, 0) for fraction in fractions)
-        for count, fraction in zip(got, fractions, strict=True):
-            assert abs(count - fraction * total) < 1 + largest + borrowed
-
-
-def test_images_that_stand_alone_make_up_for_large_clusters() -> None:
-    images = clustered({"a": [40, 40, 40, *[1] * 80], "b": [30, *[1] * 170]})
-    for row in measure_split(images, split_images(images, CONFIG), CONFIG).classes:
-        assert counts_of(row) == (120, 40, 40)
-
-
-def test_small_groups_make_up_for_large_ones() -> None:
-    images = clustered({"a": [*[2] * 40, 40, 40, 40]})
-    assert counts_of(measure_split(images, split_images(images, CONFIG), CONFIG).classes[0]) == (120, 40, 40)
-
-
-def test_large_and_small_groups_stand_in_every_split() -> None:
-    images = clustered({"a": list(range(1, 101))})
-    sizes = split_images(images, CONFIG).group_by("split", "cluster").len()
-    medians = dict(sizes.group_by("split").agg(pl.col("len").median()).rows())
-    assert all(30 <= medians[name] <= 70 for name in SPLITS), medians
-
-
-def test_a_group_that_is_too_large_for_a_small_split_stays_in_train() -> None:
-    images = clustered({"a": [100, *[5] * 180]})
-    config = config_with(fractions=(0.98, 0.01, 0.01))
-    measured = measure_split(images, split_images(images, config), config)
-    assert counts_of(measured.classes[0]) == (980, 10, 10)
-
-
-def test_writers_of_all_digits_are_dealt_evenly() -> None:
-    rng = np.random.default_rng(0)
-    images = images_of(
-        [
-            (f"{digit}", f"w{writer}", None, f"{writer} {digit} {n}")
-            for writer in range(60)
-            for digit in range(10)
-            for n in range(rng.integers(4, 13))
-        ]
-    )
-    for row in measure_split(images, split_images(images, CONFIG), CONFIG).classes:
-        for name, asked in zip(SPLITS, CONFIG.fractions, strict=True):
-            portion = row.of_split(name)
-            assert portion.asked == asked
-            assert portion.got == pytest.approx(asked, abs=0.04)
-
-
-def test_a_class_with_few_groups_stands_in_every_split() -> None:
-    sizes = [("w0", "a", 1), ("w0", "b", 1), ("w1", "a", 1), ("w1", "b", 1), ("w2", "a", 5), ("w3", "a", 1), ("w3", "b", 5)]
-    images = images_of([(label, group, None, f"{group}{label}{n}") for group, label, count in sizes for n in range(count)])
-    measured = measure_split(images, split_images(images, CONFIG), CONFIG)
-    assert measured.warnings == []
-    assert all(min(counts_of(row)) > 0 for row in measured.classes)
-
-
-def test_a_count_is_divided_by_largest_remainders() -> None:
-    weights, floors = np.array([0.6, 0.2, 0.2]), np.array([True, True, True])
-    assert apportion(11, weights, floors).tolist() == [7, 2, 2]
-    assert apportion(2, weights, floors).tolist() == [0, 1, 1]
-    assert apportion(2, weights, np.array([False, False, False])).tolist() == [1, 1, 0]
-
-
 def test_fractions_are_asked_of_what_is_not_pinned() -> None:
     images = plain({"a": 300, "b": 100}).with_columns(
         origin=pl.when(pl.col("id") < "a/00200.png").then(pl.lit("simulated")).otherwise(pl.lit("real"))
@@ -288,17 +159,6 @@ def test_fractions_are_asked_of_what_is_not_pinned() -> None:
     measured = measure_split(images, split_images(images, config), config)
     assert [counts_of(row) for row in measured.classes] == [(260, 20, 20), (60, 20, 20)]
     assert [row.validation.got for row in measured.classes] == [0.2, 0.2]
-
-
-def test_a_class_that_is_pinned_as_a_whole_is_told_and_no_error() -> None:
-    images = plain({"a": 30, "b": 30})
-    config = config_with(pin={"label": {"a": "train"}}, min_test_images=1)
-    measured = measure_split(images, split_images(images, config), config)
-    assert counts_of(measured.classes[0]) == (30, 0, 0)
-    assert measured.classes[0].train.asked is None
-    assert measured.warnings == [
-        f"class 'a' has no {name} images, so nothing is measured of it there" for name in ("validation", "test")
-    ]
 
 
 def test_a_class_with_pinned_images_may_be_too_small_for_the_rest() -> None:
@@ -314,28 +174,6 @@ def test_train_wins_where_one_cluster_has_contradictory_pins() -> None:
     images = pl.concat([images_of(rows), plain({"a": 30, "b": 30}).with_columns(id=pl.format("z/{}", "id"))])
     split = split_images(images, config_with(pin={"group": {"w1": "train", "w3": "test"}}))
     assert split.head(4).select("split", "rule").rows() == [("train", "pin")] * 3 + [(EXCLUDED, "pin")]
-
-
-def test_a_pin_that_no_image_has_is_told() -> None:
-    images = plain({"a": 9, "b": 9}).with_columns(origin=pl.lit("real"))
-    config = config_with(pin={"origin": {"simulatd": "train", "real": "train"}, "label": {"c": "test"}})
-    measured = measure_split(images, split_images(images, config_with()), config)
-    assert measured.warnings == [
-        "split.pin.origin names what no image has: 'simulatd'",
-        "split.pin.label names what no image has: 'c'",
-    ]
-
-
-def test_a_given_split_that_is_ignored_is_told() -> None:
-    images = images_of(
-        [(label, None, name, f"{label}{name}{n}") for label in "ab" for name in ("train", "test") for n in range(9)]
-    )
-    for config in (CONFIG, HASH):
-        measured = measure_split(images, split_images(images, config), config)
-        assert measured.warnings == [
-            f"the paths give a split, which split.method {config.method!r} ignores; set it to 'given' to keep that test set"
-        ]
-    assert measure_split(images, split_images(images, GIVEN), GIVEN).warnings == []
 
 
 @st.composite
@@ -412,44 +250,6 @@ def test_by_hash_a_missing_class_is_told() -> None:
     measured = measure_split(images, split_images(images, HASH), HASH)
     assert counts_of(measured.classes[1]) == (2, 0, 0)
     assert measured.warnings[-1] == "class 'b' has no test images, so nothing is measured of it there"
-
-
-def test_a_class_that_a_split_lacks_is_told() -> None:
-    rows = [(label, None, given, f"{label}{given}{n}") for label in "abc" for given in ("train", "test") for n in range(9)]
-    images = images_of([row for row in rows if row[0] != "b" or row[2] == "train"])
-    measured = measure_split(images, split_images(images, GIVEN), GIVEN)
-    assert measured.warnings == ["class 'b' has no test images, so nothing is measured of it there"]
-    images = images_of([row for row in rows if row[0] == "a" or row[2] == "train"])
-    measured = measure_split(images, split_images(images, GIVEN), GIVEN)
-    assert measured.warnings == ["2 classes have no test images, so nothing is measured of them there: 'b', 'c'"]
-
-
-def test_few_test_images_are_told_with_what_they_buy() -> None:
-    images = plain({"a": 60, "b": 500})
-    config = config_with(min_test_images=50)
-    assert measure_split(images, split_images(images, config), config).warnings == [
-        "class 'a' has 12 test images: an accuracy of 0.9 measured on them has a 95% interval of 0.63 - 0.98"
-    ]
-    images = plain({label: 50 + 5 * number for number, label in enumerate("abcdefg")})
-    assert measure_split(images, split_images(images, config), config).warnings == [
-        "7 classes have fewer than 50 test images (in brackets the 95% interval of an accuracy of 0.9 measured on them): "
-        "'a' 10 (0.60 - 0.98), 'b' 11 (0.61 - 0.98), 'c' 12 (0.63 - 0.98), 'd' 13 (0.64 - 0.98), 'e' 14 (0.65 - 0.98) "
-        "and 2 more"
-    ]
-
-
-def test_the_proof_counts_what_a_wrong_table_shares() -> None:
-    rows: list[Row] = [("a", "w", None, "p"), ("a", "w", None, "q"), ("b", None, None, "p"), ("b", None, None, "r")]
-    images = images_of(rows).with_columns(near_duplicate=pl.Series([None, "n", None, "n"]))
-    split = images.select("id", split=pl.Series(["train", "validation", "test", "test"]), rule=pl.lit("dealt"))
-    measured = measure_split(images, split, CONFIG)
-    assert measured.shared.model_dump() == {
-        "train_validation": {"groups": 1, "duplicates": 0, "near_duplicates": 0},
-        "train_test": {"groups": 0, "duplicates": 1, "near_duplicates": 0},
-        "validation_test": {"groups": 0, "duplicates": 0, "near_duplicates": 1},
-    }
-    assert measured.shared.total.total == 3
-    assert measured.kept_together.model_dump() == {"groups": 1, "duplicates": 1, "near_duplicates": 1}
 
 
 def test_a_shared_picture_excludes_itself_and_not_its_group() -> None:
