@@ -19,8 +19,8 @@ from dataprep.config import DecodeConfig, ExecuteConfig, LimitsConfig
 from dataprep.execute import run_guarded
 from dataprep.fingerprint import fingerprint
 from dataprep.image import Pixels, Undecodable, decode, digest_bytes, digest_pixels, verify
-from dataprep.manifest import Reason
-from dataprep.quality import MEASURES, measure, measured_copy
+from dataprep.manifest import MEASURES, Reason
+from dataprep.quality import measure, measured_copy
 from dataprep.source import ChangedError, read_file
 
 FILES_PER_TASK = 256

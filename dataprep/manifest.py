@@ -7,7 +7,6 @@ import polars as pl
 
 from dataprep.artifacts import TableFormat, read_table, write_table
 from dataprep.image import DecodeReason
-from dataprep.quality import MEASURES
 
 Status = Literal["ok", "quarantined", "skipped"]
 EntryReason = Literal["skipped", "link", "not_a_file", "unreadable"]
@@ -15,6 +14,15 @@ ReadReason = Literal["too_many_bytes", "changed", "too_slow", "worker_died"]
 RowReason = Literal["pattern", "label_conflict", "small_class"]
 Reason = EntryReason | ReadReason | DecodeReason | RowReason
 """Why a file is not used; the closed list. `skipped` alone is the status skipped, all others are quarantined."""
+
+MEASURES = ("brightness", "brightest", "darkest", "contrast", "sharpness", "noise", "entropy", "ink_fraction")
+"""Columns of what an image looks like in figures.
+
+brightness: mean gray level, 0-255. brightest, darkest: the gray levels that 1% and 95% of the pixels reach. contrast: standard
+deviation in gray levels. sharpness: natural logarithm of the mean squared Laplacian over the mean squared gradient, which a
+blur lowers and contrast leaves alone. noise: standard deviation in gray levels (J. Immerkaer, Fast Noise Variance Estimation,
+1996). entropy: of the gray levels, in bits, 0-8. ink_fraction: pixels on the smaller side of Otsu's threshold, 0-0.5.
+"""
 
 MANIFEST = TableFormat(
     kind="manifest",

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from dataprep.config import QualityConfig
 from dataprep.image import Pixels, to_gray
+from dataprep.manifest import MEASURES
 
 Issue: TypeAlias = Literal[
     "dark", "bright", "low_contrast", "blurred", "noisy", "low_information", "odd_ink", "odd_aspect", "odd_pixel_count"
@@ -23,15 +24,6 @@ ISSUES: tuple[Issue, ...] = get_args(Issue)
 
 MEASURED_PX = 256
 """Larger images are measured on a copy of at most this height and width, so that sharpness compares between sizes."""
-
-MEASURES = ("brightness", "brightest", "darkest", "contrast", "sharpness", "noise", "entropy", "ink_fraction")
-"""Names of the columns of `measure`.
-
-brightness: mean gray level, 0-255. brightest, darkest: the gray levels that 1% and 95% of the pixels reach. contrast: standard
-deviation in gray levels. sharpness: natural logarithm of the mean squared Laplacian over the mean squared gradient, which a
-blur lowers and contrast leaves alone. noise: standard deviation in gray levels (J. Immerkaer, Fast Noise Variance Estimation,
-1996). entropy: of the gray levels, in bits, 0-8. ink_fraction: pixels on the smaller side of Otsu's threshold, 0-0.5.
-"""
 
 _LEVELS = np.arange(256, dtype=np.int64)
 
@@ -64,7 +56,7 @@ def measure(images: Pixels) -> dict[str, NDArray[np.float64]]:
         images: (N, H, W, 1) uint8, from `measured_copy`.
 
     Returns:
-        (N,) float64 for each of `MEASURES`.
+        (N,) float64 for each of `MEASURES`, under its name.
     """
     num_images = len(images)
     gray = images[..., 0]

@@ -54,7 +54,8 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _given_splits_are_in_the_paths(self) -> "Params":
-        if self.split.method == "given" and "{split}" not in self.ingest.pattern:
+        told = "{split}" in self.ingest.pattern or "(?P<split>" in self.ingest.pattern
+        if self.split.method == "given" and not told:
             raise ValueError(
                 f"split.method 'given' must have {{split}} in ingest.pattern; got {self.ingest.pattern!r}. Put {{split}} where "
                 "the paths say train or test, or set split.method to stratified"

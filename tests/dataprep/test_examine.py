@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 
 from dataprep import examine as examine_module
+from dataprep import image
 from dataprep.config import DecodeConfig, LimitsConfig
 from dataprep.examine import FACTS, ExamineTask, examine_files
 from dataprep.image import Decoded
-from dataprep.quality import MEASURES
+from dataprep.manifest import MEASURES
 from dataprep.source import scan
 from tests.conftest import random_image, write_png
 from tests.dataprep.ingesting import INGEST, by_id, run_in_workers, with_values
@@ -81,9 +82,8 @@ def test_decoding_that_takes_too_long_costs_one_file(tmp_path: Path, monkeypatch
                 time.sleep(60)
             except Exception:  # noqa: BLE001  # as a decoder might
                 continue
-        return real(content, config)
+        return image.decode(content, config)
 
-    real = examine_module.decode
     monkeypatch.setattr(examine_module, "decode", decode)
     rows = look(tmp_path, *files, limits=LIMITS.model_copy(update={"seconds": 0.2}))
     assert [row["reason"] for row in rows] == [None, "too_slow", None]

@@ -31,7 +31,7 @@ def pixels_of(picture: Image.Image) -> Pixels:
 
 
 def clusters_of(pictures: list[Image.Image], config: NearDuplicatesConfig = CONFIG) -> list[int]:
-    return find_clusters(np.stack([fingerprint(pixels_of(picture)) for picture in pictures]), config).tolist()
+    return list(find_clusters(np.stack([fingerprint(pixels_of(picture)) for picture in pictures]), config))
 
 
 def as_jpeg(picture: Image.Image) -> Image.Image:

@@ -11,7 +11,8 @@ from scipy.ndimage import gaussian_filter
 from skimage.filters import threshold_otsu
 from skimage.measure import shannon_entropy
 
-from dataprep.quality import ISSUES, MEASURED_PX, MEASURES, find_issues, measure, measured_copy
+from dataprep.manifest import MEASURES
+from dataprep.quality import ISSUES, MEASURED_PX, find_issues, measure, measured_copy
 from tests.conftest import random_image
 from tests.dataprep.ingesting import INGEST, with_values
 
@@ -59,7 +60,10 @@ def scenes(count: int = 400) -> NDArray[np.float64]:
     rng = np.random.default_rng(3)
     soft = gaussian_filter(rng.normal(size=(count, 24, 24)), (0, 0.8, 0.8))
     soft /= soft.std(axis=(1, 2), keepdims=True)
-    return rng.normal(127, 20, (count, 1, 1)) + soft * rng.normal(40, 6, (count, 1, 1)) + rng.normal(0, 3, soft.shape)
+    made: NDArray[np.float64] = (
+        rng.normal(127, 20, (count, 1, 1)) + soft * rng.normal(40, 6, (count, 1, 1)) + rng.normal(0, 3, soft.shape)
+    )
+    return made
 
 
 def table_of(images: NDArray[np.float64], width: int = 24) -> pl.DataFrame:
