@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from dataprep.config import QualityConfig
 from dataprep.image import Pixels, to_gray
-from dataprep.manifest import MEASURES
 
 Issue: TypeAlias = Literal[
     "dark", "bright", "low_contrast", "blurred", "noisy", "low_information", "odd_ink", "odd_aspect", "odd_pixel_count"
@@ -56,7 +55,7 @@ def measure(images: Pixels) -> dict[str, NDArray[np.float64]]:
         images: (N, H, W, 1) uint8, from `measured_copy`.
 
     Returns:
-        (N,) float64 for each of `MEASURES`, under its name.
+        (N,) float64 for each of `dataprep.manifest.MEASURES`, under its name.
     """
     num_images = len(images)
     gray = images[..., 0]
@@ -84,7 +83,7 @@ def find_issues(images: pl.DataFrame, config: QualityConfig) -> pl.Series:
     """Says what is unusual about each image.
 
     Args:
-        images: usable rows of the manifest, with width, height and the columns of `MEASURES`.
+        images: usable rows of the manifest, with width, height and the columns of `dataprep.manifest.MEASURES`.
         config: the threshold of each issue.
 
     Returns:
