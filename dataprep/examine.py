@@ -17,7 +17,7 @@ import polars as pl
 
 from dataprep.config import DecodeConfig, ExecuteConfig, LimitsConfig
 from dataprep.execute import run_guarded
-from dataprep.fingerprint import fingerprint
+from dataprep.fingerprint import fingerprints, shrunk
 from dataprep.image import Pixels, Undecodable, decode, digest_bytes, digest_pixels, verify
 from dataprep.manifest import MEASURES, Reason
 from dataprep.quality import measure, measured_copy
@@ -34,12 +34,16 @@ _DECODED = {
     "num_frames": pl.Int32(),
     "digest": pl.String(),
     "file_digest": pl.String(),
-    "fingerprint": pl.Binary(),
     "reason": pl.String(),
     "message": pl.String(),
 }
 
-FACTS: dict[str, pl.DataType] = {"path": pl.Binary(), **_DECODED, **dict.fromkeys(MEASURES, pl.Float32())}
+FACTS: dict[str, pl.DataType] = {
+    "path": pl.Binary(),
+    **_DECODED,
+    **dict.fromkeys(MEASURES, pl.Float32()),
+    "fingerprint": pl.Binary(),
+}
 """The columns of what was seen of files."""
 
 
@@ -66,9 +70,9 @@ class _Look:
     num_frames: int | None = None
     digest: str | None = None
     file_digest: str | None = None
-    fingerprint: bytes | None = None
     reason: Reason | None = None
     message: str | None = None
+    picture: Pixels | None = field(default=None, repr=False)
     measured: Pixels | None = field(default=None, repr=False)
 
 
@@ -129,8 +133,8 @@ def _look_inside(task: ExamineTask, path: bytes, num_bytes: int) -> _Look:
         return _Look(path, reason="unreadable", message=f"{type(error).__name__}: {error.strerror}")
     file_digest = digest_bytes(content)
     try:
-        verify(content, task.decode)
         decoded = decode(content, task.decode)
+        verify(content)
         height, width, _ = decoded.pixels.shape
         if min(height, width) < task.limits.min_side:
             raise Undecodable("too_small", f"{width} x {height} pixels; ingest.limits.min_side = {task.limits.min_side}")
@@ -146,7 +150,7 @@ def _look_inside(task: ExamineTask, path: bytes, num_bytes: int) -> _Look:
             num_frames=decoded.num_frames,
             digest=digest_pixels(decoded.pixels),
             file_digest=file_digest,
-            fingerprint=fingerprint(decoded.pixels).tobytes(),
+            picture=shrunk(decoded.pixels),
             measured=measured_copy(decoded.pixels),
         )
     except Undecodable as refusal:
@@ -163,7 +167,12 @@ def _table(looks: list[_Look]) -> pl.DataFrame:
     for rows in rows_of_shape.values():
         for name, values in measure(np.stack([image for row in rows if (image := looks[row].measured) is not None])).items():
             measures[name][rows] = values
-    return pl.DataFrame({**columns, **measures}, schema=FACTS, nan_to_null=True)
+    prints: list[bytes | None] = [None] * len(looks)
+    pictures = {row: look.picture for row, look in enumerate(looks) if look.picture is not None}
+    if pictures:
+        for row, values in zip(pictures, fingerprints(np.stack(list(pictures.values()))), strict=True):
+            prints[row] = values.tobytes()
+    return pl.DataFrame({**columns, **measures, "fingerprint": prints}, schema=FACTS, nan_to_null=True)
 
 
 def _one_by_one(task: ExamineTask) -> list[ExamineTask]:

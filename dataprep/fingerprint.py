@@ -5,11 +5,16 @@ at 32 x 32 pixels, and a coarse map of its colors. The perceptual hash is the si
 (C. Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions, 2010; there compared with their median).
 """
 
+from typing import TypeAlias
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dataprep.image import Pixels, to_gray
+from dataprep.image import Pixels
+
+Prints: TypeAlias = NDArray[np.float16]
+"""(N, LENGTH) fingerprints."""
 
 SIDE = 32
 KEPT = 16
@@ -42,26 +47,37 @@ def sample_positions() -> NDArray[np.float64]:
 
 
 _TRANSFORM = cosine_basis(sample_positions(), KEPT).astype(np.float32)
+_MEANS = np.repeat(np.eye(COLOR_SIDE, dtype=np.float32), SIDE // COLOR_SIDE, axis=1) * np.float32(COLOR_SIDE / SIDE)
 
 
-def fingerprint(image: Pixels) -> NDArray[np.float16]:
-    """Fingerprints one image.
+def shrunk(image: Pixels) -> Pixels:
+    """Shrinks an image (H, W, C) to the (SIDE, SIDE, 3) YCrCb uint8 that its fingerprint is taken of."""
+    height, width, channels = image.shape
+    # By area, which does not alias; of a side that has fewer pixels, OpenCV's own way to enlarge by area shows blocks.
+    interpolation = cv2.INTER_AREA if min(height, width) >= SIDE else cv2.INTER_LINEAR
+    small = cv2.resize(image, (SIDE, SIDE), interpolation=interpolation)
+    if channels == 1:
+        picture = np.full((SIDE, SIDE, 3), 128, dtype=np.uint8)
+        picture[..., 0] = small
+        return picture
+    return cv2.cvtColor(small, cv2.COLOR_RGB2YCrCb).astype(np.uint8, copy=False)
+
+
+def fingerprints(pictures: Pixels) -> Prints:
+    """Fingerprints N images.
 
     Args:
-        image: (H, W, C) uint8.
+        pictures: (N, SIDE, SIDE, 3) uint8, from `shrunk`.
 
     Returns:
-        (LENGTH,) float16: KEPT x KEPT coefficients of gray, then COLOR_SIDE x COLOR_SIDE means of blue and red difference
-        (YCbCr) in gray levels.
+        (N, LENGTH) float16: KEPT x KEPT coefficients of gray, then COLOR_SIDE x COLOR_SIDE means of red and blue difference
+        (YCrCb) in gray levels.
     """
-    small = _shrink(image, SIDE)
-    gray = to_gray(small)[..., 0].astype(np.float32)
+    gray, red, blue = (np.ascontiguousarray(pictures[..., plane]).astype(np.float32) for plane in range(3))
     coefficients = _TRANSFORM @ gray @ _TRANSFORM.T
-    colors = np.zeros(COLORS, dtype=np.float32)
-    if image.shape[2] == 3:
-        difference = cv2.cvtColor(small, cv2.COLOR_RGB2YCrCb)[..., 1:].astype(np.float32) - 128
-        colors[:] = cv2.resize(difference, (COLOR_SIDE, COLOR_SIDE), interpolation=cv2.INTER_AREA).ravel()
-    return np.concatenate([coefficients.ravel(), colors]).astype(np.float16)
+    colors = [_MEANS @ difference @ _MEANS.T - 128 for difference in (red, blue)]
+    flat = [values.reshape(len(pictures), -1) for values in (coefficients, *colors)]
+    return np.concatenate(flat, axis=1).astype(np.float16)
 
 
 def low_frequencies(coefficients: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -74,11 +90,3 @@ def perceptual_hashes(values: NDArray[np.float32]) -> NDArray[np.uint64]:
     places = np.arange(HASH_BITS, dtype=np.uint64)
     hashes: NDArray[np.uint64] = ((values > 0).astype(np.uint64) << places).sum(axis=-1, dtype=np.uint64)
     return hashes
-
-
-def _shrink(image: Pixels, side: int) -> Pixels:
-    height, width, channels = image.shape
-    interpolation = cv2.INTER_AREA if min(height, width) >= side else cv2.INTER_LINEAR
-    return (
-        cv2.resize(image, (side, side), interpolation=interpolation).reshape(side, side, channels).astype(np.uint8, copy=False)
-    )

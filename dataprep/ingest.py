@@ -10,9 +10,9 @@ import polars as pl
 
 from dataprep.config import IngestConfig
 from dataprep.errors import SourceError, first_five
-from dataprep.fingerprint import LENGTH
+from dataprep.fingerprint import LENGTH, Prints
 from dataprep.manifest import MANIFEST, usable
-from dataprep.near_duplicates import Prints, find_clusters, hashes_of
+from dataprep.near_duplicates import find_clusters, hashes_of
 from dataprep.pattern import PathFacts, compile_pattern, read_path
 from dataprep.quality import find_issues
 from dataprep.source import printable

@@ -23,14 +23,12 @@ from dataprep.fingerprint import (
     HASHED,
     KEPT,
     SIDE,
+    Prints,
     cosine_basis,
     low_frequencies,
     perceptual_hashes,
     sample_positions,
 )
-
-Prints = NDArray[np.float16]
-"""(N, LENGTH) fingerprints."""
 
 LARGEST_CROP = 0.025
 """Of each side, as a fraction of the width or the height."""
@@ -46,12 +44,16 @@ _CANDIDATES_AT_ONCE = 1 << 20
 _EDGES_HELD = 1 << 22
 _NUM_PARTS = 4
 
-# Crops of (left, right, top, bottom) that a picture is looked up with: none, evenly, and towards each corner. Crops
-# between them are within the distance that the hash allows.
+# Crops of (left, right, top, bottom) that a picture is looked up with: none, evenly, of each side, and of each corner.
+# Crops between them are within the distance that the hash allows.
 _EVEN, _ONE = 0.4 * LARGEST_CROP, 0.8 * LARGEST_CROP
 _CROPS = (
     (0.0, 0.0, 0.0, 0.0),
     (_EVEN, _EVEN, _EVEN, _EVEN),
+    (_ONE, 0.0, 0.0, 0.0),
+    (0.0, _ONE, 0.0, 0.0),
+    (0.0, 0.0, _ONE, 0.0),
+    (0.0, 0.0, 0.0, _ONE),
     (_ONE, 0.0, _ONE, 0.0),
     (_ONE, 0.0, 0.0, _ONE),
     (0.0, _ONE, _ONE, 0.0),

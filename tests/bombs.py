@@ -10,7 +10,7 @@ from functools import cache
 from PIL import Image
 
 from dataprep.config import DecodeConfig
-from dataprep.image import Undecodable, decode, verify
+from dataprep.image import Undecodable, decode
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:
@@ -88,10 +88,9 @@ def refuse_all() -> None:
     decode(whole, config)  # what is imported on the way is no bomb's
     before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
     for content in contents:
-        for check in (verify, decode):
-            try:
-                check(content, config)
-            except Undecodable:
-                continue
-            raise AssertionError("a bomb went off")
+        try:
+            decode(content, config)
+        except Undecodable:
+            continue
+        raise AssertionError("a bomb went off")
     print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)

@@ -109,15 +109,14 @@ def test_what_cannot_be_used_has_a_reason(content: bytes, reason: str, words: st
 
 def test_verify_refuses_a_wrong_checksum() -> None:
     with pytest.raises(Undecodable) as refusal:
-        verify(damaged_checksum(), CONFIG)
+        verify(damaged_checksum())
     assert refusal.value.reason == "undecodable"
 
 
 @pytest.mark.parametrize("name", bombs())
 def test_a_bomb_is_refused(name: str) -> None:
-    for check in (verify, decode):
-        with pytest.raises(Undecodable):
-            check(bombs()[name], CONFIG)
+    with pytest.raises(Undecodable):
+        decode(bombs()[name], CONFIG)
 
 
 def test_bombs_cost_neither_time_nor_memory() -> None:
@@ -159,11 +158,11 @@ def test_a_file_that_was_cut_anywhere_is_refused() -> None:
     assert len(files) == 24
     passed = []
     for name, content in files.items():
-        verify(content, CONFIG)
+        verify(content)
         decode(content, CONFIG)
         for length in [*(round(len(content) * part / 21) for part in range(1, 21)), len(content) - 4, len(content) - 1]:
             try:
-                verify(content[:length], CONFIG)
+                verify(content[:length])
                 decode(content[:length], CONFIG)
             except Undecodable:
                 continue
@@ -204,7 +203,7 @@ def test_pngsuite_decodes_as_its_oracle_says(png_corpus: Path) -> None:
     for row in facts:
         content = (png_corpus / row["file"]).read_bytes()
         try:
-            verify(content, CONFIG)
+            verify(content)
             pixels = to_rgb(decode(content, CONFIG).pixels)
         except Undecodable:
             if row["expected"] == "decode":

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from PIL import Image
 
 from dataprep import near_duplicates
 from dataprep.config import NearDuplicatesConfig
-from dataprep.fingerprint import HASH_BITS, LENGTH, fingerprint
+from dataprep.fingerprint import HASH_BITS, LENGTH, Prints, fingerprints, shrunk
 from dataprep.image import Pixels
 from dataprep.near_duplicates import find_clusters, hashes_of
 from tests.conftest import random_image
@@ -30,8 +31,12 @@ def pixels_of(picture: Image.Image) -> Pixels:
     return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
 
 
+def prints_of(pictures: list[Image.Image]) -> Prints:
+    return fingerprints(np.stack([shrunk(pixels_of(picture)) for picture in pictures]))
+
+
 def clusters_of(pictures: list[Image.Image], config: NearDuplicatesConfig = CONFIG) -> list[int]:
-    return list(find_clusters(np.stack([fingerprint(pixels_of(picture)) for picture in pictures]), config))
+    return list(find_clusters(prints_of(pictures), config))
 
 
 def as_jpeg(picture: Image.Image) -> Image.Image:
@@ -94,12 +99,12 @@ def test_pictures_without_contrast_have_no_near_duplicates() -> None:
     assert clusters_of([scene(0).convert("L"), scene(0).convert("L").point(lambda level: level / 4)]) == [0, 0]
 
 
-def many_prints(seed: int) -> tuple[np.ndarray, np.ndarray]:
+def many_prints(seed: int) -> tuple[Prints, NDArray[np.int64]]:
     """Fingerprints of 60 pictures, of which some are copies of copies, in random order; and the same search in one piece."""
     rng = np.random.default_rng(seed)
     pictures = [scene(int(number), 32) for number in rng.integers(0, 40, 45)]
     pictures += [COPIES[how](pictures[int(rng.integers(45))]) for how in rng.choice(list(COPIES), 15)]
-    prints = np.stack([fingerprint(pixels_of(picture)) for picture in pictures])
+    prints = prints_of(pictures)
     return prints, find_clusters(prints, CONFIG)
 
 
@@ -126,7 +131,7 @@ def test_clusters_do_not_depend_on_order_blocks_or_workers(seed: int) -> None:
 
 
 def test_hashes_of_random_pictures_use_every_bit() -> None:
-    prints = np.stack([fingerprint(random_image(seed, (40, 40, 1))) for seed in range(300)])
+    prints = fingerprints(np.stack([shrunk(random_image(seed, (40, 40, 1))) for seed in range(300)]))
     assert prints.shape == (300, LENGTH)
     bits = hashes_of(prints)[:, np.newaxis] >> np.arange(HASH_BITS, dtype=np.uint64) & np.uint64(1)
     assert 0.3 < bits.mean(axis=0).min() <= bits.mean(axis=0).max() < 0.7
