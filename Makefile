@@ -2,7 +2,7 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: repro test check lock picture .venv
+.PHONY: repro test check bench lock picture .venv
 
 repro: .venv/installed ## rebuild what is out of date, then show the metrics
 	dvc repro
@@ -20,6 +20,12 @@ lock: .venv/installed ## resolve requirements.lock anew from pyproject.toml
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --quiet \
 		--custom-compile-command "make lock" --output-file requirements.lock
+
+bench: .venv/installed ## every benchmark; wants the real images (DARKROOM_DATA) and about 10 minutes
+	python -m benchmarks.ingest_speed
+	python -m benchmarks.quality
+	python -m benchmarks.near_duplicates
+	python -m benchmarks.split_scale
 
 picture: .venv/installed ## the README's picture of the report
 	python docs/picture.py reports/index.html docs/report.png

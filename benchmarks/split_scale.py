@@ -1,4 +1,4 @@
-"""How long the split of many images takes, and in how much memory: `python benchmarks/split_scale.py [rows]`.
+"""How long the split of many images takes, and in how much memory: `python -m benchmarks.split_scale [rows]`.
 
 Each variant runs in a process of its own, so that its peak is its own. The peak of the rows alone, before anything is split,
 stands beside it.

@@ -1,4 +1,4 @@
-"""Made-up handwriting in which the writer is a strong clue: `python benchmarks/writers.py <folder>` writes 60 x 10 x 8 PNGs.
+"""Made-up handwriting in which the writer is a strong clue: `python -m benchmarks.writers <folder>` writes 60 x 10 x 8 PNGs.
 
 Every writer has a slant, a width, a pen and a shape of his own for each digit; what he writes twice differs by a tremble. So
 a network, or a nearest neighbour, that has seen a writer knows his digits, and a new writer's digits are another matter.

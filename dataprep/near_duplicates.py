@@ -114,6 +114,17 @@ def hashes_of(prints: Prints) -> NDArray[np.uint64]:
     return perceptual_hashes(low_frequencies(_coefficients(prints)))
 
 
+def difference_of(pair: Prints) -> float:
+    """How much of one picture the best small crop of the other leaves unexplained, whichever way is better; 0 = nothing.
+
+    Args:
+        pair: (2, LENGTH) fingerprints.
+    """
+    whole = _axis(0.0, 0.0)
+    plain = _crop(_coefficients(pair), whole, whole) * _WEIGHTS
+    return float(_confirm(pair, np.array([0, 1]), plain, np.array([1, 0])).min())
+
+
 def _search(
     prints: Prints, queries: NDArray[np.int64], targets: NDArray[np.int64], *, config: NearDuplicatesConfig, workers: int
 ) -> Iterator[NDArray[np.int64]]:
