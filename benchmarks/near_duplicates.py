@@ -105,9 +105,7 @@ def _report(found: pl.DataFrame, origin: dict[str, tuple[str, str]]) -> None:
                 natural += root[one] != root[other] and one not in origin and other not in origin
                 wrong += root[one] != root[other] and (one in origin or other in origin)
     print(f"pairs in one cluster {pairs:,}: {natural} of CIFAR-10's own, {wrong} of a planted copy and another picture")
-    print(
-        f"precision {1 - (wrong + natural) / pairs:.3f} if none of these is right, {1 - wrong / pairs:.3f} if CIFAR-10's own are"
-    )
+    print(f"precision {1 - (wrong + natural) / pairs:.3f} if both are wrong, {1 - wrong / pairs:.3f} if the first are right")
 
 
 def _show_doubtful(found: pl.DataFrame, source: Path, sheet: Path | None) -> None:

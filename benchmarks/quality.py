@@ -67,7 +67,9 @@ def main() -> None:
 
 def _report(name: str, manifest: pl.DataFrame) -> None:
     real = ~pl.col("id").str.contains("/planted-")
-    flagged: dict[str, pl.DataFrame] = {issue: usable(manifest).filter(pl.col("issues").list.contains(issue)) for issue in ISSUES}
+    flagged: dict[str, pl.DataFrame] = {
+        issue: usable(manifest).filter(pl.col("issues").list.contains(issue)) for issue in ISSUES
+    }
     flagged["constant"] = manifest.filter(pl.col("reason") == "constant")
     num_real = manifest.filter(real).height
     for issue, rows in flagged.items():

@@ -54,7 +54,7 @@ def shrunk(image: Pixels) -> Pixels:
     """Shrinks an image (H, W, C) to the (SIDE, SIDE, 3) YCrCb uint8 that its fingerprint is taken of."""
     height, width, channels = image.shape
     # By area, which does not alias; of a side that has fewer pixels, OpenCV's own way to enlarge by area shows blocks.
-    interpolation = cv2.INTER_AREA if min(height, width) >= SIDE else cv2.INTER_LINEAR
+    interpolation = cv2.INTER_AREA if min(height, width) >= SIDE else cv2.INTER_CUBIC
     small = cv2.resize(image, (SIDE, SIDE), interpolation=interpolation)
     if channels == 1:
         picture = np.full((SIDE, SIDE, 3), 128, dtype=np.uint8)

@@ -46,7 +46,6 @@ def survey_labels(paths: Sequence[str], pattern: str) -> Survey:
 
     Raises:
         ParamsError: the pattern is wrong.
-        SourceError: the {split} field holds a word that names no split.
     """
     compiled = compile_pattern(pattern)
     facts = {path: read_path(path, compiled) for path in paths}

@@ -12,6 +12,7 @@ from dataprep.config import SPLITS
 from dataprep.errors import first_five
 from pipelines.command import run_program
 from pipelines.graph import out_of_date, output_path
+from pipelines.params import PARAMS_FILE, read_params
 from pipelines.recipes import apply_recipe, recipe_titles
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
@@ -56,10 +57,14 @@ def labels(
     pattern: Annotated[str | None, typer.Option(help="As in ingest.pattern; without it one is proposed.")] = None,
 ) -> None:
     """Shows what the paths of a folder say: classes, groups, splits, and what looks wrong. Reads no pixels."""
+    import polars as pl
+
     from dataprep.labels import propose_pattern, survey_labels  # polars takes longer than a help page should
     from dataprep.source import printable, scan
 
-    paths = [printable(path) for path in scan(source.expanduser())["path"].to_list()]
+    skip = read_params().ingest.skip if PARAMS_FILE.exists() else ()
+    found = scan(source.expanduser(), skip)
+    paths = [printable(path) for path in found.filter(pl.col("reason").ne_missing("skipped"))["path"].to_list()]
     survey = survey_labels(paths, pattern or propose_pattern(paths))
     given = [split for split in SPLITS if any(split in row.given_splits for row in survey.classes)]
     table = Table("class", "files", "groups", *given)
@@ -68,7 +73,8 @@ def labels(
         table.add_row(row.name, f"{row.num_files:,}", f"{row.num_groups:,}" if row.num_groups else "-", *splits)
     Console(markup=False, emoji=False, highlight=False).print(table)
     matched = sum(row.num_files for row in survey.classes)
-    print(f"pattern {survey.pattern!r}{'' if pattern else ' (proposed)'}: {matched:,} of {len(paths):,} files match")
+    skipped = f"; {found.height - len(paths):,} are skipped" if found.height > len(paths) else ""
+    print(f"pattern {survey.pattern!r}{'' if pattern else ' (proposed)'}: {matched:,} of {len(paths):,} files match{skipped}")
     if survey.unmatched:
         print(f"do not match: {first_five(survey.unmatched)}")
     for warning in survey.warnings:

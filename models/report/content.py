@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from dataprep.config import SplitName
+from dataprep.manifest import usable
 from dataprep.proof import SplitMetrics
 from models.config import DiagnoseConfig
 from models.diagnose import Diagnosis, correct_examples, mistakes_by_cell, worst_mistakes
@@ -38,6 +39,17 @@ class Quarantined:
 
 
 @dataclass(frozen=True, slots=True)
+class Unusual:
+    """One issue of quality: how many images have it, and how they fare in the shown split."""
+
+    issue: str
+    num_images: int
+    num_shown: int  # in the shown split
+    num_mistakes: int
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
     """All that the page shows."""
 
@@ -49,8 +61,10 @@ class Content:
     worst: list[Example]
     correct: list[Example]
     cells: list[Example]
+    unusual: list[Unusual]
     quarantined: list[Quarantined]
     num_quarantined: int
+    num_skipped: int
     num_files: int
 
 
@@ -92,10 +106,25 @@ def collect(
         worst=_examples(worst, thumbnails),
         correct=_examples(correct, thumbnails),
         cells=_examples(cells, thumbnails),
+        unusual=_unusual(manifest, predictions.filter(pl.col("split") == config.split)),
         quarantined=[Quarantined(**row) for row in quarantined.select("id", "reason", "message").head(LISTED_FILES).to_dicts()],
         num_quarantined=quarantined.height,
+        num_skipped=manifest.filter(pl.col("status") == "skipped").height,
         num_files=manifest.height,
     )
+
+
+def _unusual(manifest: pl.DataFrame, shown: pl.DataFrame) -> list[Unusual]:
+    """Counts the issues of the images in the data set, the most frequent first."""
+    flagged = usable(manifest).select("id", issue="issues").explode("issue").drop_nulls()
+    wrong = shown.select("id", mistake=pl.col("label") != pl.col("predicted"))
+    counted = (
+        flagged.join(wrong, on="id", how="left")
+        .group_by("issue")
+        .agg(pl.len(), pl.col("mistake").count().alias("shown"), pl.col("mistake").sum().alias("mistakes"), pl.col("id").min())
+        .sort(["len", "issue"], descending=[True, False])
+    )
+    return [Unusual(*row) for row in counted.rows()]
 
 
 def _examples(rows: pl.DataFrame, thumbnails: dict[str, str]) -> list[Example]:

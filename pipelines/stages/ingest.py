@@ -35,6 +35,11 @@ def main(embedded: PathOption, scan_cache: PathOption, manifest: PathOption) -> 
     check_manifest(rows, config)
 
 
+_STATUS_AND_REASON = (
+    pl.when(pl.col("status") == "skipped").then(pl.lit("skipped by name")).otherwise(pl.format("{}: {}", "status", "reason"))
+)
+
+
 def show(rows: pl.DataFrame, *, num_read: int) -> None:
     """Prints the class table, what is not used and why, what is unusual, and the summary line."""
     console = Console(markup=False, emoji=False, highlight=False)  # class names are other people's text
@@ -46,7 +51,7 @@ def show(rows: pl.DataFrame, *, num_read: int) -> None:
     for label, count, groups, seen_sizes in summary.rows():
         table.add_row(label, f"{count:,}", f"{groups:,}" if has_groups else "-", first_five(seen_sizes).replace("'", ""))
     console.print(table)
-    unused = rows.filter(pl.col("status") != "ok").select("id", what=pl.format("{}: {}", "status", "reason"), note="message")
+    unused = rows.filter(pl.col("status") != "ok").select("id", what=_STATUS_AND_REASON, note="message")
     unusual = good.select("id", what="issues", note=pl.lit("")).explode("what").drop_nulls("what")
     remarks = pl.concat([unused, unusual.with_columns(what=pl.format("used, but {}", "what"))])
     if remarks.height:

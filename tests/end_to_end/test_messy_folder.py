@@ -1,6 +1,9 @@
 """A folder as people have it, by writer, with files that are not what their names say."""
 
+import os
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -10,7 +13,8 @@ from dataprep.assignment import read_split
 from dataprep.image import Pixels
 from dataprep.manifest import read_manifest
 from dataprep.shards import ShardReader, read_index
-from tests.conftest import striped
+from tests.conftest import striped, write_png
+from tests.dataprep.test_ingest import OWN_NAMES
 from tests.end_to_end.conftest import Project
 
 
@@ -44,9 +48,9 @@ def test_bad_files_are_listed_good_ones_are_right_and_writers_do_not_straddle(ma
     bad = manifest.filter(pl.col("status") == "quarantined").select("id", "reason").rows()
     assert bad == [("w0/0/truncated.png", "undecodable"), ("w1/1/zero.jpg", "empty"), ("w2/2/text.png", "not_an_image")]
     for path, reason in bad:
-        assert f"quarantined: {path}: {reason} (" in ended.output
+        assert re.search(rf"quarantined: {reason} +│ 1 +│ {path}:", ended.output)
         assert path in project.read("reports/index.html")
-    assert "shared between splits: 0 groups, 0 duplicates" in ended.output
+    assert "shared between splits: 0 groups, 0 duplicates, 0 near duplicates" in ended.output
     split = manifest.join(read_split(project.root / "data/split.parquet"), on="id")
     assert split.group_by("group").agg(pl.col("split").n_unique())["split"].to_list() == [1] * 8
 
@@ -59,3 +63,37 @@ def test_bad_files_are_listed_good_ones_are_right_and_writers_do_not_straddle(ma
     turned = prepared["w4/1/turned.jpg"]
     assert turned[:, :3].mean() > 200 > 50 > turned[:, 5:].mean()
     assert prepared["w5/2/deep.png"][4, 4] == 100
+
+
+def test_any_file_name_is_accounted_for_and_the_line_ends_well(
+    make_project: Callable[[], Project], naughty_names: list[bytes], tmp_path: Path
+) -> None:
+    project = make_project()
+    names = [*naughty_names, *OWN_NAMES]
+    assert len(names) == 373
+    for number, name in enumerate(names):
+        label = number % 3
+        folder = project.root / f"raw/tiny/class{label}"
+        source = write_png(tmp_path / "one.png", striped(label, 5000 + number))
+        # A few names stand on both lists.
+        (folder / os.fsdecode(name)).write_bytes(source.read_bytes())
+    project.repro()
+    manifest = read_manifest(project.root / "data/manifest.parquet")
+    assert manifest.height == 60 + len(set(names))
+    assert {path.rsplit(b"/", 1)[1] for path in manifest["path"]} >= set(names)
+    assert set(manifest["status"]) == {"ok"}
+    assert manifest["id"].n_unique() == manifest.height
+    page = project.read("reports/index.html")
+    assert "<script>alert" not in page
+
+
+def test_too_many_bad_files_end_ingest_with_the_reasons_and_keep_the_manifest(make_project: Callable[[], Project]) -> None:
+    project = make_project()
+    for number in range(10):
+        (project.root / f"raw/tiny/class0/empty{number}.png").touch()
+    ended = project.run("dvc", "repro", "split")
+    assert ended.exit_code != 0
+    assert "10 of 70 are (10 empty), for example class0/empty0.png: the file has 0 bytes" in ended.output
+    assert read_manifest(project.root / "data/manifest.parquet").filter(pl.col("reason") == "empty").height == 10
+    project.set({"ingest.max_quarantined_fraction": 0.2})
+    project.repro("split")

@@ -29,6 +29,7 @@ HOSTILE = '<script>document.title="owned"</script>"\'&'
 ROWS = predictions({"train": (0.99, 120), "validation": (0.8, 60), "test": (0.85, 60)}).with_columns(
     id=pl.when(pl.col("id") == "c/validation0059.png").then(pl.lit(f"c/{HOSTILE}.png")).otherwise("id")
 )
+UNUSUAL = ROWS.filter(pl.col("split") == "validation").sort("confidence")["id"].head(2).to_list()
 HISTORY = pl.DataFrame(
     {
         "epoch": [1, 2, 3],
@@ -40,10 +41,11 @@ HISTORY = pl.DataFrame(
 )
 MANIFEST = pl.DataFrame(
     {
-        "id": ["good.png", f"{HOSTILE}.jpg"],
-        "status": ["ok", "quarantined"],
-        "reason": [None, "empty"],
-        "message": [None, "the file has 0 bytes"],
+        "id": [*UNUSUAL, "train.png", f"{HOSTILE}.jpg", "Thumbs.db"],
+        "status": ["ok"] * 3 + ["quarantined", "skipped"],
+        "reason": [None] * 3 + ["empty", "skipped"],
+        "message": [None] * 3 + ["the file has 0 bytes", "its name is in ingest.skip"],
+        "issues": [["dark", "low_contrast"], ["dark"], [], None, None],
     }
 )
 
@@ -109,6 +111,16 @@ def test_the_page_names_figures_mistakes_and_quarantined_files(content: Content,
     assert len(content.correct) == 9
     assert "the file has 0 bytes" in html
     assert "split.pin.origin names what no image has" in html
+
+
+def test_the_page_counts_unusual_images_and_how_they_fare(content: Content, html: str) -> None:
+    assert content.shown_split == "validation"
+    mistakes = ROWS.filter(pl.col("id").is_in(UNUSUAL) & (pl.col("label") != pl.col("predicted"))).height
+    dark, low_contrast = content.unusual
+    assert (dark.issue, dark.num_images, dark.num_shown, dark.num_mistakes) == ("dark", 2, 2, mistakes)
+    assert (low_contrast.issue, low_contrast.num_images, low_contrast.example) == ("low_contrast", 1, UNUSUAL[0])
+    assert f"<td>{mistakes} of 2</td>" in html
+    assert "Skipped by their names (<code>ingest.skip</code>): 1." in html
 
 
 def test_the_page_proves_that_nothing_leaks_and_what_each_class_got(html: str) -> None:
