@@ -101,6 +101,26 @@ def test_an_image_that_needs_too_much_memory_costs_itself(make_tree: Callable[..
     assert [row["status"] for name, row in rows.items() if name != "class0/wide.png"] == ["ok"] * 6
 
 
+def examine_or_die(task: ExamineTask) -> pl.DataFrame:
+    """As a decoder that brings its process down."""
+    if any(b"killer" in path for path, _ in task.files):
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return examine_files(task)
+
+
+def test_a_file_that_kills_its_worker_costs_itself(make_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    source = make_tree(classes=2, images=4)
+    for number, folder in enumerate(("class0", "class1")):
+        write_png(source / f"{folder}/killer.png", random_image(number))
+    monkeypatch.setattr(examine_module, "examine_files", examine_or_die)
+    rows = by_id(run_in_workers(source, workers=2))
+    assert {name: row["reason"] for name, row in rows.items() if row["status"] != "ok"} == {
+        "class0/killer.png": "worker_died",
+        "class1/killer.png": "worker_died",
+    }
+    assert len(rows) == 10
+
+
 def test_the_manifest_is_the_same_for_any_number_of_workers(
     make_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
