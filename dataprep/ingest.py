@@ -87,32 +87,22 @@ def build_manifest(found: pl.DataFrame, seen: pl.DataFrame, clusters: pl.DataFra
     return _add_issues(rows, config).select(list(MANIFEST.columns))
 
 
-def check_manifest(manifest: pl.DataFrame, config: IngestConfig) -> None:
+def check_usable(manifest: pl.DataFrame, config: IngestConfig) -> None:
     """Refuses a manifest that no data set can be made of.
 
     Raises:
-        SourceError: too many files are quarantined, no path matches, no file is an image, or there is one class only.
+        SourceError: no path matches, no file is an image, or there is one class only.
     """
-    looked_at = manifest.filter(pl.col("status") != "skipped")
-    bad = manifest.filter(pl.col("status") == "quarantined")
-    good = usable(manifest)
-    if bad.height and bad.height == looked_at.height and (bad["reason"] == "pattern").all():
+    bad, good = manifest.filter(pl.col("status") == "quarantined"), usable(manifest)
+    if good.is_empty() and bad.height and (bad["reason"] == "pattern").all():
         raise SourceError(
             f"params.yaml: ingest.pattern {config.pattern!r} must match the paths below ingest.source; it matches none of "
-            f"{looked_at.height:,}, for example {first_five(looked_at['id'])}. Describe these paths"
+            f"{bad.height:,}, for example {first_five(bad['id'])}. Describe these paths"
         )
-    most = config.max_quarantined_fraction if good.height else 0.0
-    if bad.height > most * looked_at.height or good.is_empty():
-        reasons = bad.group_by("reason").len().sort("len", "reason", descending=[True, False]).rows()
-        listed = ", ".join(f"{count:,} {reason}" for reason, count in reasons) or "all are skipped"
-        examples = bad.unique("reason", keep="first", maintain_order=True).head(5)
-        if examples.height < 5:
-            examples = pl.concat([examples, bad.join(examples, on="id", how="anti").head(5 - examples.height)])
-        shown = "; ".join(f"{image_id}: {message}" for image_id, message in examples.select("id", "message").rows())
+    if good.is_empty():
         raise SourceError(
-            f"ingest.source must hold images: at most {most:.0%} of its files may be quarantined "
-            f"(ingest.max_quarantined_fraction); {bad.height:,} of {looked_at.height:,} are ({listed}), for example {shown}. "
-            "All stand in the manifest. Mend or remove them, skip them by name (ingest.skip), or raise the fraction"
+            f"ingest.source must hold images that can be used; of {manifest.height:,} files none can {_reasons(bad)}. Check "
+            "ingest.source, ingest.pattern and ingest.skip"
         )
     labels = good["label"].unique().to_list()
     if len(labels) < 2:
@@ -120,6 +110,33 @@ def check_manifest(manifest: pl.DataFrame, config: IngestConfig) -> None:
             f"params.yaml: ingest.pattern must tell at least 2 classes apart; got one, {labels[0]!r}, for "
             f"{good.height:,} images, for example {first_five(good['id'].head(2))}. Put {{label}} where the class stands"
         )
+
+
+def check_quarantined(manifest: pl.DataFrame, config: IngestConfig) -> None:
+    """Refuses a manifest of which too much is quarantined.
+
+    Raises:
+        SourceError: with the reasons counted and five examples.
+    """
+    looked_at = manifest.filter(pl.col("status") != "skipped")
+    bad = manifest.filter(pl.col("status") == "quarantined")
+    most = config.max_quarantined_fraction
+    if bad.height > most * looked_at.height:
+        raise SourceError(
+            f"params.yaml: at most {most:.0%} of the files may be quarantined (ingest.max_quarantined_fraction); "
+            f"{bad.height:,} of {looked_at.height:,} are {_reasons(bad)}. All stand in the manifest. Mend or remove them, skip "
+            "them by name (ingest.skip), or raise the fraction"
+        )
+
+
+def _reasons(bad: pl.DataFrame) -> str:
+    """Counts the reasons and gives five examples, of as many reasons as there are."""
+    counted = bad.group_by("reason").len().sort("len", "reason", descending=[True, False]).rows()
+    if not counted:
+        return "(all are skipped)"
+    examples = bad.with_columns(turn=pl.int_range(pl.len()).over("reason")).sort("turn", "id").head(5)
+    shown = "; ".join(f"{image_id}: {message}" for image_id, message in examples.select("id", "message").rows())
+    return f"({', '.join(f'{count:,} {reason}' for reason, count in counted)}), for example {shown}"
 
 
 def _prints(pictures: pl.DataFrame) -> Prints:

@@ -7,7 +7,7 @@ from rich.table import Table
 from dataprep.errors import first_five
 from dataprep.examine import FACTS, examine
 from dataprep.execute import num_workers
-from dataprep.ingest import build_manifest, check_manifest, cluster_pictures
+from dataprep.ingest import build_manifest, check_quarantined, check_usable, cluster_pictures
 from dataprep.manifest import usable, write_manifest
 from dataprep.pattern import compile_pattern
 from dataprep.scan_cache import read_known, write_known
@@ -30,9 +30,10 @@ def main(embedded: PathOption, scan_cache: PathOption, manifest: PathOption) -> 
     clusters = cluster_pictures(seen, known.clusters, config, workers=num_workers(execute))
     write_known(scan_cache, found, seen, clusters, source=source, config=config)
     rows = build_manifest(found, seen, clusters, config)
+    check_usable(rows, config)
     write_manifest(manifest, rows)
-    show(rows, num_read=unseen.height)
-    check_manifest(rows, config)
+    show(rows, num_read=unseen.height, num_known=known.facts.height)
+    check_quarantined(rows, config)  # after the writing: one must be able to look at what is wrong
 
 
 _STATUS_AND_REASON = (
@@ -40,7 +41,7 @@ _STATUS_AND_REASON = (
 )
 
 
-def show(rows: pl.DataFrame, *, num_read: int) -> None:
+def show(rows: pl.DataFrame, *, num_read: int, num_known: int) -> None:
     """Prints the class table, what is not used and why, what is unusual, and the summary line."""
     console = Console(markup=False, emoji=False, highlight=False)  # class names are other people's text
     good = usable(rows)
@@ -65,7 +66,7 @@ def show(rows: pl.DataFrame, *, num_read: int) -> None:
     if animated:
         print(f"ingest: of {animated:,} images with several frames the first is used")
     print(
-        f"ingest: {rows.height:,} files ({num_read:,} read, {rows.height - num_read:,} known or not opened) -> "
+        f"ingest: {rows.height:,} files ({num_read:,} read, {num_known:,} known) -> "
         f"{good.height:,} ok / {counts.get('quarantined', 0):,} quarantined / {counts.get('skipped', 0):,} skipped; "
         f"{summary.height:,} classes, {good['near_duplicate'].drop_nulls().n_unique():,} clusters of near duplicates"
     )

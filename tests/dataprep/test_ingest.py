@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from dataprep.errors import SourceError
-from dataprep.ingest import check_manifest
+from dataprep.ingest import check_quarantined, check_usable
 from dataprep.manifest import class_names, read_manifest, write_manifest
 from tests.conftest import random_image, write_png
 from tests.dataprep.ingesting import INGEST, by_id, num_files_below, run, with_values
@@ -222,8 +222,14 @@ def test_near_duplicates_share_a_cluster_named_by_its_smallest_id(tmp_path: Path
     [
         (lambda root: write_png(root / "a/b/1.png", random_image(0)), "matches none of 1, for example 'a/b/1.png'"),
         (lambda root: write_png(root / "a/1.png", random_image(0)), "2 classes apart; got one, 'a', for 1 images"),
-        (lambda root: ((root / "a").mkdir(parents=True), (root / "a/1.png").write_text("x")), "1 of 1 are (1 not_an_image)"),
-        (lambda root: ((root / ".a").mkdir(parents=True), (root / ".a/1.png").write_text("x")), "0 of 0 are (all are skipped)"),
+        (
+            lambda root: ((root / "a").mkdir(parents=True), (root / "a/1.png").write_text("x")),
+            "of 1 files none can (1 not_an_image), for example a/1.png: ",
+        ),
+        (
+            lambda root: ((root / ".a").mkdir(parents=True), (root / ".a/1.png").write_text("x")),
+            "of 1 files none can (all are skipped)",
+        ),
     ],
 )
 def test_a_source_that_cannot_be_used_is_explained_in_one_line(
@@ -231,7 +237,7 @@ def test_a_source_that_cannot_be_used_is_explained_in_one_line(
 ) -> None:
     make(tmp_path / "raw")
     with pytest.raises(SourceError) as error:
-        check_manifest(run(tmp_path / "raw"), with_values(INGEST, max_quarantined_fraction=1.0))
+        check_usable(run(tmp_path / "raw"), INGEST)
     assert words in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -243,9 +249,9 @@ def test_too_many_quarantined_files_are_counted_by_reason_with_five_examples(mak
         (source / f"class1/empty{number}.png").touch()
     (source / ".hidden").touch()
     manifest = run(source)
-    check_manifest(manifest, with_values(INGEST, max_quarantined_fraction=6 / 22))
+    check_quarantined(manifest, with_values(INGEST, max_quarantined_fraction=6 / 22))
     with pytest.raises(SourceError) as error:
-        check_manifest(manifest, with_values(INGEST, max_quarantined_fraction=0.27))
-    assert "at most 27% of its files may be quarantined" in str(error.value)
+        check_quarantined(manifest, with_values(INGEST, max_quarantined_fraction=0.27))
+    assert "at most 27% of the files may be quarantined" in str(error.value)
     assert "6 of 22 are (3 empty, 3 not_an_image), for example class0/text0.png: the content is none of" in str(error.value)
     assert str(error.value).count(": the file has 0 bytes") + str(error.value).count(": the content is none of") == 5

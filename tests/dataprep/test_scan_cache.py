@@ -1,6 +1,7 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -11,6 +12,7 @@ from dataprep.scan_cache import read_known, write_known
 from dataprep.source import scan
 from tests.conftest import random_image, striped, write_png
 from tests.dataprep.ingesting import INGEST, openable, with_values
+from tests.dataprep.test_near_duplicates import scene
 
 HERE = ExecuteConfig(workers=1)
 
@@ -108,13 +110,18 @@ def test_what_the_moment_was_to_blame_for_is_tried_again(ingesting: Ingesting, m
 
 
 def test_near_duplicates_found_piece_by_piece_are_those_found_at_once(ingesting: Ingesting, tmp_path: Path) -> None:
-    config = with_values(INGEST, near_duplicates__max_difference=0.05)
-    chain = [striped(2, 7).astype(int) + step * (striped(2, 8).astype(int) - 90) // 12 for step in range(4)]
-    for step in (0, 3, 1, 2):
-        write_png(ingesting.source / f"class1/chain{step}.png", chain[step].clip(0, 255).astype("uint8"))
-        ingesting.run(config)
+    one, other = (np.asarray(scene(seed, 24).convert("L"), dtype=float) for seed in (1, 2))
+    for step in (0, 3, 1, 2):  # each is a near duplicate of the next, and of no other
+        mixed = (other * 0.03 * step + one * (1 - 0.03 * step)).astype(np.uint8)
+        write_png(ingesting.source / f"class1/chain{step}.png", mixed[..., np.newaxis])
+        whole = ingesting.run()
+    assert near_duplicates(whole) == [(f"class1/chain{step}.png", "class1/chain0.png") for step in range(4)]
     (ingesting.source / "class1/chain1.png").unlink()
-    after = ingesting.run(config)
+    after = ingesting.run()
     assert ingesting.opened == []
-    assert after.drop_nulls("near_duplicate").height >= 2
-    assert Ingesting(ingesting.source, tmp_path / "other.parquet").run(config).equals(after)
+    assert near_duplicates(after) == [(f"class1/chain{step}.png", "class1/chain2.png") for step in (2, 3)]
+    assert Ingesting(ingesting.source, tmp_path / "other.parquet").run().equals(after)
+
+
+def near_duplicates(manifest: pl.DataFrame) -> list[tuple[str, str]]:
+    return manifest.drop_nulls("near_duplicate").select("id", "near_duplicate").rows()

@@ -55,7 +55,7 @@ def two_images_of_one_class(raw: Path) -> None:
         (None, {"split.fractions": [0.7, 0.2, 0.2]}, "params.yaml: split.fractions must sum to 1; got 0.7 + 0.2 + 0.2 = 1.1."),
         (
             two_images_of_one_class,
-            {},
+            {"ingest.min_class_images": 1},
             "class '2' must have at least one image for each of train, validation, test; it has 2 images",
         ),
     ],
