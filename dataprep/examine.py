@@ -138,7 +138,7 @@ def _look_inside(task: ExamineTask, path: bytes, num_bytes: int) -> _Look:
         height, width, _ = decoded.pixels.shape
         if min(height, width) < task.limits.min_side:
             raise Undecodable("too_small", f"{width} x {height} pixels; ingest.limits.min_side = {task.limits.min_side}")
-        if (decoded.pixels == decoded.pixels[0, 0]).all():
+        if _is_constant(decoded.pixels):
             raise Undecodable("constant", f"every pixel is {decoded.pixels[0, 0].tolist()}")
         return _Look(
             path,
@@ -155,6 +155,11 @@ def _look_inside(task: ExamineTask, path: bytes, num_bytes: int) -> _Look:
         )
     except Undecodable as refusal:
         return _Look(path, file_digest=file_digest, reason=refusal.reason, message=refusal.message)
+
+
+def _is_constant(image: Pixels) -> bool:
+    """One row mostly tells."""
+    return bool((image[0] == image[0, 0]).all() and (image == image[0, 0]).all())
 
 
 def _table(looks: list[_Look]) -> pl.DataFrame:

@@ -21,7 +21,7 @@ Issue: TypeAlias = Literal[
 ]
 ISSUES: tuple[Issue, ...] = get_args(Issue)
 
-MEASURED_PX = 256
+MEASURED_PX = 128
 """Larger images are measured on a copy of at most this height and width, so that sharpness compares between sizes."""
 
 _LEVELS = np.arange(256, dtype=np.int64)

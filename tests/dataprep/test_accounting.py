@@ -11,7 +11,7 @@ from dataprep.image import DecodeReason
 from dataprep.manifest import Reason
 from tests.bombs import bombs
 from tests.dataprep.ingesting import INGEST, num_files_below, run_in_workers, with_values
-from tests.dataprep.test_image import whole_files
+from tests.dataprep.test_image import damaged_checksum, whole_files
 
 ALL_USED = with_values(INGEST, decode__max_pixels=1_000_000, limits__min_side=1, label_conflict="keep")
 REASONS = {reason for part in get_args(Reason) for reason in (get_args(part) or (part,))}
@@ -60,6 +60,21 @@ def test_480_cut_files_are_refused(tmp_path: Path) -> None:
         .rows()
     )
     assert status == {"true ok": 24, "false quarantined": 480}
+
+
+def test_files_that_decode_all_the_same_are_checked(tmp_path: Path) -> None:
+    whole = whole_files()
+    for name, content in {
+        "a/whole": whole["gray PNG {}"],
+        "a/wrong-checksum": damaged_checksum(),
+        "b/png-without-end": whole["gray PNG {}"][:-4],
+        "b/gif-without-end": whole["gray GIF {}"][:-1],
+    }.items():
+        (tmp_path / "raw" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "raw" / name).write_bytes(content)
+    reasons = dict(accounted(tmp_path / "raw").select("id", "reason").rows())
+    assert reasons.pop("a/whole") is None
+    assert set(reasons.values()) == {"undecodable"}
 
 
 def test_bombs_are_refused(tmp_path: Path) -> None:

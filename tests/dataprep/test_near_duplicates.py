@@ -102,7 +102,7 @@ def test_pictures_without_contrast_have_no_near_duplicates() -> None:
 def many_prints(seed: int) -> tuple[Prints, NDArray[np.int64]]:
     """Fingerprints of 60 pictures, of which some are copies of copies, in random order; and the same search in one piece."""
     rng = np.random.default_rng(seed)
-    pictures = [scene(int(number), 32) for number in rng.integers(0, 40, 45)]
+    pictures = [scene(int(number)) for number in rng.integers(0, 40, 45)]
     pictures += [COPIES[how](pictures[int(rng.integers(45))]) for how in rng.choice(list(COPIES), 15)]
     prints = prints_of(pictures)
     return prints, find_clusters(prints, CONFIG)

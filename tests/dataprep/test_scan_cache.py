@@ -76,8 +76,12 @@ def test_what_decides_how_a_file_is_seen_empties_the_cache(ingesting: Ingesting,
 
 
 def test_what_only_decides_which_images_are_used_opens_nothing(ingesting: Ingesting) -> None:
-    ingesting.run()
-    ingesting.run(with_values(INGEST, quality__dark=1.0, near_duplicates__max_difference=0.1, label_conflict="keep"))
+    for name, picture in (("a", scene(1, 24)), ("b", scene(1, 24).point(lambda level: level * 1.05))):
+        picture.save(ingesting.source / f"class0/{name}.png")
+    strict = with_values(INGEST, near_duplicates__max_difference=1e-9)
+    assert near_duplicates(ingesting.run(strict)) == []
+    changed = with_values(INGEST, quality__dark=1.0, label_conflict="keep")
+    assert near_duplicates(ingesting.run(changed)) == [("class0/a.png", "class0/a.png"), ("class0/b.png", "class0/a.png")]
     assert ingesting.opened == []
 
 
@@ -109,17 +113,20 @@ def test_what_the_moment_was_to_blame_for_is_tried_again(ingesting: Ingesting, m
     assert ingesting.opened == found["path"].to_list()[:4]
 
 
-def test_near_duplicates_found_piece_by_piece_are_those_found_at_once(ingesting: Ingesting, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("removed", "left"), [(1, [(2, 2), (3, 2)]), (2, [(0, 0), (1, 0)])])
+def test_near_duplicates_found_piece_by_piece_are_those_found_at_once(
+    ingesting: Ingesting, tmp_path: Path, removed: int, left: list[tuple[int, int]]
+) -> None:
     one, other = (np.asarray(scene(seed, 24).convert("L"), dtype=float) for seed in (1, 2))
     for step in (0, 3, 1, 2):  # each is a near duplicate of the next, and of no other
         mixed = (other * 0.03 * step + one * (1 - 0.03 * step)).astype(np.uint8)
         write_png(ingesting.source / f"class1/chain{step}.png", mixed[..., np.newaxis])
         whole = ingesting.run()
     assert near_duplicates(whole) == [(f"class1/chain{step}.png", "class1/chain0.png") for step in range(4)]
-    (ingesting.source / "class1/chain1.png").unlink()
+    (ingesting.source / f"class1/chain{removed}.png").unlink()
     after = ingesting.run()
     assert ingesting.opened == []
-    assert near_duplicates(after) == [(f"class1/chain{step}.png", "class1/chain2.png") for step in (2, 3)]
+    assert near_duplicates(after) == [(f"class1/chain{step}.png", f"class1/chain{first}.png") for step, first in left]
     assert Ingesting(ingesting.source, tmp_path / "other.parquet").run().equals(after)
 
 
