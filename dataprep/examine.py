@@ -139,7 +139,7 @@ def _look_inside(task: ExamineTask, path: bytes, num_bytes: int) -> _Look:
         if min(height, width) < task.limits.min_side:
             raise Undecodable("too_small", f"{width} x {height} pixels; ingest.limits.min_side = {task.limits.min_side}")
         if _is_constant(decoded.pixels):
-            raise Undecodable("constant", f"every pixel is {decoded.pixels[0, 0].tolist()}")
+            raise Undecodable("constant", f"every pixel is {', '.join(map(str, decoded.pixels[0, 0]))}")
         return _Look(
             path,
             width=width,

@@ -11,9 +11,10 @@ import polars as pl
 from dataprep.config import IngestConfig
 from dataprep.errors import SourceError, first_five
 from dataprep.fingerprint import LENGTH, Prints
+from dataprep.labels import propose_pattern
 from dataprep.manifest import MANIFEST, usable
 from dataprep.near_duplicates import find_clusters, hashes_of
-from dataprep.pattern import PathFacts, compile_pattern, read_path
+from dataprep.pattern import SPLIT_NAMES, PathFacts, compile_pattern, read_path
 from dataprep.quality import find_issues
 from dataprep.source import printable
 
@@ -78,6 +79,8 @@ def build_manifest(found: pl.DataFrame, seen: pl.DataFrame, clusters: pl.DataFra
         .sort("id")
     )
     unmatched = f"the path does not match ingest.pattern {config.pattern!r}"
+    if "split" in compiled.groupindex:
+        unmatched += f", whose split is one of {', '.join(SPLIT_NAMES)}"
     rows = _quarantine(rows, pl.col("label").is_null(), reason="pattern", message=pl.lit(unmatched))
     rows = _mark_conflicts(rows, config)
     rows = _quarantine_small_classes(rows, config)
@@ -94,12 +97,13 @@ def check_usable(manifest: pl.DataFrame, config: IngestConfig) -> None:
         SourceError: no path matches, no file is an image, or there is one class only.
     """
     bad, good = manifest.filter(pl.col("status") == "quarantined"), usable(manifest)
-    if good.is_empty() and bad.height and (bad["reason"] == "pattern").all():
-        raise SourceError(
-            f"params.yaml: ingest.pattern {config.pattern!r} must match the paths below ingest.source; it matches none of "
-            f"{bad.height:,}, for example {first_five(bad['id'])}. Describe these paths"
-        )
     if good.is_empty():
+        unmatched = bad.filter(pl.col("reason") == "pattern")["id"]
+        if 2 * len(unmatched) > bad.height:
+            raise SourceError(
+                f"params.yaml: ingest.pattern {config.pattern!r} must match the paths below ingest.source; of {bad.height:,} it "
+                f"misses {len(unmatched):,}, for example {first_five(unmatched)}. {_proposal(unmatched)}"
+            )
         raise SourceError(
             f"ingest.source must hold images that can be used; of {manifest.height:,} files none can {_reasons(bad)}. Check "
             "ingest.source, ingest.pattern and ingest.skip"
@@ -124,9 +128,17 @@ def check_quarantined(manifest: pl.DataFrame, config: IngestConfig) -> None:
     if bad.height > most * looked_at.height:
         raise SourceError(
             f"params.yaml: at most {most:.0%} of the files may be quarantined (ingest.max_quarantined_fraction); "
-            f"{bad.height:,} of {looked_at.height:,} are {_reasons(bad)}. All stand in the manifest. Mend or remove them, skip "
-            "them by name (ingest.skip), or raise the fraction"
+            f"{bad.height:,} of {looked_at.height:,} are {_reasons(bad)}. List them with: darkroom files. Mend or remove them, "
+            "skip them by name (ingest.skip), or raise the fraction"
         )
+
+
+def _proposal(paths: pl.Series) -> str:
+    """What to write instead of a pattern that does not match."""
+    names = paths.to_list()
+    if all("/" not in name for name in names):
+        return "Describe these paths"
+    return f"Try {propose_pattern(names)!r}; darkroom labels shows what a pattern makes of a folder"
 
 
 def _reasons(bad: pl.DataFrame) -> str:
@@ -166,19 +178,20 @@ def _quarantine(rows: pl.DataFrame, where: pl.Expr, *, reason: str, message: pl.
 def _mark_conflicts(rows: pl.DataFrame, config: IngestConfig) -> pl.DataFrame:
     """Adds `conflict`, true where the same pixels have another label elsewhere, and quarantines these if that is the policy."""
     good = pl.col("reason").is_null()
-    labels = pl.col("label").filter(good).unique().sort().over("digest", mapping_strategy="join")
-    rows = rows.with_columns(conflict=good & pl.col("digest").is_not_null() & (labels.list.len() > 1), labels=labels)
-    message = pl.format("the same pixels stand under the labels {}", pl.col("labels").list.join(", "))
+    twins = pl.col("id").filter(good).sort().over("digest", mapping_strategy="join")
+    several = pl.col("label").filter(good).n_unique().over("digest") > 1
+    rows = rows.with_columns(conflict=good & pl.col("digest").is_not_null() & several, twins=twins.list.head(5))
+    message = pl.format("the same pixels stand under several labels: {}", pl.col("twins").list.join(", "))
     if config.label_conflict == "quarantine":
         rows = _quarantine(rows, pl.col("conflict"), reason="label_conflict", message=message)
-    return rows.drop("labels")
+    return rows.drop("twins")
 
 
 def _quarantine_small_classes(rows: pl.DataFrame, config: IngestConfig) -> pl.DataFrame:
     """One stray folder is no class; without this, a file in a wrong place would stop the split."""
     count = pl.col("reason").is_null().sum().over("label")
     message = pl.format(
-        "class {} has {} usable images; ingest.min_class_images = {}", "label", count, pl.lit(config.min_class_images)
+        "too few usable images of class {}: {}; ingest.min_class_images = {}", "label", count, pl.lit(config.min_class_images)
     )
     return _quarantine(rows, count < config.min_class_images, reason="small_class", message=message)
 

@@ -18,7 +18,7 @@ _TOKEN = re.compile(r"\{(?P<field>[^{}]*)\}|(?P<deep>\*\*/?)|(?P<any>\*)|(?P<lit
 
 _REGEX = "regex:"
 
-_SPLIT_NAMES: dict[str, SplitName] = {
+SPLIT_NAMES: dict[str, SplitName] = {
     "train": "train",
     "training": "train",
     "val": "validation",
@@ -81,7 +81,7 @@ def split_named(word: str) -> SplitName | None:
     >>> split_named("Val")
     'validation'
     """
-    return _SPLIT_NAMES.get(word.lower())
+    return SPLIT_NAMES.get(word.lower())
 
 
 def read_path(path: str, pattern: re.Pattern[str]) -> PathFacts | None:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from dataprep.artifacts import read_document
 from dataprep.config import SPLITS
-from dataprep.errors import first_five
+from dataprep.errors import SourceError, first_five
 from pipelines.command import run_program
 from pipelines.graph import out_of_date, output_path
 from pipelines.params import PARAMS_FILE, read_params
@@ -57,28 +57,65 @@ def labels(
     pattern: Annotated[str | None, typer.Option(help="As in ingest.pattern; without it one is proposed.")] = None,
 ) -> None:
     """Shows what the paths of a folder say: classes, groups, splits, and what looks wrong. Reads no pixels."""
-    import polars as pl
+    import polars as pl  # which takes longer than a help page should
 
-    from dataprep.labels import propose_pattern, survey_labels  # polars takes longer than a help page should
+    from dataprep.labels import propose_pattern, survey_labels
     from dataprep.source import printable, scan
 
     skip = read_params().ingest.skip if PARAMS_FILE.exists() else ()
     found = scan(source.expanduser(), skip)
     paths = [printable(path) for path in found.filter(pl.col("reason").ne_missing("skipped"))["path"].to_list()]
     survey = survey_labels(paths, pattern or propose_pattern(paths))
+    matched = sum(row.num_files for row in survey.classes)
+    if not matched:
+        raise SourceError(
+            f"the pattern {survey.pattern!r} must match the paths below {str(source)!r}; it matches none of {len(paths):,}, for "
+            f"example {first_five(survey.unmatched[:2])}. Leave --pattern out, and one is proposed"
+        )
     given = [split for split in SPLITS if any(split in row.given_splits for row in survey.classes)]
     table = Table("class", "files", "groups", *given)
     for row in survey.classes:
         splits = [f"{row.given_splits.get(split, 0):,}" for split in given]
         table.add_row(row.name, f"{row.num_files:,}", f"{row.num_groups:,}" if row.num_groups else "-", *splits)
-    Console(markup=False, emoji=False, highlight=False).print(table)
-    matched = sum(row.num_files for row in survey.classes)
-    skipped = f"; {found.height - len(paths):,} are skipped" if found.height > len(paths) else ""
-    print(f"pattern {survey.pattern!r}{'' if pattern else ' (proposed)'}: {matched:,} of {len(paths):,} files match{skipped}")
+    _plain_console().print(table)
+    skipped = f"; {found.height - len(paths):,} are skipped by name" if found.height > len(paths) else ""
+    print(f"{matched:,} of {len(paths):,} files match the {'given' if pattern else 'proposed'} pattern{skipped}")
     if survey.unmatched:
         print(f"do not match: {first_five(survey.unmatched)}")
     for warning in survey.warnings:
         print(f"warning: {warning}")
+    # Single quotes: in YAML, nothing within them has another meaning.
+    quoted = survey.pattern.replace("'", "''")
+    print(f"\nFor params.yaml:\ningest:\n  source: {source.expanduser().resolve()}\n  pattern: '{quoted}'")
+
+
+@app.command()
+def files(
+    status: Annotated[str | None, typer.Option(help="ok, quarantined or skipped.")] = None,
+    reason: Annotated[str | None, typer.Option(help="For example undecodable; the table of ingest names them.")] = None,
+    issue: Annotated[str | None, typer.Option(help="For example dark; the table of ingest names them.")] = None,
+    near_duplicates: Annotated[bool, typer.Option("--near-duplicates", help="Clusters of near duplicates.")] = False,
+) -> None:
+    """Lists files of the manifest with what is known of them; by default those that are not used."""
+    import polars as pl
+
+    from dataprep.manifest import read_manifest
+
+    rows = read_manifest(output_path("ingest", "manifest.parquet"))
+    asked = {
+        "status": pl.col("status") == status,
+        "reason": pl.col("reason") == reason,
+        "issue": pl.col("issues").list.contains(issue or ""),
+        "near_duplicates": pl.col("near_duplicate").is_not_null(),
+    }
+    given = {"status": status, "reason": reason, "issue": issue, "near_duplicates": near_duplicates}
+    chosen = [asked[name] for name, value in given.items() if value] or [pl.col("status") != "ok"]
+    listed = rows.filter(*chosen).sort("near_duplicate", "id") if near_duplicates else rows.filter(*chosen)
+    for row in listed.iter_rows(named=True):
+        notes = [f"{row['status']}: {row['reason']}" if row["reason"] else row["status"], row["message"]]
+        notes += [", ".join(row["issues"] or []), row["near_duplicate"] and f"near duplicate of {row['near_duplicate']}"]
+        print("\t".join([row["id"], *filter(None, notes)]))
+    print(f"{listed.height:,} of {rows.height:,} files")
 
 
 @app.command()
@@ -99,6 +136,11 @@ def recipes() -> None:
     titles = recipe_titles()
     for name, title in titles.items():
         print(f"{name:<{max(map(len, titles))}}  {title}")
+
+
+def _plain_console() -> Console:
+    """Prints other people's names as they are."""
+    return Console(markup=False, emoji=False, highlight=False)
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 import polars as pl
 
 from dataprep.config import SplitName
-from dataprep.manifest import usable
 from dataprep.proof import SplitMetrics
 from models.config import DiagnoseConfig
 from models.diagnose import Diagnosis, correct_examples, mistakes_by_cell, worst_mistakes
@@ -116,7 +115,7 @@ def collect(
 
 def _unusual(manifest: pl.DataFrame, shown: pl.DataFrame) -> list[Unusual]:
     """Counts the issues of the images in the data set, the most frequent first."""
-    flagged = usable(manifest).select("id", issue="issues").explode("issue").drop_nulls()
+    flagged = manifest.select("id", issue="issues").explode("issue").drop_nulls()
     wrong = shown.select("id", mistake=pl.col("label") != pl.col("predicted"))
     counted = (
         flagged.join(wrong, on="id", how="left")

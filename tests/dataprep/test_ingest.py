@@ -67,8 +67,10 @@ def test_what_is_not_used_has_a_status_a_reason_and_a_message(make_tree: Callabl
         "stray.png": ("quarantined", "pattern"),
     }
     assert all(row["message"] for row in rows.values() if row["status"] != "ok")
-    assert rows["class0/twin0.png"]["message"] == "the same pixels stand under the labels class0, class1"
-    assert rows["lonely/00.png"]["message"] == "class lonely has 1 usable images; ingest.min_class_images = 2"
+    assert rows["class0/twin0.png"]["message"] == (
+        "the same pixels stand under several labels: class0/twin0.png, class1/twin1.png"
+    )
+    assert rows["lonely/00.png"]["message"] == ("too few usable images of class lonely: 1; ingest.min_class_images = 2")
     assert "class1/folder.png" not in rows
     assert manifest.height == num_files_below(source)
 
@@ -220,7 +222,10 @@ def test_near_duplicates_share_a_cluster_named_by_its_smallest_id(tmp_path: Path
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda root: write_png(root / "a/b/1.png", random_image(0)), "matches none of 1, for example 'a/b/1.png'"),
+        (
+            lambda root: write_png(root / "a/b/1.png", random_image(0)),
+            "misses 1, for example 'a/b/1.png'. Try '*/{label}/{name}'; darkroom labels",
+        ),
         (lambda root: write_png(root / "a/1.png", random_image(0)), "2 classes apart; got one, 'a', for 1 images"),
         (
             lambda root: ((root / "a").mkdir(parents=True), (root / "a/1.png").write_text("x")),

@@ -12,7 +12,7 @@ from dataprep import near_duplicates
 from dataprep.config import NearDuplicatesConfig
 from dataprep.fingerprint import HASH_BITS, LENGTH, Prints, fingerprints, shrunk
 from dataprep.image import Pixels
-from dataprep.near_duplicates import find_clusters, hashes_of
+from dataprep.near_duplicates import difference_of, find_clusters, hashes_of
 from tests.conftest import random_image
 
 CONFIG = NearDuplicatesConfig(max_hash_distance=3, max_difference=0.001)
@@ -89,6 +89,14 @@ def test_the_same_shape_in_another_color_is_another_picture() -> None:
     )
     assert clusters_of([red, green]) == [0, 1]
     assert clusters_of([green, shape]) == [0, 0]
+
+
+def test_a_crop_beyond_the_largest_is_not_explained_away() -> None:
+    """The linear problem would stretch; bounds keep it within small crops."""
+    pictures = [(scene(seed, 200), scene(seed, 200).crop((0, 0, width, 200))) for seed in range(10) for width in (196, 188)]
+    differences = np.array([difference_of(prints_of(list(pair))) for pair in pictures]).reshape(10, 2)
+    assert differences[:, 0].max() < 0.0005
+    assert differences[:, 1].min() > 0.005
 
 
 def test_pictures_without_contrast_have_no_near_duplicates() -> None:

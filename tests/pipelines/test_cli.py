@@ -2,10 +2,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from dataprep.errors import SourceError
+from dataprep.manifest import write_manifest
 from pipelines.cli import app
+from tests.conftest import random_image, write_png
+from tests.dataprep.ingesting import run
 
 
 def labels(*arguments: str) -> str:
@@ -18,9 +22,41 @@ def test_labels_proposes_a_pattern_and_counts(make_tree: Callable[..., Path]) ->
     source = make_tree(classes=3, images=12)
     (source / "stray.txt").touch()
     output = labels(str(source))
-    assert "pattern '{label}/{name}' (proposed): 36 of 37 files match" in output
+    assert "36 of 37 files match the proposed pattern" in output
     assert "do not match: 'stray.txt'" in output
     assert all(name in output for name in ("class0", "class1", "class2"))
+    pasted = YAML(typ="safe", pure=True).load(output[output.index("ingest:") :])
+    assert pasted == {"ingest": {"source": str(source), "pattern": "{label}/{name}"}}
+
+
+def test_a_regular_expression_can_be_pasted_as_it_is_printed(make_tree: Callable[..., Path]) -> None:
+    pattern = r"regex:(?P<label>class\d)/(?P<name>[^'/]+)"
+    output = labels(str(make_tree(classes=2, images=3)), "--pattern", pattern)
+    assert YAML(typ="safe", pure=True).load(output[output.index("ingest:") :])["ingest"]["pattern"] == pattern
+
+
+def test_labels_refuses_a_pattern_that_matches_nothing(make_tree: Callable[..., Path]) -> None:
+    with pytest.raises(SourceError, match=r"it matches none of 6, for example 'class0/00.png', 'class0/01.png'. Leave"):
+        labels(str(make_tree(classes=2, images=3)), "--pattern", "{group}/{label}/{name}")
+
+
+def test_files_lists_what_is_asked_for(make_tree: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = make_tree(classes=2, images=4)
+    (source / "class0/empty.png").touch()
+    (source / ".hidden").touch()
+    write_png(source / "class1/large.png", random_image(0, (90, 90, 1)))
+    write_manifest(tmp_path / "manifest.parquet", run(source))
+    monkeypatch.setattr("pipelines.cli.output_path", lambda *_: tmp_path / "manifest.parquet")
+
+    def files(*arguments: str) -> list[str]:
+        return CliRunner().invoke(app, ["files", *arguments], catch_exceptions=False).output.splitlines()
+
+    empty = "class0/empty.png\tquarantined: empty\tthe file has 0 bytes"
+    assert files() == [".hidden\tskipped: skipped\tits name is in ingest.skip", empty, "2 of 11 files"]
+    assert files("--status", "quarantined") == [empty, "1 of 11 files"]
+    assert files("--reason", "link") == ["0 of 11 files"]
+    assert files("--issue", "odd_pixel_count")[0].startswith("class1/large.png\tok\t")
+    assert files("--near-duplicates") == ["0 of 11 files"]
 
 
 def test_labels_reads_no_pixels(make_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:

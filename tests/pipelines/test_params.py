@@ -128,3 +128,9 @@ def test_every_value_has_a_comment() -> None:
 def test_the_file_names_every_key() -> None:
     loaded = YAML(typ="safe", pure=True).load(TEXT)
     assert set(loaded) == set(Params.model_fields)
+
+
+def test_a_regular_expression_may_give_the_split() -> None:
+    text = changed("method: stratified", "method: given")
+    regex = text.replace('pattern: "{label}/{name}"', "pattern: 'regex:(?P<split>\\w+)/(?P<label>\\d)/.*'")
+    assert check_params(regex, Path("params.yaml")).split.method == "given"
