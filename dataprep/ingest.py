@@ -101,8 +101,8 @@ def check_usable(manifest: pl.DataFrame, config: IngestConfig) -> None:
         unmatched = bad.filter(pl.col("reason") == "pattern")["id"]
         if 2 * len(unmatched) > bad.height:
             raise SourceError(
-                f"params.yaml: ingest.pattern {config.pattern!r} must match the paths below ingest.source; of {bad.height:,} it "
-                f"misses {len(unmatched):,}, for example {first_five(unmatched)}. {_proposal(unmatched)}"
+                f"params.yaml: ingest.pattern {config.pattern!r} must match the paths below ingest.source; of {bad.height:,} "
+                f"it misses {len(unmatched):,}: {first_five(unmatched)}. {_proposal(unmatched)}"
             )
         raise SourceError(
             f"ingest.source must hold images that can be used; of {manifest.height:,} files none can {_reasons(bad)}. Check "

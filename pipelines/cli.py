@@ -62,15 +62,14 @@ def labels(
     from dataprep.labels import propose_pattern, survey_labels
     from dataprep.source import printable, scan
 
-    skip = read_params().ingest.skip if PARAMS_FILE.exists() else ()
-    found = scan(source.expanduser(), skip)
+    found = scan(source.expanduser(), read_params().ingest.skip if PARAMS_FILE.exists() else ())
     paths = [printable(path) for path in found.filter(pl.col("reason").ne_missing("skipped"))["path"].to_list()]
     survey = survey_labels(paths, pattern or propose_pattern(paths))
     matched = sum(row.num_files for row in survey.classes)
     if not matched:
         raise SourceError(
-            f"the pattern {survey.pattern!r} must match the paths below {str(source)!r}; it matches none of {len(paths):,}, for "
-            f"example {first_five(survey.unmatched[:2])}. Leave --pattern out, and one is proposed"
+            f"the pattern {survey.pattern!r} must match the paths below {str(source)!r}; it matches none of {len(paths):,}, "
+            f"for example {first_five(survey.unmatched[:2])}. Leave --pattern out, and one is proposed"
         )
     given = [split for split in SPLITS if any(split in row.given_splits for row in survey.classes)]
     table = Table("class", "files", "groups", *given)
@@ -94,7 +93,7 @@ def files(
     status: Annotated[str | None, typer.Option(help="ok, quarantined or skipped.")] = None,
     reason: Annotated[str | None, typer.Option(help="For example undecodable; the table of ingest names them.")] = None,
     issue: Annotated[str | None, typer.Option(help="For example dark; the table of ingest names them.")] = None,
-    near_duplicates: Annotated[bool, typer.Option("--near-duplicates", help="Clusters of near duplicates.")] = False,
+    near_duplicates: Annotated[bool, typer.Option("--near-duplicates", help="Clusters of near duplicates.")] = False,  # noqa: FBT002
 ) -> None:
     """Lists files of the manifest with what is known of them; by default those that are not used."""
     import polars as pl
@@ -102,14 +101,16 @@ def files(
     from dataprep.manifest import read_manifest
 
     rows = read_manifest(output_path("ingest", "manifest.parquet"))
-    asked = {
-        "status": pl.col("status") == status,
-        "reason": pl.col("reason") == reason,
-        "issue": pl.col("issues").list.contains(issue or ""),
-        "near_duplicates": pl.col("near_duplicate").is_not_null(),
-    }
-    given = {"status": status, "reason": reason, "issue": issue, "near_duplicates": near_duplicates}
-    chosen = [asked[name] for name, value in given.items() if value] or [pl.col("status") != "ok"]
+    chosen: list[pl.Expr] = []
+    if status:
+        chosen.append(pl.col("status") == status)
+    if reason:
+        chosen.append(pl.col("reason") == reason)
+    if issue:
+        chosen.append(pl.col("issues").list.contains(issue))
+    if near_duplicates:
+        chosen.append(pl.col("near_duplicate").is_not_null())
+    chosen = chosen or [pl.col("status") != "ok"]
     listed = rows.filter(*chosen).sort("near_duplicate", "id") if near_duplicates else rows.filter(*chosen)
     for row in listed.iter_rows(named=True):
         notes = [f"{row['status']}: {row['reason']}" if row["reason"] else row["status"], row["message"]]

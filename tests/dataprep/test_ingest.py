@@ -224,7 +224,7 @@ def test_near_duplicates_share_a_cluster_named_by_its_smallest_id(tmp_path: Path
     [
         (
             lambda root: write_png(root / "a/b/1.png", random_image(0)),
-            "misses 1, for example 'a/b/1.png'. Try '*/{label}/{name}'; darkroom labels",
+            "misses 1: 'a/b/1.png'. Try '*/{label}/{name}'; darkroom labels",
         ),
         (lambda root: write_png(root / "a/1.png", random_image(0)), "2 classes apart; got one, 'a', for 1 images"),
         (
