@@ -35,8 +35,8 @@ class LimitsConfig(Section):
 
     max_bytes: Annotated[int, Field(gt=0)]
     min_side: Annotated[int, Field(ge=1)]
-    seconds: Annotated[float, Field(gt=0.0)]
-    memory_mib: Annotated[int, Field(ge=64)]
+    seconds: Annotated[float, Field(gt=0.0, le=3600.0)]
+    memory_mib: Annotated[int, Field(ge=64, le=2**20)]
 
 
 class QualityConfig(Section):
@@ -56,9 +56,7 @@ class QualityConfig(Section):
 class NearDuplicatesConfig(Section):
     """When two images count as the same picture, re-encoded, resized, brightened or lightly cropped."""
 
-    max_hash_distance: Annotated[
-        int, Field(ge=0, le=3)
-    ]  # the search is exhaustive up to 3 bits for copies that were not cropped
+    max_hash_distance: Annotated[int, Field(ge=0, le=3)]  # up to 2 the search is exhaustive, and of 3 it finds most
     max_difference: Annotated[float, Field(ge=0.0, lt=1.0)]
 
 

@@ -6,24 +6,26 @@ Nothing that a file does stops the run. A decoder's exception, a limit that is p
 import signal
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+import cv2
 import numpy as np
 import polars as pl
 
 from dataprep.config import DecodeConfig, ExecuteConfig, LimitsConfig
 from dataprep.execute import run_guarded
-from dataprep.fingerprint import fingerprints, shrunk
+from dataprep.fingerprint import WIDEST, fingerprints, shrunk
 from dataprep.image import Pixels, Undecodable, decode, digest_bytes, digest_pixels, verify
 from dataprep.manifest import MEASURES, Reason
 from dataprep.quality import measure, measured_copy
 from dataprep.source import ChangedError, read_file
 
 FILES_PER_TASK = 256
+_MEASURED_AT_ONCE = 64
 
 _DECODED = {
     "width": pl.Int32(),  # upright
@@ -117,6 +119,8 @@ def _look(task: ExamineTask, path: bytes, num_bytes: int) -> _Look:
     try:
         with _time_limit(task.limits.seconds):
             return _look_inside(task, path, num_bytes)
+    except (MemoryError, cv2.error) as error:
+        return _Look(path, reason="too_much_memory", message=f"{type(error).__name__} while it was read or measured")
     except _TooSlow:
         message = f"reading and decoding it takes more than ingest.limits.seconds = {task.limits.seconds:g}"
         return _Look(path, reason="too_slow", message=message)
@@ -150,7 +154,7 @@ def _look_inside(task: ExamineTask, path: bytes, num_bytes: int) -> _Look:
             num_frames=decoded.num_frames,
             digest=digest_pixels(decoded.pixels),
             file_digest=file_digest,
-            picture=shrunk(decoded.pixels),
+            picture=shrunk(decoded.pixels) if max(height, width) <= WIDEST * min(height, width) else None,
             measured=measured_copy(decoded.pixels),
         )
     except Undecodable as refusal:
@@ -169,7 +173,7 @@ def _table(looks: list[_Look]) -> pl.DataFrame:
     for row, look in enumerate(looks):
         if look.measured is not None:
             rows_of_shape[look.measured.shape].append(row)
-    for rows in rows_of_shape.values():
+    for rows in _batches(rows_of_shape.values()):
         for name, values in measure(np.stack([image for row in rows if (image := looks[row].measured) is not None])).items():
             measures[name][rows] = values
     prints: list[bytes | None] = [None] * len(looks)
@@ -178,6 +182,12 @@ def _table(looks: list[_Look]) -> pl.DataFrame:
         for row, values in zip(pictures, fingerprints(np.stack(list(pictures.values()))), strict=True):
             prints[row] = values.tobytes()
     return pl.DataFrame({**columns, **measures, "fingerprint": prints}, schema=FACTS, nan_to_null=True)
+
+
+def _batches(groups: Iterable[list[int]]) -> Iterator[list[int]]:
+    """Divides groups of rows: measuring takes some tens of times the memory of what is measured."""
+    for rows in groups:
+        yield from (rows[start : start + _MEASURED_AT_ONCE] for start in range(0, len(rows), _MEASURED_AT_ONCE))
 
 
 def _one_by_one(task: ExamineTask) -> list[ExamineTask]:

@@ -62,12 +62,14 @@ def _enter_worker() -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Running(Generic[T, R]):
-    """A task that was handed to a worker."""
+    """A task that was handed to a worker, or a result that is there."""
 
     task: T
     lane: int
-    executor: Executor
+    executor: Executor | None
     future: Future[R]
+    number: int  # of all that were handed over
+    failures: int  # how often it, or the task that it is a part of, killed a worker
 
 
 class _Lanes(Generic[T, R]):
@@ -77,17 +79,19 @@ class _Lanes(Generic[T, R]):
         self._function = function
         self._memory_mib = memory_mib
         self._executors: list[ProcessPoolExecutor | None] = [None] * workers
+        self._handed_over = 0
 
-    def submit(self, task: T, lane: int) -> _Running[T, R]:
+    def submit(self, task: T, lane: int, failures: int = 0) -> _Running[T, R]:
+        self._handed_over += 1
         executor = self._executors[lane]
         if executor is not None:
             with contextlib.suppress(BrokenProcessPool):
-                return _Running(task, lane, executor, executor.submit(self._function, task))
+                return _Running(task, lane, executor, executor.submit(self._function, task), self._handed_over, failures)
         executor = ProcessPoolExecutor(
             1, mp_context=get_context("spawn"), initializer=_enter_limited_worker, initargs=(self._function, self._memory_mib)
         )
         self._executors[lane] = executor
-        return _Running(task, lane, executor, executor.submit(self._function, task))
+        return _Running(task, lane, executor, executor.submit(self._function, task), self._handed_over, failures)
 
     def close(self) -> None:
         for executor in self._executors:
@@ -112,7 +116,7 @@ def run_guarded(
         config: how many processes.
         memory_mib: what work may add to the address space of a worker (where the system can limit it: not on macOS).
         divide: makes smaller tasks of one that killed its worker; one that cannot be divided is given back alone.
-        give_up: makes the result of a task that cannot be divided and killed its worker.
+        give_up: makes the result of a task that cannot be divided and killed its worker twice.
 
     Yields:
         Results in the order of the tasks; those of a divided task one by one.
@@ -126,27 +130,51 @@ def run_guarded(
             while waiting and len(running) < 4 * workers:
                 queued = collections.Counter(entry.lane for entry in running)
                 running.append(lanes.submit(waiting.popleft(), min(range(workers), key=lambda lane: queued[lane])))
-            first = running.popleft()
             try:
-                yield first.future.result()
-            except BrokenProcessPool:
-                # A lane works in the order of its queue, so the first of it that has no result killed the worker. The
-                # others of the same process go to the next one.
-                parts = divide(first.task)
-                if len(parts) == 1:
-                    yield give_up(first.task)
-                    parts = []
-                running = collections.deque(
-                    [
-                        *(lanes.submit(part, first.lane) for part in parts),
-                        *(
-                            lanes.submit(entry.task, entry.lane) if entry.executor is first.executor else entry
-                            for entry in running
-                        ),
-                    ]
-                )
+                result = running[0].future.result()
+            except (BrokenProcessPool, MemoryError):
+                running = _recover(running, lanes, divide, give_up)
+                continue
+            running.popleft()
+            yield result
     finally:
         lanes.close()
+
+
+def _recover(
+    running: collections.deque[_Running[T, R]],
+    lanes: _Lanes[T, R],
+    divide: Callable[[T], Sequence[T]],
+    give_up: Callable[[T], R],
+) -> collections.deque[_Running[T, R]]:
+    """Hands over again what the process of the first task had not done; what ended that process, in smaller pieces.
+
+    A process works in the order in which tasks were handed to it, so the earliest without a result is the one that ended it;
+    that need not be the first to be waited for. What ended a process twice is given up.
+    """
+    executor = running[0].executor
+    broken = [entry for entry in running if entry.executor is executor and _is_broken(entry)]
+    culprit = min(broken, key=lambda entry: entry.number)
+    recovered: collections.deque[_Running[T, R]] = collections.deque()
+    for entry in running:
+        if entry is culprit:
+            parts = divide(entry.task)
+            if len(parts) == 1 and entry.failures:
+                given_up: Future[R] = Future()
+                given_up.set_result(give_up(entry.task))
+                recovered.append(_Running(entry.task, entry.lane, None, given_up, entry.number, entry.failures))
+            else:
+                recovered += [lanes.submit(part, entry.lane, entry.failures + 1) for part in parts]
+        elif entry in broken:
+            recovered.append(lanes.submit(entry.task, entry.lane, entry.failures))
+        else:
+            recovered.append(entry)
+    return recovered
+
+
+def _is_broken(entry: _Running[T, R]) -> bool:
+    """Whether a task ended its process, or was to be done by one that had ended."""
+    return entry.future.done() and isinstance(entry.future.exception(), BrokenProcessPool | MemoryError)
 
 
 def num_workers(config: ExecuteConfig) -> int:
@@ -165,4 +193,7 @@ def _enter_limited_worker(_function: Callable[[T], R], memory_mib: int) -> None:
         import resource  # not on Windows
 
         address_space = int(used.read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (address_space + memory_mib * 2**20, resource.RLIM_INFINITY))
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        wanted = address_space + memory_mib * 2**20
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))  # a hard limit that somebody else set cannot be raised

@@ -20,6 +20,12 @@ SIDE = 32
 KEPT = 16
 HASHED = 8
 COLOR_SIDE = 4
+LEAST_SIGNED = 0.01
+"""Of the length of all low frequencies."""
+
+WIDEST = 3
+"""Pictures longer than this times their width have no fingerprint: lines of text look alike when squeezed into a square."""
+
 COLORS = 2 * COLOR_SIDE * COLOR_SIDE
 LENGTH = KEPT * KEPT + COLORS
 HASH_BITS = HASHED * HASHED - 1
@@ -53,9 +59,10 @@ _MEANS = np.repeat(np.eye(COLOR_SIDE, dtype=np.float32), SIDE // COLOR_SIDE, axi
 def shrunk(image: Pixels) -> Pixels:
     """Shrinks an image (H, W, C) to the (SIDE, SIDE, 3) YCrCb uint8 that its fingerprint is taken of."""
     height, width, channels = image.shape
-    # By area, which does not alias; of a side that has fewer pixels, OpenCV's own way to enlarge by area shows blocks.
-    interpolation = cv2.INTER_AREA if min(height, width) >= SIDE else cv2.INTER_CUBIC
-    small = cv2.resize(image, (SIDE, SIDE), interpolation=interpolation)
+    # Each side by itself: by area where it shrinks, which does not alias, and not by area where it grows, which shows blocks.
+    small = cv2.resize(image, (min(width, SIDE), min(height, SIDE)), interpolation=cv2.INTER_AREA)
+    if min(height, width) < SIDE:
+        small = cv2.resize(small, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
     if channels == 1:
         picture = np.full((SIDE, SIDE, 3), 128, dtype=np.uint8)
         picture[..., 0] = small
@@ -86,7 +93,11 @@ def low_frequencies(coefficients: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def perceptual_hashes(values: NDArray[np.float32]) -> NDArray[np.uint64]:
-    """One bit for the sign of each of the low frequencies: (..., HASH_BITS) -> (...) uint64."""
+    """One bit for the sign of each of the low frequencies: (..., HASH_BITS) -> (...) uint64.
+
+    Next to nothing counts as nothing: half the frequencies of a symmetric picture are 0, and the sign of 0 is noise.
+    """
     places = np.arange(HASH_BITS, dtype=np.uint64)
-    hashes: NDArray[np.uint64] = ((values > 0).astype(np.uint64) << places).sum(axis=-1, dtype=np.uint64)
+    least = LEAST_SIGNED * np.linalg.norm(values, axis=-1, keepdims=True)
+    hashes: NDArray[np.uint64] = ((values > least).astype(np.uint64) << places).sum(axis=-1, dtype=np.uint64)
     return hashes

@@ -7,9 +7,10 @@ in two bits agrees in two parts at least. A candidate is confirmed on its low fr
 difference is solved for (a linear least-squares problem, since crops are small), and what it leaves must be next to nothing.
 """
 
+import collections
 import itertools
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,8 +41,9 @@ LARGEST_COLOR_DIFFERENCE = 8.0
 """Root mean square over the coarse color maps, in gray levels; the same shape in another color is another picture."""
 
 _QUERIES_PER_BLOCK = 2048
-_CANDIDATES_AT_ONCE = 1 << 20
-_EDGES_HELD = 1 << 22
+_CANDIDATES_AT_ONCE = 1 << 18
+_PAIRS_AT_ONCE = 1 << 18
+_EDGES_HELD = 1 << 14
 _NUM_PARTS = 4
 
 # Crops of (left, right, top, bottom) that a picture is looked up with: none, evenly, of each side, and of each corner.
@@ -73,6 +75,16 @@ class _Table:
     rows: NDArray[np.int64]
 
 
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """The pictures that are looked up."""
+
+    rows: NDArray[np.int64]  # (T,)
+    plain: NDArray[np.float32]  # (T, HASH_BITS) weighted low frequencies
+    hashes: NDArray[np.uint64]  # (T,)
+    tables: list[_Table]
+
+
 def find_clusters(
     prints: Prints, config: NearDuplicatesConfig, *, known: NDArray[np.int64] | None = None, workers: int = 1
 ) -> NDArray[np.int64]:
@@ -99,14 +111,9 @@ def find_clusters(
     searches = [(fresh, everything)]
     if len(fresh) < num_pictures:
         searches.append((np.setdiff1d(everything, fresh), fresh))
-    held: list[NDArray[np.int64]] = []
     for queries, targets in searches:
-        for edges in _search(prints, queries, targets, config=config, workers=workers):
-            held.append(edges)
-            if sum(map(len, held)) > _EDGES_HELD:
-                clusters = _join(clusters, held)
-                held = []
-    return _join(clusters, held)
+        clusters = _search(prints, queries, targets, clusters, config=config, workers=workers)
+    return clusters
 
 
 def hashes_of(prints: Prints) -> NDArray[np.uint64]:
@@ -126,31 +133,97 @@ def difference_of(pair: Prints) -> float:
 
 
 def _search(
-    prints: Prints, queries: NDArray[np.int64], targets: NDArray[np.int64], *, config: NearDuplicatesConfig, workers: int
-) -> Iterator[NDArray[np.int64]]:
-    """Yields (E, 2) rows of near duplicates, the one that is looked up with crops first."""
+    prints: Prints,
+    queries: NDArray[np.int64],
+    targets: NDArray[np.int64],
+    clusters: NDArray[np.int64],
+    *,
+    config: NearDuplicatesConfig,
+    workers: int,
+) -> NDArray[np.int64]:
+    """Looks queries up, with crops, among targets, and joins the clusters of near duplicates.
+
+    What is in one cluster already is not compared again: of many pictures that are all alike, a camera's for example, there
+    are as many pairs as the square of their number.
+    """
     targets = targets[_has_contrast(prints[targets])]
     queries = queries[_has_contrast(prints[queries])]
     if len(targets) == 0:
-        return
+        return clusters
     whole = _axis(0.0, 0.0)
     plain = np.concatenate([_crop(_coefficients(prints[rows]), whole, whole) for rows in _blocks(targets)])
     hashes = perceptual_hashes(plain)
-    tables = _make_tables(hashes)
-    plain *= _WEIGHTS
+    index = _Index(targets, plain * _WEIGHTS, hashes, _make_tables(hashes))
+    joined = [clusters]  # the latest; a look-up takes what is there when it starts, which only changes how much it skips
 
     def look_up(rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        cropped = _hash(prints[rows], _CROPS)  # (Q, V)
-        found = [np.zeros(0, dtype=np.int64), *_candidates(tables, hashes, cropped, config.max_hash_distance)]
-        query, target = np.divmod(np.unique(np.concatenate(found)), len(targets))
-        others = rows[query] != targets[target]
-        query, target = query[others], target[others]
-        near = _confirm(prints[rows], query, plain, target) <= config.max_difference
-        pairs = np.stack([rows[query[near]], targets[target[near]]], axis=1)
-        return pairs[_color_difference(prints, pairs) <= LARGEST_COLOR_DIFFERENCE]
+        return _look_up(prints, rows, index, joined[0], config)
 
+    held: list[NDArray[np.int64]] = []
     with ThreadPoolExecutor(max(workers, 1)) as executor:
-        yield from executor.map(look_up, _blocks(queries))
+        for edges in _in_turn(executor, look_up, _blocks(queries), ahead=2 * workers):
+            held.append(edges)
+            if sum(map(len, held)) > _EDGES_HELD:
+                joined[0] = _join(joined[0], held)
+                held = []
+    return _join(joined[0], held)
+
+
+def _look_up(
+    prints: Prints, rows: NDArray[np.int64], index: _Index, clusters: NDArray[np.int64], config: NearDuplicatesConfig
+) -> NDArray[np.int64]:
+    """(E, 2) near duplicates of rows that are not in one cluster yet; enough of them to join what belongs together."""
+    cropped = _hash(prints[rows], _CROPS)  # (Q, V)
+    found: list[NDArray[np.int64]] = [np.zeros((0, 2), dtype=np.int64)]
+    waiting: list[NDArray[np.int64]] = []
+    for table in index.tables:
+        for query, target in _same_key(table, cropped):
+            # This leaves out each picture itself, too.
+            apart = clusters[rows[query]] != clusters[index.rows[target]]
+            near = _near(cropped, index.hashes, query[apart], target[apart], config.max_hash_distance)
+            waiting.append(query[apart][near] * len(index.rows) + target[apart][near])
+            if sum(map(len, waiting)) > _PAIRS_AT_ONCE:
+                found.append(_edges(prints, rows, index, waiting, config.max_difference))
+                waiting = []
+                clusters = _join(clusters, found[-1:])
+    return np.concatenate([*found, _edges(prints, rows, index, waiting, config.max_difference)])
+
+
+def _edges(
+    prints: Prints, rows: NDArray[np.int64], index: _Index, waiting: list[NDArray[np.int64]], max_difference: float
+) -> NDArray[np.int64]:
+    """Confirms pairs, given as query * num_targets + target, some of them more than once."""
+    query, target = np.divmod(np.unique(np.concatenate([np.zeros(0, np.int64), *waiting])), len(index.rows))
+    near = _confirm(prints[rows], query, index.plain, target) <= max_difference
+    pairs = np.stack([rows[query[near]], index.rows[target[near]]], axis=1)
+    return pairs[_color_difference(prints, pairs) <= LARGEST_COLOR_DIFFERENCE]
+
+
+def _near(
+    cropped: NDArray[np.uint64], hashes: NDArray[np.uint64], query: NDArray[np.int64], target: NDArray[np.int64], most: int
+) -> NDArray[np.bool_]:
+    """Whether hashes differ in at most so many bits under the best of the crops."""
+    distance = np.full(len(query), HASH_BITS + 1, dtype=np.uint8)
+    for crop in range(cropped.shape[1]):
+        distance = np.minimum(distance, np.bitwise_count(cropped[query, crop] ^ hashes[target]))
+    return distance <= most
+
+
+def _in_turn(
+    executor: Executor,
+    look_up: Callable[[NDArray[np.int64]], NDArray[np.int64]],
+    blocks: list[NDArray[np.int64]],
+    *,
+    ahead: int,
+) -> Iterator[NDArray[np.int64]]:
+    """Results in order, of which only some are under way: later ones profit from what the earlier ones joined."""
+    running: collections.deque[Future[NDArray[np.int64]]] = collections.deque()
+    for block in blocks:
+        running.append(executor.submit(look_up, block))
+        if len(running) > ahead:
+            yield running.popleft().result()
+    while running:
+        yield running.popleft().result()
 
 
 def _blocks(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
@@ -215,25 +288,17 @@ def _key(hashes: NDArray[np.uint64], bits: NDArray[np.int64]) -> NDArray[np.uint
     return hashes & mask
 
 
-def _candidates(
-    tables: list[_Table], hashes: NDArray[np.uint64], cropped: NDArray[np.uint64], max_distance: int
-) -> Iterator[NDArray[np.int64]]:
-    """Yields query * num_targets + target of those whose hashes are near under one crop; a pair may come more than once."""
-    for table in tables:
-        keys = np.sort(_key(cropped, table.bits), axis=1)
-        first = np.ones(keys.shape, dtype=bool)
-        first[:, 1:] = keys[:, 1:] != keys[:, :-1]  # crops that share a key are looked up once
-        queries, _ = np.nonzero(first)
-        wanted = keys[first]
-        start = np.searchsorted(table.keys, wanted, side="left")
-        count = np.searchsorted(table.keys, wanted, side="right") - start
-        some = count > 0
-        for query, target in _expand(table, queries[some], start[some], count[some]):
-            distance = np.full(len(query), HASH_BITS + 1, dtype=np.uint8)
-            for crop in range(cropped.shape[1]):
-                distance = np.minimum(distance, np.bitwise_count(cropped[query, crop] ^ hashes[target]))
-            near = distance <= max_distance
-            yield query[near] * len(hashes) + target[near]
+def _same_key(table: _Table, cropped: NDArray[np.uint64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Yields queries and the targets whose keys they share under some crop, some at a time."""
+    keys = np.sort(_key(cropped, table.bits), axis=1)
+    first = np.ones(keys.shape, dtype=bool)
+    first[:, 1:] = keys[:, 1:] != keys[:, :-1]  # crops that share a key are looked up once
+    queries, _ = np.nonzero(first)
+    wanted = keys[first]
+    start = np.searchsorted(table.keys, wanted, side="left")
+    count = np.searchsorted(table.keys, wanted, side="right") - start
+    some = count > 0
+    yield from _expand(table, queries[some], start[some], count[some])
 
 
 def _expand(

@@ -1,4 +1,5 @@
 import io
+import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
@@ -133,7 +134,7 @@ def test_clusters_do_not_depend_on_order_blocks_or_workers(seed: int) -> None:
     same = whole[order][:, np.newaxis] == whole[order]
     assert np.array_equal(shuffled[:, np.newaxis] == shuffled, same)
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("_QUERIES_PER_BLOCK", "_CANDIDATES_AT_ONCE", "_EDGES_HELD"):
+        for name in ("_QUERIES_PER_BLOCK", "_CANDIDATES_AT_ONCE", "_PAIRS_AT_ONCE", "_EDGES_HELD"):
             patch.setattr(near_duplicates, name, 7)
         assert np.array_equal(find_clusters(prints, CONFIG), whole)
 
@@ -149,9 +150,37 @@ def test_a_stricter_search_finds_less() -> None:
     pictures = [scene(0), as_jpeg(scene(0))]
     assert clusters_of(pictures) == [0, 0]
     assert clusters_of(pictures, CONFIG.model_copy(update={"max_difference": 1e-7})) == [0, 1]
-    far = [scene(1), scene(1).crop((0, 0, 93, 93))]
-    assert clusters_of(far, CONFIG.model_copy(update={"max_difference": 0.02})) == [0, 0]
-    assert clusters_of(far, NearDuplicatesConfig(max_hash_distance=0, max_difference=0.02)) == [0, 1]
+    many = [scene(seed) for seed in range(20)] + [scene(seed).crop((1, 1, 95, 95)) for seed in range(20)]
+    found = [len(set(clusters_of(many, CONFIG.model_copy(update={"max_hash_distance": bits})))) for bits in (0, 3)]
+    assert found[0] > 22
+    assert found[1] == 20
+
+
+def symmetric(seed: int) -> Image.Image:
+    """A picture that is its own mirror image: half of its frequencies are 0."""
+    half = np.asarray(scene(seed))[:, :48]
+    return Image.fromarray(np.concatenate([half, half[:, ::-1]], axis=1))
+
+
+@pytest.mark.parametrize("how", ["re-encoded", "resized to 80% and back", "5% brighter"])
+def test_copies_of_symmetric_pictures_are_found(how: str) -> None:
+    pictures = [symmetric(seed) for seed in range(20)]
+    found = clusters_of([*pictures, *(COPIES[how](picture) for picture in pictures)])
+    assert found[:20] == list(range(20))
+    assert sum(one == other for one, other in zip(found[20:], range(20), strict=True)) >= 18
+
+
+def test_many_pictures_that_are_all_alike_cost_no_square_of_memory() -> None:
+    """As of a camera that does not move: 1,500 frames make two million pairs."""
+    base = np.asarray(scene(0).convert("L"), dtype=float)
+    rng = np.random.default_rng(0)
+    frames = [(base + rng.normal(0, 2, base.shape)).clip(0, 255).astype(np.uint8)[..., np.newaxis] for _ in range(1500)]
+    prints = fingerprints(np.stack([shrunk(frame) for frame in frames]))
+    tracemalloc.start()
+    assert set(find_clusters(prints, CONFIG).tolist()) == {0}
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 300 * 2**20
 
 
 def test_of_nothing_and_of_one_picture_there_are_no_duplicates() -> None:
