@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import PIL
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from dataprep.config import DecodeConfig
 
@@ -92,9 +92,10 @@ def decode(content: bytes, config: DecodeConfig) -> Decoded:
     """
     try:
         with _open(content, config) as image:
+            mode, orientation = image.mode, _orientation(image)  # first: when Pillow loads a TIFF, it turns it and forgets
             image.load()
-            mode, orientation = image.mode, _orientation(image)
-            upright = ImageOps.exif_transpose(image) if orientation != 1 else image
+            turned = orientation == 1 or image.format == "TIFF"
+            upright = image if turned else ImageOps.exif_transpose(image)
             pixels = _to_uint8(upright, config.background)
             # Last: to count the frames of some formats, Pillow moves from one to the next.
             return Decoded(pixels, image.format or "", mode, orientation, getattr(image, "n_frames", 1))
@@ -208,7 +209,13 @@ def _to_uint8(image: Image.Image, background: int) -> Pixels:
         return np.array(image)
     if mode in _SIXTEEN_BIT or (mode == "I" and image.format == "PPM"):  # Pillow's mode for a 16-bit PGM
         levels = np.array(image).astype(np.uint32)
-        return ((levels * 255 + 32767) // 65535).astype(np.uint8)[:, :, np.newaxis]
+        highest = 2 ** _bits_of_tiff(image) - 1
+        gray: NDArray[np.uint8] = ((np.minimum(levels, highest) * 255 + highest // 2) // highest).astype(np.uint8)
+        if _white_is_zero(image):
+            gray = 255 - gray
+        if transparent and isinstance(image.info["transparency"], int):
+            gray[levels == image.info["transparency"]] = background
+        return gray[:, :, np.newaxis]
     if mode in ("1", "L", "LA"):
         return np.array(_composite(image, background).convert("L"))[:, :, np.newaxis]
     if mode in ("P", "PA", "RGBA", "RGB"):
@@ -216,6 +223,19 @@ def _to_uint8(image: Image.Image, background: int) -> Pixels:
     if mode in ("CMYK", "YCbCr", "LAB", "HSV"):
         return np.array(image.convert("RGB"))
     raise Undecodable("unsupported_mode", f"pixels of mode {mode!r} have no stated range; save it with 8 or 16 bits")
+
+
+def _bits_of_tiff(image: Image.Image) -> int:
+    """Cameras write 12 bits into 16; only a TIFF says so."""
+    tags = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else {}
+    return int(tags.get(TiffImagePlugin.BITSPERSAMPLE, (16,))[0])
+
+
+def _white_is_zero(image: Image.Image) -> bool:
+    """Pillow inverts such a TIFF of 8 bits and leaves one of 16 as it is."""
+    return (
+        isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0
+    )
 
 
 def _composite(image: Image.Image, background: int) -> Image.Image:

@@ -218,5 +218,5 @@ def _add_issues(rows: pl.DataFrame, config: IngestConfig) -> pl.DataFrame:
             pl.when("conflict").then(pl.lit("label_conflict")), pl.when(nearby).then(pl.lit("near_label_conflict"))
         ).list.drop_nulls()
     ).to_series()
-    issues = good.select("id", issues=find_issues(good, config.quality).list.concat(labels))
-    return rows.join(issues, on="id", how="left", maintain_order="left")
+    issues = good.select("path", issues=find_issues(good, config.quality).list.concat(labels))
+    return rows.join(issues, on="path", how="left", maintain_order="left")

@@ -124,12 +124,14 @@ def _odd_classes(classes: list[ClassFiles]) -> list[str]:
         warnings.append(f"there is one class only, {classes[0].name!r}; nothing can be told apart")
     few = [f"{row.name} ({row.num_files})" for row in classes if row.num_files < HANDFUL]
     if few:
-        warnings.append(f"fewer than {HANDFUL} files in {len(few):,} classes: {first_five(few)}")
+        warnings.append(f"fewer than {HANDFUL} files in {len(few):,} class{'es' * (len(few) > 1)}: {first_five(few)}")
     given = [split for split in SPLITS if any(split in row.given_splits for row in classes)]
     for split in given:
         lacking = [row.name for row in classes if split not in row.given_splits]
         if lacking:
-            warnings.append(f"the given split {split} lacks {len(lacking):,} classes: {first_five(lacking)}")
+            warnings.append(
+                f"the given split {split} lacks {len(lacking):,} class{'es' * (len(lacking) > 1)}: {first_five(lacking)}"
+            )
     return warnings
 
 

@@ -94,7 +94,8 @@ def read_path(path: str, pattern: re.Pattern[str]) -> PathFacts | None:
     given = None if word is None else split_named(word)
     if not fields["label"] or (word is not None and given is None):
         return None
-    return PathFacts(fields["label"], fields.get("group"), given, fields.get("origin"))
+    # A group of a regular expression may match nothing; then nothing is told.
+    return PathFacts(fields["label"], fields.get("group") or None, given, fields.get("origin") or None)
 
 
 def _compile_regex(pattern: str) -> re.Pattern[str]:

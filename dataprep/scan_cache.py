@@ -5,24 +5,27 @@ digests of the pictures. The cache lies outside DVC, and one that is missing or 
 """
 
 import os
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
+import cv2
+import numpy as np
 import polars as pl
 
-from dataprep import fingerprint, near_duplicates, quality
+from dataprep import examine, fingerprint, near_duplicates, quality, source
 from dataprep.artifacts import TableFormat, read_table, write_table
 from dataprep.config import IngestConfig
 from dataprep.errors import ArtifactError
-from dataprep.examine import FACTS
 from dataprep.image import decoder_mark
 
 _FORMAT = TableFormat(
     kind="scan",
     version=2,
     columns={
-        **FACTS,
+        **examine.FACTS,
         "bytes": pl.Int64(),
         "modified_ns": pl.Int64(),
         "changed_ns": pl.Int64(),
@@ -32,6 +35,8 @@ _FORMAT = TableFormat(
     },
     stage="ingest",
 )
+
+SECONDS_BETWEEN_WRITES = 60.0
 
 _PASSING = ("unreadable", "changed", "too_slow", "worker_died")
 """Reasons that say more of the moment than of the file: such a file is read again, though its size and times are the same."""
@@ -50,27 +55,27 @@ class Known:
     clusters: pl.DataFrame
 
 
-def read_known(cache: Path, found: pl.DataFrame, *, source: Path, config: IngestConfig) -> Known:
+def read_known(cache: Path, found: pl.DataFrame, *, folder: Path, config: IngestConfig) -> Known:
     """Reads what is known of the files found.
 
     Args:
         cache: file of the cache.
         found: from `scan`.
-        source: the raw folder.
+        folder: the raw folder.
         config: the section.
     """
     try:
         table = read_table(cache, _FORMAT)
     except ArtifactError:
-        return Known(pl.DataFrame(schema=FACTS), pl.DataFrame(schema={"digest": pl.String, "cluster": pl.String}))
+        return Known(pl.DataFrame(schema=examine.FACTS), pl.DataFrame(schema={"digest": pl.String, "cluster": pl.String}))
     clusters = table.filter(pl.col("cluster_mark") == _cluster_mark(config)).select("digest", "cluster").drop_nulls().unique()
     keys = ["path", "bytes", "modified_ns", "changed_ns"]
-    unchanged = table.filter(pl.col("mark") == _mark(source, config)).join(found.filter(pl.col("reason").is_null()), on=keys)
-    return Known(unchanged.select(list(FACTS)), clusters)
+    unchanged = table.filter(pl.col("mark") == _mark(folder, config)).join(found.filter(pl.col("reason").is_null()), on=keys)
+    return Known(unchanged.select(list(examine.FACTS)), clusters)
 
 
 def write_known(
-    cache: Path, found: pl.DataFrame, seen: pl.DataFrame, clusters: pl.DataFrame, *, source: Path, config: IngestConfig
+    cache: Path, found: pl.DataFrame, seen: pl.DataFrame, clusters: pl.DataFrame, *, folder: Path, config: IngestConfig
 ) -> None:
     """Remembers what was seen, for the next `read_known`.
 
@@ -79,25 +84,50 @@ def write_known(
         found: from `scan`.
         seen: columns of `FACTS`.
         clusters: digest and cluster of all pictures.
-        source: the raw folder.
+        folder: the raw folder.
         config: the section.
     """
     table = (
         seen.filter(~pl.col("reason").is_in(_PASSING).fill_null(value=False))
         .join(found.drop("reason"), on="path")
         .join(clusters, on="digest", how="left")
-        .with_columns(mark=pl.lit(_mark(source, config)), cluster_mark=pl.lit(_cluster_mark(config)))
+        .with_columns(mark=pl.lit(_mark(folder, config)), cluster_mark=pl.lit(_cluster_mark(config)))
     )
     write_table(cache, table.select(list(_FORMAT.columns)), _FORMAT)
 
 
-def _mark(source: Path, config: IngestConfig) -> str:
+def remembered(
+    looks: Iterable[pl.DataFrame], cache: Path, found: pl.DataFrame, known: Known, *, folder: Path, config: IngestConfig
+) -> Iterator[pl.DataFrame]:
+    """Passes on what is seen and writes it down every minute, so that a run that is cut off has not read in vain.
+
+    Args:
+        looks: tables with the columns of `FACTS`.
+        cache: file of the cache.
+        found: from `scan`.
+        known: what the cache knew before.
+        folder: the raw folder.
+        config: the section.
+    """
+    seen = [known.facts]
+    written = time.monotonic()
+    for look in looks:
+        seen.append(look)
+        yield look
+        if time.monotonic() - written > SECONDS_BETWEEN_WRITES:
+            write_known(cache, found, pl.concat(seen), known.clusters, folder=folder, config=config)
+            written = time.monotonic()
+
+
+def _mark(folder: Path, config: IngestConfig) -> str:
     """Changes with all that decides what is seen in a file."""
     return _digest(
         decoder_mark(config.decode).encode(),
         config.limits.model_dump_json().encode(),
-        os.fsencode(source.resolve()),
-        *(Path(str(module.__file__)).read_bytes() for module in (quality, fingerprint)),
+        os.fsencode(folder.resolve()),
+        cv2.__version__.encode(),
+        np.__version__.encode(),
+        *(Path(str(module.__file__)).read_bytes() for module in (examine, source, quality, fingerprint)),
     )
 
 

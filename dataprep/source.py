@@ -5,6 +5,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from dataprep.embedded import write_digits
 from dataprep.errors import ParamsError, SourceError
 
 EMBEDDED = "embedded:"
+
+_LOOKS_ESCAPED = re.compile(r"\\|~[0-9a-f]{8}$")
+_INT64 = 2**63 - 1
+_TELLS_OPEN_FILES = Path("/proc/self/fd").exists()
 
 Entry = tuple[bytes, int, int, int, str | None]
 """path, bytes, modified_ns, changed_ns, reason; the columns of `scan`."""
@@ -32,7 +37,10 @@ def locate_source(source: str, embedded_folder: Path) -> Path:
         ParamsError: there is no embedded set of that name.
     """
     if not source.startswith(EMBEDDED):
-        return Path(source).expanduser()
+        try:
+            return Path(source).expanduser()
+        except RuntimeError as error:
+            raise ParamsError(f"params.yaml: ingest.source {source!r}: {error}. Write the whole path") from error
     name = source.removeprefix(EMBEDDED)
     if name != "digits":
         raise ParamsError(f"params.yaml: ingest.source must be a folder or 'embedded:digits'; got {source!r}. Use that")
@@ -76,7 +84,7 @@ def scan(source: Path, skip: Sequence[str] = ()) -> pl.DataFrame:
 
 
 def read_file(source: Path, path: bytes, num_bytes: int) -> bytes:
-    """Reads a file below the source.
+    """Reads a file below the source, and none that a link leads to.
 
     Args:
         source: the raw folder.
@@ -88,10 +96,12 @@ def read_file(source: Path, path: bytes, num_bytes: int) -> bytes:
         OSError: it cannot be read, is gone, or is a link by now.
     """
     # Not blocking: a pipe that took the file's place would otherwise wait for a writer.
-    handle = os.open(os.path.join(os.fsencode(source), path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    root = os.fsencode(source)
+    handle = os.open(os.path.join(root, path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise ChangedError("it is no file any more")
+        _check_inside(handle, root, path)
         content = os.read(handle, num_bytes + 1)
         while 0 < len(content) <= num_bytes and (more := os.read(handle, num_bytes + 1 - len(content))):
             content += more
@@ -103,8 +113,21 @@ def read_file(source: Path, path: bytes, num_bytes: int) -> bytes:
     return content
 
 
+def _check_inside(handle: int, root: bytes, path: bytes) -> None:
+    """Refuses a file that a folder which became a link in the meantime led to (where the system tells: Linux)."""
+    if _TELLS_OPEN_FILES and os.readlink(b"/proc/self/fd/%d" % handle) != os.path.join(_real(root), path):  # noqa: PTH115  # bytes
+        raise ChangedError("a folder above it became a link while the tree was read")
+
+
+@cache
+def _real(root: bytes) -> bytes:
+    return os.path.realpath(root)
+
+
 def printable(path: bytes) -> str:
     r"""A relative path as text that is safe to show; what is not printable is escaped, and a hash keeps such an id unique.
+
+    A name that only looks as if it had been escaped gets a hash as well: it may be that of another file.
 
     >>> printable("7/é.png".encode())
     '7/é.png'
@@ -115,7 +138,7 @@ def printable(path: bytes) -> str:
     """
     text = path.decode("utf-8", "backslashreplace")
     shown = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text)
-    if os.fsencode(shown) == path:
+    if os.fsencode(shown) == path and not _LOOKS_ESCAPED.search(shown):
         return shown
     return f"{shown}~{blake2b(path, digest_size=4).hexdigest()}"
 
@@ -148,4 +171,9 @@ def _walk(root: bytes, skip: re.Pattern[str]) -> Iterator[Entry]:
                 reason = "link"
             elif not stat.S_ISREG(status.st_mode):
                 reason = "not_a_file"
-            yield path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, reason
+            yield path, status.st_size, _int64(status.st_mtime_ns), _int64(status.st_ctime_ns), reason
+
+
+def _int64(time_ns: int) -> int:
+    """Some file systems keep times far beyond the year 2262, where 64 bits end."""
+    return max(-_INT64, min(time_ns, _INT64))

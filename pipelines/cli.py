@@ -1,5 +1,6 @@
 """The `darkroom` command: what is not a stage of the graph."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -60,29 +61,29 @@ def labels(
     import polars as pl  # which takes longer than a help page should
 
     from dataprep.labels import propose_pattern, survey_labels
-    from dataprep.source import printable, scan
+    from dataprep.source import scan
 
     found = scan(source.expanduser(), read_params().ingest.skip if PARAMS_FILE.exists() else ())
-    paths = [printable(path) for path in found.filter(pl.col("reason").ne_missing("skipped"))["path"].to_list()]
+    paths = [os.fsdecode(path) for path in found.filter(pl.col("reason").ne_missing("skipped"))["path"].to_list()]
     survey = survey_labels(paths, pattern or propose_pattern(paths))
     matched = sum(row.num_files for row in survey.classes)
     if not matched:
         raise SourceError(
             f"the pattern {survey.pattern!r} must match the paths below {str(source)!r}; it matches none of {len(paths):,}, "
-            f"for example {first_five(survey.unmatched[:2])}. Leave --pattern out, and one is proposed"
+            f"for example {first_five(map(_shown, survey.unmatched[:2]))}. Leave --pattern out, and one is proposed"
         )
     given = [split for split in SPLITS if any(split in row.given_splits for row in survey.classes)]
     table = Table("class", "files", "groups", *given)
     for row in survey.classes:
         splits = [f"{row.given_splits.get(split, 0):,}" for split in given]
-        table.add_row(row.name, f"{row.num_files:,}", f"{row.num_groups:,}" if row.num_groups else "-", *splits)
+        table.add_row(_shown(row.name), f"{row.num_files:,}", f"{row.num_groups:,}" if row.num_groups else "-", *splits)
     _plain_console().print(table)
     skipped = f"; {found.height - len(paths):,} are skipped by name" if found.height > len(paths) else ""
     print(f"{matched:,} of {len(paths):,} files match the {'given' if pattern else 'proposed'} pattern{skipped}")
     if survey.unmatched:
-        print(f"do not match: {first_five(survey.unmatched)}")
+        print(f"do not match: {first_five(map(_shown, survey.unmatched))}")
     for warning in survey.warnings:
-        print(f"warning: {warning}")
+        print(f"warning: {warning.encode('utf-8', 'backslashreplace').decode()}")
     # Single quotes: in YAML, nothing within them has another meaning.
     quoted = survey.pattern.replace("'", "''")
     print(f"\nFor params.yaml:\ningest:\n  source: {source.expanduser().resolve()}\n  pattern: '{quoted}'")
@@ -137,6 +138,13 @@ def recipes() -> None:
     titles = recipe_titles()
     for name, title in titles.items():
         print(f"{name:<{max(map(len, titles))}}  {title}")
+
+
+def _shown(name: str) -> str:
+    """A name of the file system as text that a terminal takes."""
+    from dataprep.source import printable
+
+    return printable(os.fsencode(name))
 
 
 def _plain_console() -> Console:

@@ -10,7 +10,7 @@ from dataprep.execute import num_workers
 from dataprep.ingest import build_manifest, check_quarantined, check_usable, cluster_pictures
 from dataprep.manifest import usable, write_manifest
 from dataprep.pattern import compile_pattern
-from dataprep.scan_cache import read_known, write_known
+from dataprep.scan_cache import read_known, remembered, write_known
 from dataprep.source import locate_source, scan
 from pipelines.command import PathOption, run, track
 from pipelines.params import read_params
@@ -22,13 +22,14 @@ def main(embedded: PathOption, scan_cache: PathOption, manifest: PathOption) -> 
     compile_pattern(config.pattern)  # a wrong pattern is said before the reading, not after
     source = locate_source(config.source, embedded)
     found = scan(source, config.skip)
-    known = read_known(scan_cache, found, source=source, config=config)
+    known = read_known(scan_cache, found, folder=source, config=config)
     unseen = found.filter(pl.col("reason").is_null()).join(known.facts, on="path", how="anti")
     looks = examine(unseen, source=source, decoding=config.decode, limits=config.limits, execute=execute)
+    looks = remembered(looks, scan_cache, found, known, folder=source, config=config)
     new = list(track(looks, title="ingest", total=unseen.height, count=len))
     seen = pl.concat([known.facts, *new, pl.DataFrame(schema=FACTS)])
     clusters = cluster_pictures(seen, known.clusters, config, workers=num_workers(execute))
-    write_known(scan_cache, found, seen, clusters, source=source, config=config)
+    write_known(scan_cache, found, seen, clusters, folder=source, config=config)
     rows = build_manifest(found, seen, clusters, config)
     check_usable(rows, config)
     write_manifest(manifest, rows)

@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -53,6 +54,47 @@ def test_sixteen_bits_are_scaled_and_not_clipped() -> None:
 def test_a_sixteen_bit_pgm_is_scaled() -> None:
     content = b"P5 2 1 65535\n" + np.array([257, 65535], dtype=">u2").tobytes()
     assert decode(content, CONFIG).pixels[:, :, 0].tolist() == [[1, 255]]
+
+
+def gray_tiff(levels: list[int], *, bits: int = 16, white_is_zero: bool = False) -> bytes:
+    """A TIFF of one row of 16-bit gray, of which `bits` are used."""
+    pixels = np.array(levels, dtype="<u2").tobytes()
+    if bits == 12:
+        pairs = zip(levels[::2], levels[1::2], strict=True)
+        pixels = b"".join(bytes([one >> 4, (one & 15) << 4 | other >> 8, other & 255]) for one, other in pairs)
+    tags = [
+        (256, 3, len(levels)),
+        (257, 3, 1),
+        (258, 3, bits),
+        (259, 3, 1),
+        (262, 3, 0 if white_is_zero else 1),
+        (273, 4, 8),
+        (277, 3, 1),
+        (278, 3, 1),
+        (279, 4, len(pixels)),
+    ]
+    entries = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in tags)
+    return b"II*\0" + struct.pack("<I", 8 + len(pixels)) + pixels + struct.pack("<H", len(tags)) + entries + bytes(4)
+
+
+def test_a_tiff_says_how_many_bits_it_has_and_what_is_white() -> None:
+    assert decode(gray_tiff([0, 257, 32768, 65535]), CONFIG).pixels[0, :, 0].tolist() == [0, 1, 128, 255]
+    assert decode(gray_tiff([0, 257, 32768, 65535], white_is_zero=True), CONFIG).pixels[0, :, 0].tolist() == [255, 254, 127, 0]
+    assert decode(gray_tiff([0, 16, 2056, 4095], bits=12), CONFIG).pixels[0, :, 0].tolist() == [0, 1, 128, 255]
+
+
+def test_sixteen_bit_gray_is_laid_on_the_background_where_it_is_transparent() -> None:
+    content = encoded(sixteen_bit(), transparency=32768)
+    assert decode(content, CONFIG).pixels[:, :, 0].tolist() == [[0, 1], [255, 255]]
+
+
+def test_a_turned_tiff_is_upright_and_tells_its_orientation() -> None:
+    image = Image.fromarray(np.arange(48, dtype=np.uint8).reshape(6, 8))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    decoded = decode(encoded(image, "TIFF", exif=exif), CONFIG)
+    assert decoded.orientation == 6
+    assert np.array_equal(decoded.pixels[:, :, 0], np.rot90(np.asarray(image), -1))
 
 
 def test_cmyk_jpeg_becomes_rgb() -> None:

@@ -22,6 +22,7 @@ from dataprep.pattern import PathFacts, compile_pattern, read_path
         ("{label}/{name}", "line\nbreak/1.jpg", PathFacts("line\nbreak")),
         ("{split}/{label}/{name}", "extra/7/a.png", None),
         (r"regex:(?P<group>w\d+)/.*_(?P<label>\d)\.png", "w01/a/b_7.png", PathFacts("7", group="w01")),
+        (r"regex:(?P<group>w\d*|)_?(?P<label>[ab])/.*", "a/1.png", PathFacts("a")),
         (r"regex:(?P<label>\d)?/.*", "/b_7.png", None),
         (r"regex:(?P<label>[a-z]+)\d+\.jpg", "cat.31.jpg", None),
     ],

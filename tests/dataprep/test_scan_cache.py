@@ -5,10 +5,12 @@ import numpy as np
 import polars as pl
 import pytest
 
+from dataprep import examine as examine_module
+from dataprep import scan_cache
 from dataprep.config import ExecuteConfig, IngestConfig
 from dataprep.examine import examine
 from dataprep.ingest import build_manifest, cluster_pictures
-from dataprep.scan_cache import read_known, write_known
+from dataprep.scan_cache import read_known, remembered, write_known
 from dataprep.source import scan
 from tests.conftest import random_image, striped, write_png
 from tests.dataprep.ingesting import INGEST, openable, with_values
@@ -26,13 +28,13 @@ class Ingesting:
 
     def run(self, config: IngestConfig = INGEST) -> pl.DataFrame:
         found = scan(self.source, config.skip)
-        known = read_known(self.cache, found, source=self.source, config=config)
+        known = read_known(self.cache, found, folder=self.source, config=config)
         unseen = openable(found).join(known.facts, on="path", how="anti")
         self.opened = unseen["path"].to_list()
         looks = examine(unseen, source=self.source, decoding=config.decode, limits=config.limits, execute=HERE)
         seen = pl.concat([known.facts, *looks])
         clusters = cluster_pictures(seen, known.clusters, config, workers=1)
-        write_known(self.cache, found, seen, clusters, source=self.source, config=config)
+        write_known(self.cache, found, seen, clusters, folder=self.source, config=config)
         return build_manifest(found, seen, clusters, config)
 
 
@@ -103,12 +105,12 @@ def test_what_the_moment_was_to_blame_for_is_tried_again(ingesting: Ingesting, m
     )
     known = ingesting.run().clear()
     seen = pl.concat(
-        [facts, read_known(ingesting.cache, found, source=ingesting.source, config=INGEST).facts.clear()], how="diagonal"
+        [facts, read_known(ingesting.cache, found, folder=ingesting.source, config=INGEST).facts.clear()], how="diagonal"
     )
     clusters = cluster_pictures(
         seen.cast({"fingerprint": pl.Binary}), known.select("digest", cluster="digest"), INGEST, workers=1
     )
-    write_known(ingesting.cache, found, seen, clusters, source=ingesting.source, config=INGEST)
+    write_known(ingesting.cache, found, seen, clusters, folder=ingesting.source, config=INGEST)
     ingesting.run()
     assert ingesting.opened == found["path"].to_list()[:4]
 
@@ -132,3 +134,16 @@ def test_near_duplicates_found_piece_by_piece_are_those_found_at_once(
 
 def near_duplicates(manifest: pl.DataFrame) -> list[tuple[str, str]]:
     return manifest.drop_nulls("near_duplicate").select("id", "near_duplicate").rows()
+
+
+def test_a_run_that_is_cut_off_has_not_read_in_vain(ingesting: Ingesting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scan_cache, "SECONDS_BETWEEN_WRITES", 0.0)
+    monkeypatch.setattr(examine_module, "FILES_PER_TASK", 3)
+    found = scan(ingesting.source)
+    known = read_known(ingesting.cache, found, folder=ingesting.source, config=INGEST)
+    looks = examine(found, source=ingesting.source, decoding=INGEST.decode, limits=INGEST.limits, execute=HERE)
+    passing = remembered(looks, ingesting.cache, found, known, folder=ingesting.source, config=INGEST)
+    for _ in range(3):  # 3 + 3 files are written down when the next are asked for
+        next(passing)
+    ingesting.run()
+    assert ingesting.opened == found["path"].to_list()[6:]

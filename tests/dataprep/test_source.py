@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dataprep.errors import SourceError
-from dataprep.source import scan
+from dataprep.errors import ParamsError, SourceError
+from dataprep.source import ChangedError, locate_source, printable, read_file, scan
 from tests.conftest import random_image, write_png
 
 
@@ -89,3 +89,35 @@ def test_a_source_that_is_no_folder_of_files_is_explained(tmp_path: Path, make: 
     make(tmp_path / "raw")
     with pytest.raises(SourceError, match=f"params.yaml: ingest.source must .* {words}"):
         scan(tmp_path / "raw")
+
+
+def test_a_name_that_looks_escaped_is_not_taken_for_another(tmp_path: Path) -> None:
+    odd = printable(b"\xff.png")
+    names = [b"\xff.png", os.fsencode(odd), rb"\xff.png", b"plain.png"]
+    assert len({printable(name) for name in names}) == 4
+    assert printable(b"plain.png") == "plain.png"
+
+
+def test_times_beyond_64_bits_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_png(tmp_path / "a/1.png", random_image(0))
+    os.utime(tmp_path / "a/1.png", ns=(0, 10**19))
+    if (tmp_path / "a/1.png").stat().st_mtime_ns < 2**63:
+        pytest.skip("this file system keeps no times beyond the year 2262")
+    assert scan(tmp_path)["modified_ns"].to_list() == [2**63 - 1]
+
+
+def test_a_folder_that_became_a_link_is_not_followed(tmp_path: Path) -> None:
+    inside, outside = tmp_path / "raw/a/1.png", tmp_path / "outside/1.png"
+    size = write_png(inside, random_image(0)).stat().st_size
+    write_png(outside, random_image(0))
+    assert len(read_file(tmp_path / "raw", b"a/1.png", size)) == size
+    inside.unlink()
+    inside.parent.rmdir()
+    inside.parent.symlink_to(outside.parent)
+    with pytest.raises(ChangedError, match="became a link"):
+        read_file(tmp_path / "raw", b"a/1.png", size)
+
+
+def test_a_home_that_does_not_exist_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match=r"ingest\.source '~nobody-of-this-name/x'"):
+        locate_source("~nobody-of-this-name/x", tmp_path)

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,3 +74,13 @@ def test_labels_reads_no_pixels(make_tree: Callable[..., Path], monkeypatch: pyt
 def test_labels_of_nothing_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="does not exist"):
         labels(str(tmp_path / "nowhere"))
+
+
+def test_labels_reads_names_as_ingest_does(tmp_path: Path) -> None:
+    for name in (b"a/\xff.png", b"b/\n.png", b"\xfe/1.png"):
+        path = tmp_path / "raw" / os.fsdecode(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    output = labels(str(tmp_path / "raw"), "--pattern", "{label}/{name}.png")
+    assert "3 of 3 files match the given pattern" in output
+    assert "\\xfe" in output
