@@ -1,21 +1,51 @@
 """Deals clusters to splits so that each class comes as close to the fractions as whole clusters allow.
 
 Clusters of several images go first, the largest first, equal ones in a seeded random order that depends on their ids alone:
-greedily, each to the split that lacks its classes most. Images that stand alone, mostly the great majority, then fill what
-is still missing of their class, exactly and without a loop.
+greedily, each to the split that lacks its classes most. Where that leaves a class far from the fractions, because clusters
+are few and large, moves of one cluster and swaps of two follow while they bring the whole nearer. Images that stand alone,
+mostly the great majority, then fill what is still missing of their class, exactly and without a loop.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy.sparse import coo_array, csr_array
+from scipy.sparse.csgraph import connected_components
 
 from dataprep.clusters import cluster_sizes
 from dataprep.config import SplitName
 from dataprep.errors import SplitError, first_five
 from dataprep.rng import stable_hashes, uniforms_for
+
+_Table = TypeVar("_Table", NDArray[np.float64], NDArray[np.int64])
+
+NEAR = 0.01
+"""No cluster is moved for a class whose splits are all within this fraction of its images of what was wanted."""
+
+MOST_MOVED = 200
+"""Of the clusters that hang together by their classes, so many of the largest are moved; smaller ones fill in well."""
+
+MOST_PASSES = 10
+MOST_TRIALS = 4_000
+"""Each looks for the best move or swap of one cluster."""
+
+MOST_CELLS = 20_000
+"""Clusters times classes that one trial compares."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What each of C classes is to get of each of S splits."""
+
+    exact: NDArray[np.float64]  # (C, S) images by the fractions alone
+    wanted: NDArray[np.int64]  # (C, S) the same in whole images, one at least where none stands
+    stocked: NDArray[np.bool_]  # (C, S) where images stand already, so that none need be dealt
+    num_clusters: NDArray[np.int64]  # (C,) images that stand alone among them
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +58,22 @@ class _Lack:
     clusters_left: list[int]  # per class
 
 
+@dataclass(frozen=True, slots=True)
+class _State:
+    """Where some classes stand; (C, S) each, or (K, C, S) for K changes that are tried at once."""
+
+    missing: NDArray[np.float64]  # images, of the exact number; negative where there are too many
+    holding: NDArray[np.int64]  # clusters of several images
+
+
 def deal(
     images: pl.DataFrame, shares: Mapping[SplitName, float], *, seed: int, stocked: set[tuple[str, str]]
 ) -> NDArray[np.str_]:
     """Assigns N images to splits, whole clusters at a time.
 
     With clusters of one class each, a split gets the share asked of each class within one cluster; a split whose share is
-    below one cluster gets one, which the others give. Clusters of several classes come as near as the greedy order allows.
-    A class that has few clusters stands in every split where possible.
+    below one cluster gets one, which the others give. Clusters of several classes come as near as moves and swaps from the
+    greedy order allow. A class that has few clusters stands in every split where possible.
 
     Args:
         images: id, label, and cluster, a number that images of one cluster share; sorted by id.
@@ -53,13 +91,71 @@ def deal(
     labels = images["label"].unique().sort()
     classes = images["label"].replace_strict(labels, pl.int_range(len(labels), eager=True), return_dtype=pl.Int64).to_numpy()
     clusters = images["cluster"].to_numpy()
-    lack = _measure_lack(images, labels.to_list(), shares, stocked)
+    asked = _ask(images, labels.to_list(), shares, stocked)
     draws = uniforms_for(stable_hashes(images["id"].to_list()), seed, "split")
     alone = cluster_sizes(clusters) == 1
+    positions, counts = _count_members(clusters[~alone], classes[~alone], draws[~alone], len(labels))
+    chosen = improve(counts, deal_greedily(counts, asked), asked)
+    missing, holding = asked.wanted - _total(counts, chosen, asked), _book(counts, chosen, asked).holding
     dealt = np.empty(images.height, dtype=np.int64)
-    dealt[~alone] = _deal_large(clusters[~alone], classes[~alone], draws[~alone], lack)
-    dealt[alone] = _deal_alone(classes[alone], draws[alone], lack)
+    dealt[~alone] = chosen[positions]
+    dealt[alone] = _deal_alone(classes[alone], draws[alone], missing, ~asked.stocked & (holding == 0))
     return np.array(names)[dealt]
+
+
+def deal_greedily(counts: csr_array, asked: Asked) -> NDArray[np.int64]:
+    """Deals M clusters of several images one after the other.
+
+    Args:
+        counts: (M, C) images of each class in each cluster, the largest cluster first.
+        asked: of the C classes, images that stand alone included.
+
+    Returns:
+        (M,) numbers of splits.
+    """
+    wanted = asked.wanted.tolist()
+    lack = _Lack([list(row) for row in wanted], wanted, (~asked.stocked).tolist(), asked.num_clusters.tolist())
+    starts, classes, images = counts.indptr.tolist(), counts.indices.tolist(), counts.data.tolist()
+    return np.array([_place(classes[start:end], images[start:end], lack) for start, end in pairwise(starts)], dtype=np.int64)
+
+
+def improve(counts: csr_array, chosen: NDArray[np.int64], asked: Asked) -> NDArray[np.int64]:
+    """Moves single clusters and swaps pairs, each time the best for one cluster, in their order, while the deviation falls.
+
+    No class disappears from a split that it could stand in, and none gets farther from what was wanted than one of its
+    clusters, or than it was. Bounded by the constants above, so that a large data set costs no more than seconds.
+
+    Args:
+        counts: (M, C) images of each class in each cluster, the largest cluster first.
+        chosen: (M,) the split of each; not changed.
+        asked: of the C classes, images that stand alone included.
+
+    Returns:
+        (M,) numbers of splits, whose `deviation` is at most that of `chosen`.
+    """
+    state = _book(counts, chosen, asked)
+    worst = np.abs(_left_over(state.missing)).max(axis=1) / np.maximum(asked.wanted.sum(axis=1), 1)
+    if not (worst > NEAR).any():
+        return chosen
+    chosen = chosen.copy()
+    trials = MOST_TRIALS
+    for rows, classes in _components(counts, worst):
+        most = min(max(MOST_CELLS // len(classes), 2), MOST_MOVED)
+        own = Asked(asked.exact[classes], asked.wanted[classes], asked.stocked[classes], asked.num_clusters[classes])
+        part = _State(state.missing[classes], state.holding[classes])
+        largest = rows[:most]
+        trials -= _improve_component(counts[largest][:, classes].toarray(), chosen, largest, part, own, trials)
+        if trials <= 0:
+            break
+    return chosen
+
+
+def deviation(counts: csr_array, chosen: NDArray[np.int64], asked: Asked) -> float:
+    """How far a deal is from what was wanted: the squares of the shares of its images by which each class misses, summed.
+
+    Over classes, all of one weight, and splits; after images that stand alone have filled what they can.
+    """
+    return float(_deviation(_book(counts, chosen, asked).missing, asked))
 
 
 def apportion(count: int, weights: NDArray[np.float64], at_least_one: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -77,20 +173,17 @@ def apportion(count: int, weights: NDArray[np.float64], at_least_one: NDArray[np
     return parts
 
 
-def _measure_lack(
-    images: pl.DataFrame, labels: list[str], shares: Mapping[SplitName, float], stocked: set[tuple[str, str]]
-) -> _Lack:
+def _ask(images: pl.DataFrame, labels: list[str], shares: Mapping[SplitName, float], stocked: set[tuple[str, str]]) -> Asked:
     counted = images.group_by("label").agg(pl.len().alias("images"), pl.col("cluster").n_unique().alias("clusters"))
     counts = {label: (num_images, num_clusters) for label, num_images, num_clusters in counted.rows()}
     weights = np.array(list(shares.values()))
-    empty = [[(label, name) not in stocked for name in shares] for label in labels]
-    for label, lacking in zip(labels, empty, strict=True):
-        if all(lacking) and counts[label][1] < len(shares):
+    standing = np.array([[(label, name) in stocked for name in shares] for label in labels])
+    for label, own in zip(labels, standing, strict=True):
+        if not own.any() and counts[label][1] < len(shares):
             raise _too_small(images, label, counts[label], list(shares))
-    wanted = [
-        apportion(counts[label][0], weights, np.array(lacking)).tolist() for label, lacking in zip(labels, empty, strict=True)
-    ]
-    return _Lack([list(row) for row in wanted], wanted, empty, [counts[label][1] for label in labels])
+    wanted = [apportion(counts[label][0], weights, ~own) for label, own in zip(labels, standing, strict=True)]
+    exact = np.array([[counts[label][0]] for label in labels]) * (weights / weights.sum())
+    return Asked(exact, np.array(wanted), standing, np.array([counts[label][1] for label in labels]))
 
 
 def _too_small(images: pl.DataFrame, label: str, counts: tuple[int, int], names: list[SplitName]) -> SplitError:
@@ -104,22 +197,23 @@ def _too_small(images: pl.DataFrame, label: str, counts: tuple[int, int], names:
     )
 
 
-def _deal_large(
-    clusters: NDArray[np.int64], classes: NDArray[np.int64], draws: NDArray[np.float64], lack: _Lack
-) -> NDArray[np.int64]:
-    """The split of each row of the clusters of several images."""
-    rows = pl.DataFrame({"cluster": clusters, "class": classes, "draw": draws})
-    drawn = rows.group_by("cluster").agg(pl.len().alias("images"), pl.col("draw").first())
-    counted = rows.group_by("cluster", "class").len().sort("cluster", "class")
-    members = (
-        counted.group_by("cluster", maintain_order=True)
-        .agg("class", "len")
-        .join(drawn, on="cluster")
+def _count_members(
+    clusters: NDArray[np.int64], classes: NDArray[np.int64], draws: NDArray[np.float64], num_classes: int
+) -> tuple[NDArray[np.int64], csr_array]:
+    """The place of each row's cluster in the order in which clusters are dealt, and the images per cluster and class."""
+    rows = pl.DataFrame({"cluster": clusters, "draw": draws})
+    order = (
+        rows.group_by("cluster")
+        .agg(pl.len().alias("images"), pl.col("draw").first())
         .sort(["images", "draw", "cluster"], descending=[True, False, False])
+        .with_row_index("position")
     )
-    chosen = [_place(own, counts, lack) for own, counts in members.select("class", "len").iter_rows()]
-    placed = members.select("cluster", chosen=pl.Series(chosen, dtype=pl.Int64))
-    return rows.join(placed, on="cluster", how="left", maintain_order="left")["chosen"].to_numpy()
+    places = rows.join(order.select("cluster", "position"), on="cluster", how="left", maintain_order="left")["position"]
+    positions = places.cast(pl.Int64).to_numpy()
+    ones = np.ones(len(positions), dtype=np.int64)
+    counts = csr_array(coo_array((ones, (positions, classes)), shape=(order.height, num_classes)))
+    counts.sum_duplicates()
+    return positions, counts
 
 
 def _place(classes: list[int], counts: list[int], lack: _Lack) -> int:
@@ -150,13 +244,141 @@ def _place(classes: list[int], counts: list[int], lack: _Lack) -> int:
     return chosen
 
 
-def _deal_alone(classes: NDArray[np.int64], draws: NDArray[np.float64], lack: _Lack) -> NDArray[np.int64]:
+def _book(counts: csr_array, chosen: NDArray[np.int64], asked: Asked) -> _State:
+    """Where all classes stand when the clusters are where they were chosen to be."""
+    held = csr_array((np.ones_like(counts.data), counts.indices, counts.indptr), shape=counts.shape)
+    return _State(asked.exact - _total(counts, chosen, asked), _total(held, chosen, asked))
+
+
+def _total(counts: csr_array, chosen: NDArray[np.int64], asked: Asked) -> NDArray[np.int64]:
+    """(C, S): what the clusters (M, C) bring to each split."""
+    members = counts.tocoo()
+    totals = np.zeros_like(asked.wanted)
+    np.add.at(totals, (members.col, chosen[members.row]), members.data)
+    return totals
+
+
+def _left_over(missing: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What (..., C, S) splits lack when images that stand alone have filled in; what all splits lack is their number.
+
+    They make up for too much elsewhere in proportion to what is missing.
+    """
+    lacking = np.maximum(missing, 0)
+    too_many = lacking - missing
+    unmet = too_many.sum(axis=-1, keepdims=True) / np.maximum(lacking.sum(axis=-1, keepdims=True), 1e-9)
+    left: NDArray[np.float64] = lacking * unmet - too_many
+    return left
+
+
+def _deviation(missing: NDArray[np.float64], asked: Asked) -> NDArray[np.float64]:
+    """As `deviation`, for (..., C, S)."""
+    shares = _left_over(missing) / np.maximum(asked.wanted.sum(axis=1, keepdims=True), 1)
+    squares: NDArray[np.float64] = (shares**2).sum(axis=(-2, -1))
+    return squares
+
+
+def _components(counts: csr_array, worst: NDArray[np.float64]) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Clusters and classes that hang together, the farthest from the fractions first, none that is near.
+
+    What one gets does not matter to the others, and each alone is small enough to be searched.
+    """
+    num_clusters, num_classes = counts.shape
+    members = counts.tocoo()
+    edges = (members.row, members.col + num_clusters)
+    size = num_clusters + num_classes
+    graph = coo_array((np.ones(len(members.row), dtype=np.int8), edges), shape=(size, size))
+    number, component = connected_components(graph, directed=False)
+    far = np.zeros(number)
+    np.maximum.at(far, component[num_clusters:], worst)
+    order = np.argsort(component, kind="stable")
+    ends = np.cumsum(np.bincount(component, minlength=number))
+    found = []
+    for index in np.argsort(-far, kind="stable")[: np.count_nonzero(far > NEAR)]:
+        own = order[ends[index - 1] if index else 0 : ends[index]]
+        found.append((own[own < num_clusters], own[own >= num_clusters] - num_clusters))
+    return found
+
+
+def _improve_component(
+    counts: NDArray[np.int64], chosen: NDArray[np.int64], rows: NDArray[np.int64], state: _State, asked: Asked, trials: int
+) -> int:
+    """Moves and swaps the clusters at `rows` of `chosen`, which is changed; (M, C) counts. Returns the trials it took."""
+    largest = counts.max(axis=0, initial=0)
+    taken = 0
+    for _ in range(MOST_PASSES):
+        moved = False
+        for index in range(len(rows)):
+            if taken == trials:
+                return taken
+            taken += 1
+            found = _best_change(index, counts, chosen[rows], state, asked, largest)
+            if found is not None:
+                target, partner, state = found
+                if partner is not None:
+                    chosen[rows[partner]] = chosen[rows[index]]
+                chosen[rows[index]] = target
+                moved = True
+        if not moved:
+            break
+    return taken
+
+
+def _best_change(
+    index: int, counts: NDArray[np.int64], chosen: NDArray[np.int64], state: _State, asked: Asked, largest: NDArray[np.int64]
+) -> tuple[int, int | None, _State] | None:
+    """The split that a cluster had better go to, who comes back from there if anyone, and how things stand then.
+
+    None where no change is allowed that lowers the deviation; of equal ones the first, moves before swaps.
+    """
+    home = chosen[index]
+    splits = np.delete(np.arange(asked.wanted.shape[1]), home)
+    partners = np.flatnonzero(chosen != home)
+    targets = np.concatenate([splits, chosen[partners]])
+    back = np.concatenate([np.zeros((len(splits), counts.shape[1]), dtype=np.int64), counts[partners]])  # (K, C)
+    tried = _State(
+        _shift(state.missing, home, targets, counts[index] - back),
+        _shift(state.holding, home, targets, (back > 0).astype(np.int64) - (counts[index] > 0)),
+    )
+    deviations = np.where(_allowed(state, tried, asked, largest), _deviation(tried.missing, asked), np.inf)
+    best = int(np.argmin(deviations))
+    if not deviations[best] < _deviation(state.missing, asked) - 1e-12:
+        return None
+    partner = None if best < len(splits) else int(partners[best - len(splits)])
+    return int(targets[best]), partner, _State(tried.missing[best], tried.holding[best])
+
+
+def _shift(table: _Table, home: np.int64, targets: NDArray[np.int64], change: NDArray[np.int64]) -> _Table:
+    """(K, C, S): the table (C, S) with each of K changes (K, C) added to the home split and taken from its target."""
+    shifted = np.repeat(table[np.newaxis], len(targets), axis=0)
+    shifted[:, :, home] += change
+    shifted[np.arange(len(targets)), :, targets] -= change
+    return shifted
+
+
+def _allowed(state: _State, tried: _State, asked: Asked, largest: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of K changes, (K,), leave no class out of a split for lack of clusters, or farther off than one of its clusters."""
+    num_alone = np.rint(state.missing.sum(axis=1)).astype(np.int64)
+
+    def uncovered(one: _State) -> NDArray[np.int64]:
+        barren = (~asked.stocked & (one.holding == 0)).sum(axis=-1)
+        bare: NDArray[np.int64] = np.maximum(barren - num_alone, 0)
+        return bare
+
+    limit = np.maximum(np.abs(_left_over(state.missing)).max(axis=-1), largest)
+    off = np.abs(_left_over(tried.missing)).max(axis=-1)
+    allowed: NDArray[np.bool_] = ((uncovered(tried) <= uncovered(state)) & (off <= limit + 1e-9)).all(axis=-1)
+    return allowed
+
+
+def _deal_alone(
+    classes: NDArray[np.int64], draws: NDArray[np.float64], missing: NDArray[np.int64], empty: NDArray[np.bool_]
+) -> NDArray[np.int64]:
     """The split of each image that stands alone: of each class, in the order of their draws, as many as a split lacks."""
     order = np.lexsort((draws, classes))
-    counts = np.bincount(classes, minlength=len(lack.missing))
+    counts = np.bincount(classes, minlength=len(missing))
     parts = [
-        apportion(int(count), np.maximum(missing, 0).astype(np.float64), np.array(empty))
-        for count, missing, empty in zip(counts, lack.missing, lack.empty, strict=True)
+        apportion(int(count), np.maximum(lacking, 0).astype(np.float64), barren)
+        for count, lacking, barren in zip(counts, missing, empty, strict=True)
         if count
     ]
     dealt = np.empty(len(classes), dtype=np.int64)

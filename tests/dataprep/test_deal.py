@@ -1,12 +1,19 @@
+import math
+from collections.abc import Sequence
+from itertools import product
+
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from dataprep.config import SPLITS
-from dataprep.deal import apportion
+from dataprep.deal import Asked, apportion, deal_greedily, deviation, improve
 from dataprep.proof import measure_split
+from dataprep.rng import rng_for
 from dataprep.split import split_images
 from tests.dataprep.test_split import CONFIG, clustered, config_with, counts_of, images_of, plain
 
@@ -109,3 +116,105 @@ def test_a_count_is_divided_by_largest_remainders() -> None:
     assert apportion(11, weights, floors).tolist() == [7, 2, 2]
     assert apportion(2, weights, floors).tolist() == [0, 1, 1]
     assert apportion(2, weights, np.array([False, False, False])).tolist() == [1, 1, 0]
+
+
+def asked_of(counts: NDArray[np.int64], alone: Sequence[int], fractions: Sequence[float]) -> Asked:
+    totals = counts.sum(axis=0) + np.array(alone)
+    floors = np.ones(3, dtype=bool)
+    wanted = np.array([apportion(int(total), np.array(fractions), floors) for total in totals])
+    exact = totals[:, np.newaxis] * np.array(fractions)
+    return Asked(exact, wanted, np.zeros_like(wanted, dtype=bool), (counts > 0).sum(axis=0) + np.array(alone))
+
+
+def largest_first(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    return counts[np.argsort(-counts.sum(axis=1), kind="stable")]
+
+
+def covered(counts: NDArray[np.int64], chosen: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(C, S): whether the class has a cluster there."""
+    return np.stack([(counts[chosen == split] > 0).any(axis=0) for split in range(3)], axis=1)
+
+
+def off_by(counts: NDArray[np.int64], chosen: NDArray[np.int64], asked: Asked) -> NDArray[np.float64]:
+    """(C,): by how many images the split of each class that is farthest off misses the fractions."""
+    got = np.stack([counts[chosen == split].sum(axis=0) for split in range(3)], axis=1)
+    farthest: NDArray[np.float64] = np.abs(got - asked.exact).max(axis=1)
+    return farthest
+
+
+def test_a_few_large_clusters_come_as_near_as_they_can() -> None:
+    sizes = [182, 42, 41, 41, 40, 40, 40, 39, 39]  # the first are four writers who share a picture
+    labels, asked = "0123456", np.array([302.4, 100.8, 100.8])
+    rows = [(labels[n % 7], f"w{writer}", None, f"{writer} {n}") for writer, size in enumerate(sizes) for n in range(size)]
+    images = images_of(rows)
+    best = min(
+        float(((np.bincount(where, weights=sizes, minlength=3) - asked) ** 2).sum())
+        for where in product(range(3), repeat=len(sizes))
+    )
+    for seed in range(5):
+        totals = measure_split(images, split_images(images, config_with(seed=seed)), CONFIG).images
+        got = np.array([totals[name] for name in SPLITS])
+        assert 300 <= got[0] <= 305
+        assert float(((got - asked) ** 2).sum()) < 1.05 * best
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_eight_equal_writers_are_dealt_five_two_and_one(seed: int) -> None:
+    images = images_of([(f"{n % 5}", f"w{writer}", None, f"{writer} {n}") for writer in range(8) for n in range(15)])
+    totals = measure_split(images, split_images(images, config_with(seed=seed)), CONFIG).images
+    assert sorted(totals.values()) == [15, 30, 75]
+    assert totals["train"] == 75
+
+
+@st.composite
+def members(draw: st.DrawFn) -> tuple[NDArray[np.int64], Asked]:
+    num_clusters, num_classes = draw(st.integers(1, 20)), draw(st.integers(1, 4))
+    sizes = st.lists(st.just(0) | st.integers(0, 40), min_size=num_classes, max_size=num_classes)
+    drawn = np.array(draw(st.lists(sizes, min_size=num_clusters, max_size=num_clusters)))
+    drawn[drawn.sum(axis=1) < 2, 0] = 2
+    alone = draw(st.lists(st.just(0) | st.integers(0, 30), min_size=num_classes, max_size=num_classes))
+    drawn[0, (drawn.sum(axis=0) + np.array(alone)) == 0] = 1  # every class has images
+    counts = largest_first(drawn)
+    asked = asked_of(counts, alone, draw(asked_fractions))
+    stocked = draw(st.lists(st.booleans(), min_size=num_classes * 3, max_size=num_classes * 3))
+    return counts, Asked(asked.exact, asked.wanted, np.array(stocked).reshape(num_classes, 3), asked.num_clusters)
+
+
+@given(members())
+def test_moves_and_swaps_never_lead_away_from_what_was_asked(drawn: tuple[NDArray[np.int64], Asked]) -> None:
+    counts, asked = drawn
+    greedy = deal_greedily(csr_array(counts), asked)
+    before = greedy.copy()
+    better = improve(csr_array(counts), greedy, asked)
+    assert (greedy == before).all()
+    assert deviation(csr_array(counts), better, asked) <= deviation(csr_array(counts), greedy, asked)
+    assert (improve(csr_array(counts), greedy, asked) == better).all()
+
+
+@given(members())
+def test_moves_and_swaps_keep_every_class_where_it_can_stand(drawn: tuple[NDArray[np.int64], Asked]) -> None:
+    counts, asked = drawn
+    greedy = deal_greedily(csr_array(counts), asked)
+    better = improve(csr_array(counts), greedy, asked)
+    alone = asked.wanted.sum(axis=1) - counts.sum(axis=0)
+    barren = [(~asked.stocked & ~covered(counts, chosen)).sum(axis=1) for chosen in (greedy, better)]
+    lacking_before, lacking_after = (np.maximum(one - alone, 0) for one in barren)  # images that stand alone fill the others
+    assert (lacking_after <= lacking_before).all()
+    limit = np.maximum(counts.max(axis=0), off_by(counts, greedy, asked))
+    assert (off_by(counts, better, asked) <= limit + 1e-6)[alone == 0].all()
+
+
+def test_few_clusters_are_dealt_nearly_as_well_as_can_be() -> None:
+    rng = rng_for(0, "brute force")
+    regrets = []
+    for _ in range(40):
+        shape = (int(rng.integers(4, 8)), int(rng.integers(1, 4)))
+        counts = largest_first(rng.integers(5, 60, shape))
+        asked = asked_of(counts, [0] * shape[1], (0.6, 0.2, 0.2))
+        table = csr_array(counts)
+        everywhere = (np.array(where) for where in product(range(3), repeat=len(counts)))
+        best = min(deviation(table, where, asked) for where in everywhere if covered(counts, where).all())
+        found = deviation(table, improve(table, deal_greedily(table, asked), asked), asked)
+        regrets.append(math.sqrt(found / shape[1]) - math.sqrt(best / shape[1]))  # of the images of a class
+    assert sum(regret < 1e-9 for regret in regrets) >= 30
+    assert max(regrets) < 0.1
