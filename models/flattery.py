@@ -53,6 +53,10 @@ class Flattery(Document):
         probe = f"(nearest-neighbour probe; the split keeps {self.kept_apart} apart)"
         if self.random.accuracy_interval[0] > self.made.accuracy_interval[1]:
             return f"A random split would have flattered: {figures} {probe}"
+        if self.random.accuracy < self.made.accuracy:
+            return f"A random split would not have flattered: {figures} {probe}"
+        if self.random.accuracy == self.made.accuracy:
+            return f"A random split would have made no difference: {figures} {probe}"
         return f"A random split would hardly have flattered: {figures}, which may be chance {probe}"
 
 

@@ -14,7 +14,7 @@ from dataprep.proof import SplitMetrics, measure_split
 from dataprep.shards import ShardContent, ShardIndex, write_index, write_shard
 from dataprep.split import split_images
 from models import flattery
-from models.flattery import measure_flattery, shrink
+from models.flattery import Flattery, ProbeScore, measure_flattery, shrink
 from pipelines.params import Params
 from tests.conftest import random_image
 from tests.dataprep.test_split import config_with
@@ -86,8 +86,20 @@ def test_groups_that_are_no_clue_do_not_flatter(tmp_path: Path, params: Params, 
     found = measure_flattery(write_prepared(tmp_path, digits, split, params, 1), split, data, seed=0)
     assert found is not None
     assert found.made.accuracy == pytest.approx(found.random.accuracy, abs=0.05)
-    assert "would hardly have flattered" in found.sentence
-    assert "which may be chance" in found.sentence
+
+
+def test_the_sentence_says_no_more_than_the_figures() -> None:
+    def sentence(random: float, made: float) -> str:
+        made_score, random_score = (
+            ProbeScore(accuracy=value, accuracy_interval=(value - 0.04, value + 0.04)) for value in (made, random)
+        )
+        found = Flattery(train_images=9, held_out_images=9, made=made_score, random=random_score, kept_apart="9 groups")
+        return found.sentence.split(" (")[0]
+
+    assert sentence(0.95, 0.78) == "A random split would have flattered: 0.95 instead of 0.78"
+    assert sentence(0.80, 0.78) == "A random split would hardly have flattered: 0.80 instead of 0.78, which may be chance"
+    assert sentence(0.78, 0.78) == "A random split would have made no difference: 0.78 instead of 0.78"
+    assert sentence(0.60, 0.78) == "A random split would not have flattered: 0.60 instead of 0.78"
 
 
 def test_without_groups_and_near_duplicates_nothing_is_probed(tmp_path: Path, params: Params) -> None:
