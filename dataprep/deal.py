@@ -188,7 +188,9 @@ def _ask(images: pl.DataFrame, labels: list[str], shares: Mapping[SplitName, flo
 
 def _too_small(images: pl.DataFrame, label: str, counts: tuple[int, int], names: list[SplitName]) -> SplitError:
     num_images, num_clusters = counts
-    held = f"{num_images:,} images" + (f" that form {num_clusters:,} clusters" if num_clusters < num_images else "")
+    held = f"{num_images:,} {'image' if num_images == 1 else 'images'}"
+    if num_clusters < num_images:
+        held += f" that form {num_clusters:,} {'cluster' if num_clusters == 1 else 'clusters'}"
     examples = images.filter(pl.col("label") == label)["id"].head(2)
     return SplitError(
         f"class {label!r} must have at least one image for each of {', '.join(names)}; it has {held}, for example "

@@ -10,7 +10,7 @@ An image that is pinned stands in the split of its pin or in none. Fractions are
 split places: an image pinned to train takes nothing away from validation and test.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 
 import numpy as np
 import polars as pl
@@ -170,16 +170,30 @@ def _check_filled(placed: pl.DataFrame, config: SplitConfig) -> None:
     lacking = [name for name in SPLITS if name not in filled]
     if lacking:
         raise SplitError(
-            f"each of {', '.join(SPLITS)} must have images; {first_five(lacking)} has none. Add images, loosen split.pin, or "
-            f"set split.method to another one than {config.method}"
+            f"each of {', '.join(SPLITS)} must have images; {first_five(lacking)} {_have(lacking)} none"
+            f"{_taken_along(placed, config)}. Add images, loosen split.pin, or set split.method to another one than "
+            f"{config.method}"
         )
     taught = placed.filter(pl.col("split") == "train")["label"].unique()
     untaught = placed.filter(~pl.col("label").is_in(taught.implode()))["label"].unique().sort()
     if len(untaught):
         raise SplitError(
-            f"every class must have train images; {first_five(untaught)} has none. Add images or groups of that class, or "
-            "take it out of ingest.source"
+            f"every class must have train images; {first_five(untaught)} {_have(untaught)} none"
+            f"{_taken_along(placed.filter(pl.col('label').is_in(untaught.implode())), config)}. Add images or groups of "
+            f"{'that class, or take it' if len(untaught) == 1 else 'those classes, or take them'} out of ingest.source"
         )
+
+
+def _have(names: Sized) -> str:
+    return "has" if len(names) == 1 else "have"
+
+
+def _taken_along(placed: pl.DataFrame, config: SplitConfig) -> str:
+    """Names the pins where they placed any of the images; by hash a pinned image goes alone."""
+    if config.method == "hash" or "pin" not in placed["rule"]:
+        return ""
+    pins = ", ".join(f"split.pin.{field}: {first_five(values)}" for field, values in config.pin.items() if values)
+    return f", since pinned images take their whole cluster along ({pins})"
 
 
 _METHODS: dict[str, Callable[[pl.DataFrame, SplitConfig], pl.DataFrame]] = {

@@ -107,7 +107,7 @@ def test_a_class_with_few_groups_stands_in_every_split() -> None:
     sizes = [("w0", "a", 1), ("w0", "b", 1), ("w1", "a", 1), ("w1", "b", 1), ("w2", "a", 5), ("w3", "a", 1), ("w3", "b", 5)]
     images = images_of([(label, group, None, f"{group}{label}{n}") for group, label, count in sizes for n in range(count)])
     measured = measure_split(images, split_images(images, CONFIG), CONFIG)
-    assert measured.warnings == []
+    assert not [warning for warning in measured.warnings if warning.startswith("class")]
     assert all(min(counts_of(row)) > 0 for row in measured.classes)
 
 

@@ -303,6 +303,12 @@ def test_what_is_pinned_is_not_cut_from_train() -> None:
     assert [counts_of(row) for row in measured.classes] == [(27, 4, 1), (22, 8, 1)]
 
 
+PINNED = (
+    "each of train, validation, test must have images; 'validation', 'test' have none, since pinned images take their whole "
+    "cluster along (split.pin.label: 'a', 'b'). Add images,"
+)
+
+
 @pytest.mark.parametrize(
     ("images", "config", "words"),
     [
@@ -339,8 +345,15 @@ def test_what_is_pinned_is_not_cut_from_train() -> None:
             GIVEN,
             "every class must have train images; 'b' has none",
         ),
-        (plain({"a": 9, "b": 9}), config_with(pin={"label": {"a": "train", "b": "train"}}), "'validation', 'test' has none"),
+        (plain({"a": 9, "b": 9}), config_with(pin={"label": {"a": "train", "b": "train"}}), PINNED),
         (images_of([("a", "w", None, f"a{n}") for n in range(9)]), HASH, "must have images;"),
+        (
+            images_of([("a", None, "train", f"a{n}") for n in range(9)] + [(name, None, "test", name) for name in "bc"]),
+            GIVEN,
+            "every class must have train images; 'b', 'c' have none. Add images or groups of those classes",
+        ),
+        (plain({"a": 1}), CONFIG, "it has 1 image, for example"),
+        (images_of([("a", "w", None, f"a{n}") for n in range(9)]), CONFIG, "9 images that form 1 cluster, for example"),
     ],
 )
 def test_what_cannot_be_split_is_explained(images: pl.DataFrame, config: SplitConfig, words: str) -> None:
