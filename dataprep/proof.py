@@ -16,6 +16,12 @@ from dataprep.intervals import wilson_interval
 LISTED_CLASSES = 5
 SUPPOSED_ACCURACY = 0.9
 
+FAR = 0.05
+"""A split whose share of the dealt images misses what was asked by more than this is told."""
+
+_SHARED_KEYS = {"digest": "same picture as", "near_duplicate": "near duplicate of", "group": "same group as"}
+"""How the partner of a withdrawn image is named, the closest relation first."""
+
 
 class Counts(Document):
     """How many groups, pictures and clusters of near duplicates."""
@@ -91,7 +97,7 @@ def measure_split(images: pl.DataFrame, split: pl.DataFrame, config: SplitConfig
         split: from `split_images`.
         config: what it was made with.
     """
-    joined = images.select("id", "label", *KEYS).join(split.select("id", "split", "rule"), on="id")
+    joined = images.select("id", "label", *KEYS).join(split.select("id", "split", "cluster", "rule"), on="id")
     totals = Counter(dict(joined.group_by("split").len().rows()))
     pairs, together = _count_shared(joined)
     classes = _portions(joined, config)
@@ -101,7 +107,9 @@ def measure_split(images: pl.DataFrame, split: pl.DataFrame, config: SplitConfig
         kept_together=together,
         warnings=[
             *_asked_in_vain(images, config),
-            *_withdrawn(totals[EXCLUDED]),
+            *_cut_test(joined, config),
+            *_far_off(joined, config),
+            *_withdrawn(joined),
             *_lacking(classes, "validation"),
             *_lacking(classes, "test"),
             *_scarce(classes, config.min_test_images),
@@ -164,13 +172,94 @@ def _asked_in_vain(images: pl.DataFrame, config: SplitConfig) -> list[str]:
     return sentences
 
 
-def _withdrawn(excluded: int) -> list[str]:
-    if not excluded:
+def _cut_test(joined: pl.DataFrame, config: SplitConfig) -> list[str]:
+    cut = joined.filter((pl.col("split") == "test") & (pl.col("rule") == "dealt")).height if config.method == "given" else 0
+    if not cut:
         return []
-    return [
-        f"{excluded:,} {'image is' if excluded == 1 else 'images are'} in no split, since the same group, picture or near "
-        "duplicate stands in another one that wins (a pin; else test before validation before train)"
+    return [f"the paths give no test images, so {_number(cut, 'image')} {'was' if cut == 1 else 'were'} cut from train for it"]
+
+
+def _far_off(joined: pl.DataFrame, config: SplitConfig) -> list[str]:
+    """One sentence for the splits that got far from their share of the dealt images, with the cause."""
+    dealt = joined.filter(pl.col("rule").is_in(["dealt", "hash"]))
+    counts = Counter(dict(dealt.group_by("split").len().rows()))
+    asked = {
+        name: fraction
+        for name, fraction in zip(SPLITS, config.fractions, strict=True)
+        if config.method != "given" or counts[name]  # a given split is not dealt to
+    }
+    total = sum(asked.values())
+    images = "images" if dealt.height == joined.height else "dealt images"
+    missed = [
+        f"{name} has {counts[name] / dealt.height:.0%} of the {images} instead of {fraction / total:.0%}"
+        for name, fraction in asked.items()
+        if dealt.height and abs(counts[name] / dealt.height - fraction / total) > FAR
     ]
+    if not missed:
+        return []
+    return [f"{', '.join(missed)}, since {_chance(joined) if config.method == 'hash' else _lumps(dealt)}"]
+
+
+def _chance(joined: pl.DataFrame) -> str:
+    """Why a hash misses the fractions."""
+    withdrawn = joined.filter(pl.col("split") == EXCLUDED).height
+    if withdrawn > FAR * joined.height:
+        return f"{_number(withdrawn, 'image')} {'is' if withdrawn == 1 else 'are'} withdrawn"
+    keys = joined.filter(pl.col("rule") == "hash").select(pl.coalesce("group", "digest", "id").n_unique()).item()
+    noun = "group" if joined["group"].is_not_null().any() else "picture"
+    return f"a hash sends each {noun} where chance has it, and there {'is' if keys == 1 else 'are'} only {_number(keys, noun)}"
+
+
+def _lumps(dealt: pl.DataFrame) -> str:
+    """Why dealing misses the fractions."""
+    sizes = dealt.group_by("cluster").len().sort(["len", "cluster"], descending=[True, False])
+    cluster, size = sizes.row(0)
+    if size == 1:
+        return f"images are few ({dealt.height:,}) and each class is to stand in every split"
+    own = dealt.filter(pl.col("cluster") == cluster)
+    groups = own["group"].drop_nulls().unique().sort()
+    if len(groups) > 1:
+        shared = (
+            own.drop_nulls("group")
+            .group_by(pl.coalesce("near_duplicate", "digest"))
+            .agg(pl.col("group").n_unique().alias("groups"))
+            .filter(pl.col("groups") > 1)
+        )
+        linked = f"{_number(shared.height, 'picture')} or near {'duplicate' if shared.height == 1 else 'duplicates'}"
+        held = f"groups {first_five(groups)}, which share {linked if shared.height else 'pictures or near duplicates'}"
+    elif len(groups):
+        held = f"group {groups[0]!r}"
+    else:
+        held = f"equal pictures and near duplicates, for example {first_five(own['id'].sort().head(2))}"
+    return f"clusters are dealt whole; the largest holds {_number(size, 'image')} of {dealt.height:,} ({held})"
+
+
+def _withdrawn(joined: pl.DataFrame) -> list[str]:
+    ids = joined.filter(pl.col("split") == EXCLUDED)["id"].sort()
+    if not len(ids):
+        return []
+    named = ", ".join(_with_partner(joined, name) for name in ids.head(5))
+    more = f" and {len(ids) - 5:,} more" if len(ids) > 5 else ""
+    return [
+        f"{_number(len(ids), 'image')} {'is' if len(ids) == 1 else 'are'} in no split, since the same group, picture or near "
+        f"duplicate stands in another one that wins (a pin; else test before validation before train): {named}{more}"
+    ]
+
+
+def _with_partner(joined: pl.DataFrame, name: str) -> str:
+    """The id, and an image that is left and shares most with it; a chain of groups may leave none."""
+    own = joined.row(by_predicate=pl.col("id") == name, named=True)
+    for key, relation in _SHARED_KEYS.items():
+        if own[key] is None:
+            continue
+        left = joined.filter((pl.col(key) == own[key]) & (pl.col("split") != EXCLUDED)).sort("id").head(1)
+        for partner, split in left.select("id", "split").rows():
+            return f"{name!r} ({relation} {partner!r} in {split})"
+    return repr(name)
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _lacking(classes: list[ClassPortions], split: SplitName) -> list[str]:

@@ -1,5 +1,6 @@
 import polars as pl
 
+from dataprep.config import SplitConfig
 from dataprep.proof import measure_split
 from dataprep.split import split_images
 from tests.dataprep.test_split import CONFIG, GIVEN, HASH, Row, config_with, counts_of, images_of, plain
@@ -28,7 +29,7 @@ def test_a_pin_that_no_image_has_is_told() -> None:
 
 def test_a_given_split_that_is_ignored_is_told() -> None:
     images = images_of(
-        [(label, None, name, f"{label}{name}{n}") for label in "ab" for name in ("train", "test") for n in range(9)]
+        [(label, None, name, f"{label}{name}{n}") for label in "ab" for name in ("train", "test") for n in range(900)]
     )
     for config in (CONFIG, HASH):
         measured = measure_split(images, split_images(images, config), config)
@@ -36,6 +37,50 @@ def test_a_given_split_that_is_ignored_is_told() -> None:
             f"the paths give a split, which split.method {config.method!r} ignores; set it to 'given' to keep that test set"
         ]
     assert measure_split(images, split_images(images, GIVEN), GIVEN).warnings == []
+
+
+def warnings_of(images: pl.DataFrame, config: SplitConfig) -> list[str]:
+    return measure_split(images, split_images(images, config), config).warnings
+
+
+def test_a_split_that_is_far_from_its_share_is_told_with_the_cause() -> None:
+    rows: list[Row] = [("a", f"w{n % 4}", None, f"{n // 4}" if n < 4 else f"a{n}") for n in range(160)]
+    images = images_of(rows + [("a", f"v{n}", None, f"v{n}") for n in range(90)])
+    assert warnings_of(images, config_with(fractions=(0.4, 0.3, 0.3))) == [
+        "train has 64% of the images instead of 40%, validation has 18% of the images instead of 30%, test has 18% of the "
+        "images instead of 30%, since clusters are dealt whole; the largest holds 160 images of 250 (groups 'w0', 'w1', 'w2', "
+        "'w3', which share 1 picture or near duplicate)"
+    ]
+    images = images_of([("a", f"w{n % 3}", None, f"a{n}") for n in range(30)])
+    assert warnings_of(images, CONFIG)[0].endswith("clusters are dealt whole; the largest holds 10 images of 30 (group 'w0')")
+    images = images.with_columns(near_duplicate="group", group=pl.lit(None, dtype=pl.String))
+    assert warnings_of(images, CONFIG)[0].endswith(
+        "(equal pictures and near duplicates, for example 'a/00000.png', 'a/00003.png')"
+    )
+    assert warnings_of(plain({"a": 3}), CONFIG)[0].endswith("images are few (3) and each class is to stand in every split")
+    assert warnings_of(plain({"a": 300}), CONFIG) == []
+
+
+def test_a_hash_of_few_groups_is_told_as_chance() -> None:
+    images = images_of([("a", f"w{n % 8}", None, f"a{n}") for n in range(80)])
+    (warning,) = warnings_of(images, config_with(method="hash", seed=1))
+    assert warning.endswith("since a hash sends each group where chance has it, and there are only 8 groups")
+
+
+def test_a_test_split_that_was_cut_from_given_train_images_is_told() -> None:
+    images = images_of([("a", None, name, f"{name}{n}") for name in ("train", "validation") for n in range(40)])
+    assert warnings_of(images, GIVEN) == ["the paths give no test images, so 10 images were cut from train for it"]
+
+
+def test_withdrawn_images_are_named_with_what_withdraws_them() -> None:
+    rows: list[Row] = [("a", None, split, f"{split}{n}") for split in ("train", "validation", "test") for n in range(9)]
+    (warning,) = warnings_of(images_of([*rows, ("a", None, "train", "test0")]), GIVEN)
+    assert warning.startswith("1 image is in no split,")
+    assert warning.endswith(": 'a/00027.png' (same picture as 'a/00018.png' in test)")
+    twins: list[Row] = [("a", None, "train", f"test{n}") for n in range(7)]
+    (warning,) = warnings_of(images_of([*rows, *twins]), GIVEN)
+    assert warning.startswith("7 images are in no split,")
+    assert warning.endswith("'a/00031.png' (same picture as 'a/00022.png' in test) and 2 more")
 
 
 def test_a_class_that_a_split_lacks_is_told() -> None:
@@ -65,7 +110,7 @@ def test_few_test_images_are_told_with_what_they_buy() -> None:
 def test_the_proof_counts_what_a_wrong_table_shares() -> None:
     rows: list[Row] = [("a", "w", None, "p"), ("a", "w", None, "q"), ("b", None, None, "p"), ("b", None, None, "r")]
     images = images_of(rows).with_columns(near_duplicate=pl.Series([None, "n", None, "n"]))
-    split = images.select("id", split=pl.Series(["train", "validation", "test", "test"]), rule=pl.lit("dealt"))
+    split = images.select("id", split=pl.Series(["train", "validation", "test", "test"]), cluster="id", rule=pl.lit("dealt"))
     measured = measure_split(images, split, CONFIG)
     assert measured.shared.model_dump() == {
         "train_validation": {"groups": 1, "duplicates": 0, "near_duplicates": 0},
