@@ -90,8 +90,13 @@ def _keep_given(images: pl.DataFrame, config: SplitConfig) -> pl.DataFrame:
     _check_given(given, names)
     kept = _withdraw_weaker(
         images.with_columns(
-            split=pl.coalesce("pin", "given_split"),
-            rule=pl.when(pl.col("pin").is_null()).then(pl.lit("given")).otherwise(pl.lit("pin")),
+            # A regular expression may give a split to some paths only; the others teach.
+            split=pl.coalesce("pin", "given_split", pl.lit("train")),
+            rule=pl.when(pl.col("pin").is_not_null())
+            .then(pl.lit("pin"))
+            .when(pl.col("given_split").is_null())
+            .then(pl.lit("dealt"))
+            .otherwise(pl.lit("given")),
         )
     )
     fractions = dict(zip(SPLITS, config.fractions, strict=True))

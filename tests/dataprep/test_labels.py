@@ -70,7 +70,7 @@ def test_a_label_from_the_wrong_level_is_noticed() -> None:
         (
             [f"a/{n}.png" for n in range(20)] + ["b/1.png"],
             "{label}/{name}",
-            "fewer than 10 files in 1 classes: 'b (1)'",
+            "fewer than 10 files in 1 class: 'b (1)'",
         ),
         (
             [f"{name}/{n}.png" for name in ("Cat", "cat ", "dog", "caf\u00e9", "cafe\u0301") for n in range(20)],
@@ -80,7 +80,7 @@ def test_a_label_from_the_wrong_level_is_noticed() -> None:
         (
             [*GIVEN, *(f"train/owl/{n}.jpg" for n in range(20))],
             "{split}/{label}/{name}",
-            "the given split test lacks 1 classes: 'owl'",
+            "the given split test lacks 1 class: 'owl'",
         ),
     ],
 )

@@ -291,6 +291,19 @@ def test_a_train_image_whose_twin_is_in_the_given_test_is_excluded() -> None:
     assert measured.warnings[0].startswith("1 image is in no split, since the same group, picture or near duplicate stands")
 
 
+def test_a_path_that_gives_no_split_teaches() -> None:
+    """As a regular expression may have it; the twin of a test image among them is withdrawn like any other."""
+    images = plain({"a": 30, "b": 30}).with_columns(
+        given_split=pl.Series([None, "train", "test", "validation", None] * 12),
+        digest=pl.col("id").str.replace("a/00000", "a/00002"),
+    )
+    split = images.join(split_images(images, config_with(method="given")), on="id", maintain_order="left")
+    silent = split.filter(pl.col("given_split").is_null())
+    assert silent["split"].to_list() == [EXCLUDED, *["train"] * 23]
+    assert set(silent["rule"]) == {"dealt", "withdrawn"}
+    assert split["split"].null_count() == 0
+
+
 def test_what_is_pinned_is_not_cut_from_train() -> None:
     rows: list[Row] = [(label, None, "train", f"{label}{n}") for label in "ab" for n in range(30)]
     rows += [("a", None, "test", "t"), ("b", None, "test", "u"), ("a", None, "test", "simulated")]
