@@ -7,7 +7,7 @@ import signal
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -109,15 +109,17 @@ def examine(
 
 def examine_files(task: ExamineTask) -> pl.DataFrame:
     """Looks into the files of one task, in this process; columns as in `FACTS`."""
-    return _table([_look(task, path, num_bytes) for path, num_bytes in task.files])
+    with _alarm() as timed:
+        looks = [_look(task, path, num_bytes, timed=timed) for path, num_bytes in task.files]
+    return _table(looks)
 
 
-def _look(task: ExamineTask, path: bytes, num_bytes: int) -> _Look:
+def _look(task: ExamineTask, path: bytes, num_bytes: int, *, timed: bool) -> _Look:
     if num_bytes > task.limits.max_bytes:
         message = f"{num_bytes:,} bytes are more than ingest.limits.max_bytes = {task.limits.max_bytes:,}"
         return _Look(path, reason="too_many_bytes", message=message)
     try:
-        with _time_limit(task.limits.seconds):
+        with _time_limit(task.limits.seconds) if timed else nullcontext():
             return _look_inside(task, path, num_bytes)
     except (MemoryError, cv2.error) as error:
         return _Look(path, reason="too_much_memory", message=f"{type(error).__name__} while it was read or measured")
@@ -162,8 +164,10 @@ def _look_inside(task: ExamineTask, path: bytes, num_bytes: int) -> _Look:
 
 
 def _is_constant(image: Pixels) -> bool:
-    """One row mostly tells."""
-    return bool((image[0] == image[0, 0]).all() and (image == image[0, 0]).all())
+    """Compares bytes, which takes a tenth of the time that numpy takes for a small image; one row mostly tells."""
+    _, width, channels = image.shape
+    row = image[0].tobytes()
+    return bool(row == row[:channels] * width and image.tobytes() == row * len(image))
 
 
 def _table(looks: list[_Look]) -> pl.DataFrame:
@@ -201,12 +205,21 @@ def _worker_died(task: ExamineTask) -> pl.DataFrame:
 
 
 @contextmanager
-def _time_limit(seconds: float) -> Iterator[None]:
-    """Raises `_TooSlow` when the time is over; a decoder that does not come back to Python by twice that ends this process."""
+def _alarm() -> Iterator[bool]:
+    """Makes an alarm end what is going on, where the system has alarms and this thread may hear them."""
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
-        yield
+        yield False
         return
     before = signal.signal(signal.SIGALRM, _ring)
+    try:
+        yield True
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+@contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Raises `_TooSlow` when the time is over; a decoder that does not come back to Python by twice that ends this process."""
     signal.setitimer(signal.ITIMER_REAL, seconds)
     signal.setitimer(signal.ITIMER_PROF, 2 * seconds)  # of CPU time; nobody handles SIGPROF, so it ends the process
     try:
@@ -214,7 +227,6 @@ def _time_limit(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def _ring(_number: int, _frame: FrameType | None) -> None:
