@@ -24,12 +24,17 @@ def find_clusters(images: pl.DataFrame) -> NDArray[np.int64]:
     start, end = (np.concatenate(ends) for ends in zip(*edges, strict=True))
     if not len(start):
         return np.arange(num_images)
-    graph = coo_array((np.ones(len(start), dtype=np.int8), (start, end)), shape=(num_images, num_images))
+    return join_rows(start, end, num_images)
+
+
+def join_rows(start: NDArray[np.int64], end: NDArray[np.int64], num_rows: int) -> NDArray[np.int64]:
+    """Joins rows by edges, (E,) each, and names each of the (num_rows,) rows by the smallest row of its component."""
+    graph = coo_array((np.ones(len(start), dtype=np.int8), (start, end)), shape=(num_rows, num_rows))
     num_components, component = connected_components(graph, directed=False)
     first = np.empty(num_components, dtype=np.int64)
-    first[component[::-1]] = np.arange(num_images)[::-1]  # of equal places the last one written stays: the smallest row
-    clusters: NDArray[np.int64] = first[component]
-    return clusters
+    first[component[::-1]] = np.arange(num_rows)[::-1]  # of equal places the last one written stays: the smallest row
+    joined: NDArray[np.int64] = first[component]
+    return joined
 
 
 def cluster_sizes(clusters: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -38,10 +38,10 @@ def run_tasks(function: Callable[[T], R], tasks: Sequence[T], config: ExecuteCon
         return
     # Spawned, not forked: a fork of a process whose libraries hold threads (polars does) can hang.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_enter_worker) as executor:
-        yield from _in_order(executor, function, tasks, window=4 * workers)
+        yield from in_order(executor, function, tasks, window=4 * workers)
 
 
-def _in_order(executor: Executor, function: Callable[[T], R], tasks: Sequence[T], *, window: int) -> Iterator[R]:
+def in_order(executor: Executor, function: Callable[[T], R], tasks: Sequence[T], *, window: int) -> Iterator[R]:
     """Keeps at most `window` tasks under way, so that results that nobody has taken yet do not pile up."""
     pending: collections.deque[Future[R]] = collections.deque()
     try:

@@ -7,18 +7,17 @@ in two bits agrees in two parts at least. A candidate is confirmed on its low fr
 difference is solved for (a linear least-squares problem, since crops are small), and what it leaves must be next to nothing.
 """
 
-import collections
 import itertools
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from dataprep.clusters import join_rows
 from dataprep.config import NearDuplicatesConfig
+from dataprep.execute import in_order
 from dataprep.fingerprint import (
     HASH_BITS,
     HASHED,
@@ -161,7 +160,8 @@ def _search(
 
     held: list[NDArray[np.int64]] = []
     with ThreadPoolExecutor(max(workers, 1)) as executor:
-        for edges in _in_turn(executor, look_up, _blocks(queries), ahead=2 * workers):
+        # Few at a time: later ones profit from what the earlier ones joined.
+        for edges in in_order(executor, look_up, _blocks(queries), window=2 * workers + 1):
             held.append(edges)
             if sum(map(len, held)) > _EDGES_HELD:
                 joined[0] = _join(joined[0], held)
@@ -209,23 +209,6 @@ def _near(
     return distance <= most
 
 
-def _in_turn(
-    executor: Executor,
-    look_up: Callable[[NDArray[np.int64]], NDArray[np.int64]],
-    blocks: list[NDArray[np.int64]],
-    *,
-    ahead: int,
-) -> Iterator[NDArray[np.int64]]:
-    """Results in order, of which only some are under way: later ones profit from what the earlier ones joined."""
-    running: collections.deque[Future[NDArray[np.int64]]] = collections.deque()
-    for block in blocks:
-        running.append(executor.submit(look_up, block))
-        if len(running) > ahead:
-            yield running.popleft().result()
-    while running:
-        yield running.popleft().result()
-
-
 def _blocks(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     return [rows[start : start + _QUERIES_PER_BLOCK] for start in range(0, len(rows), _QUERIES_PER_BLOCK)]
 
@@ -233,12 +216,8 @@ def _blocks(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
 def _join(clusters: NDArray[np.int64], held: list[NDArray[np.int64]]) -> NDArray[np.int64]:
     """Joins clusters by edges and names each by its smallest row."""
     rows = np.arange(len(clusters))
-    edges = np.concatenate([np.stack([rows, clusters], axis=1), *held])
-    graph = coo_array((np.ones(len(edges), dtype=np.int8), (edges[:, 0], edges[:, 1])), shape=(len(rows), len(rows)))
-    _, component = connected_components(graph, directed=False)
-    _, first = np.unique(component, return_index=True)
-    named: NDArray[np.int64] = first[component]
-    return named
+    start, end = np.concatenate([np.stack([rows, clusters], axis=1), *held]).T
+    return join_rows(start, end, len(rows))
 
 
 def _coefficients(prints: Prints) -> NDArray[np.float32]:
