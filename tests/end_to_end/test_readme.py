@@ -33,7 +33,7 @@ def test_every_make_target_exists() -> None:
     targets = set(re.findall(r"^([\w.]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     named = {words[1] for words in commands(TEXT) + commands(contributing) if words[0] == "make"}
-    assert named == {"repro", "test", "check", "lock", "picture"}
+    assert named == {"repro", "test", "check", "bench", "lock", "picture"}
     assert named <= targets
 
 
