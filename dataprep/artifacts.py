@@ -40,13 +40,19 @@ class TableFormat:
 D = TypeVar("D", bound=Document)
 
 
-def write_bytes(path: Path, content: bytes | memoryview) -> None:
-    """Writes a whole file or nothing: temporary name, flush of file and folder, rename."""
+def write_bytes(path: Path, *pieces: bytes | memoryview) -> None:
+    """Writes a whole file or nothing: temporary name, flush of file and folder, rename.
+
+    Args:
+        path: the file.
+        *pieces: of its content, one after the other.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
-            file.write(content)
+            for piece in pieces:
+                file.write(piece)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -58,6 +64,12 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
 def write_text(path: Path, text: str) -> None:
     """Writes text as UTF-8, whole or not at all."""
     write_bytes(path, text.encode("utf-8"))
+
+
+def append_text(path: Path, text: str) -> None:
+    """Adds text at the end of a file. A machine that fails may lose it: it is for notes that a reader can do without."""
+    with path.open("a", encoding="utf-8", newline="") as file:
+        file.write(text)
 
 
 def write_document(path: Path, document: Document) -> None:

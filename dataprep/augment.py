@@ -5,7 +5,7 @@ hashes of its ids, then applied. The same function makes the online variations a
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +18,10 @@ from dataprep.execute import run_tasks
 from dataprep.image import Pixels
 from dataprep.rng import rng_for, stable_hashes, uniforms_for
 from dataprep.shards import (
+    Filled,
     ShardContent,
     ShardEntry,
+    ShardKey,
     ShardReader,
     fill_folder,
     fingerprint,
@@ -43,9 +45,10 @@ class Variation:
 class CopyTask:
     """What a worker needs to write the copies of one prepared shard."""
 
+    key: ShardKey
     prepared: Path
     output: Path
-    entry: ShardEntry
+    entry: ShardEntry  # of the prepared shard
     class_names: list[str]
     config: AugmentConfig
 
@@ -122,17 +125,31 @@ def augment_images(images: Pixels, keys: NDArray[np.uint64], config: AugmentConf
     return apply_variation(images, sample_variation(keys, config, epoch=epoch, copy=copy), config, epoch=epoch, copy=copy)
 
 
-def write_copies(prepared: Path, output: Path, config: AugmentConfig, execute: ExecuteConfig) -> Iterator[ShardEntry]:
+def write_copies(prepared: Path, output: Path, config: AugmentConfig, execute: ExecuteConfig) -> Iterator[Filled]:
     """Writes `config.copies` variations of each train image, one shard per prepared train shard, then the index."""
     index = read_index(prepared, stage="prepare")
-    sources = index.of_split("train") if config.copies else []
-    tasks = [CopyTask(prepared, output, entry, index.class_names, config) for entry in sources]
-    yield from fill_folder(output, run_tasks(build_copies, tasks, execute), index)
+    settings = json.dumps(config.model_dump(), sort_keys=True)
+    tasks = [
+        CopyTask(
+            ShardKey("train", entry.bucket, fingerprint(entry.sha256, settings)),
+            prepared,
+            output,
+            entry,
+            index.class_names,
+            config,
+        )
+        for entry in (index.of_split("train") if config.copies else [])
+    ]
+
+    def build(missing: Sequence[CopyTask]) -> Iterator[ShardEntry]:
+        yield from run_tasks(build_copies, missing, execute)
+
+    yield from fill_folder(output, tasks, build, index)
 
 
 def build_copies(task: CopyTask) -> ShardEntry:
     """Writes the copies of one shard with their provenance: source id, copy number, sampled parameters."""
-    with ShardReader(task.prepared / task.entry.file, stage="prepare") as shard:
+    with ShardReader(task.prepared, task.entry, stage="prepare") as shard:
         images, labels, ids = shard.images(), shard.labels(), shard.ids()
     keys = stable_hashes(ids)
     numbers = range(1, task.config.copies + 1)
@@ -145,7 +162,6 @@ def build_copies(task: CopyTask) -> ShardEntry:
         labels=np.tile(labels, len(numbers)),
         ids=[f"{image_id}#{number}" for number in numbers for image_id in ids],
         class_names=task.class_names,
-        fingerprint=fingerprint(task.entry.fingerprint, json.dumps(task.config.model_dump(), sort_keys=True)),
         extra={
             "source_id": np.array([image_id.encode() for image_id in ids] * len(numbers), dtype="S"),
             "copy": np.repeat(np.array(numbers, dtype=np.int32), len(ids)),
@@ -155,7 +171,7 @@ def build_copies(task: CopyTask) -> ShardEntry:
             "noisy": np.concatenate([variation.noisy for variation in variations]),
         },
     )
-    return write_shard(task.output / task.entry.file, content, "train")
+    return write_shard(task.output, task.key, content)
 
 
 def _flip_matrix(height: int, width: int, *, mirrored: bool, upended: bool) -> NDArray[np.float64]:

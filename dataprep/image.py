@@ -36,6 +36,7 @@ DecodeReason = Literal[
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 
 _ORIENTATION_TAG = 0x0112
+_FLIPS = {1: (1, 1), 2: (1, -1), 3: (-1, -1), 4: (-1, 1), 5: (1, 1), 6: (1, -1), 7: (-1, -1), 8: (-1, 1)}
 _PNG = b"\x89PNG\r\n\x1a\n"
 _GIF = (b"GIF87a", b"GIF89a")
 _GIF_END = b"\0;"  # of the last block, and the trailer
@@ -92,10 +93,10 @@ def decode(content: bytes, config: DecodeConfig) -> Decoded:
     """
     try:
         with _open(content, config) as image:
-            mode, orientation = image.mode, _orientation(image)  # first: when Pillow loads a TIFF, it turns it and forgets
+            mode, orientation = image.mode, orientation_of(image)  # first: when Pillow loads a TIFF, it turns it and forgets
             image.load()
-            turned = orientation == 1 or image.format == "TIFF"
-            upright = image if turned else ImageOps.exif_transpose(image)
+            is_upright = orientation == 1 or image.format == "TIFF"
+            upright = image if is_upright else ImageOps.exif_transpose(image)
             pixels = _to_uint8(upright, config.background)
             # Last: to count the frames of some formats, Pillow moves from one to the next.
             return Decoded(pixels, image.format or "", mode, orientation, getattr(image, "n_frames", 1))
@@ -103,6 +104,20 @@ def decode(content: bytes, config: DecodeConfig) -> Decoded:
         raise
     except Exception as error:  # decoders refuse in many classes; see the module's docstring
         raise _refused(error) from error
+
+
+def orientation_of(image: Image.Image) -> int:
+    """The EXIF orientation, 1 where there is none; cameras and editors write all kinds of things into that field."""
+    value = image.getexif().get(_ORIENTATION_TAG, 1)
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def turned(image: Pixels, orientation: int) -> Pixels:
+    """Turns (H, W, C) pixels upright that are stored in an EXIF orientation, 1 to 8."""
+    if orientation >= 5:  # stored by columns
+        image = image.transpose(1, 0, 2)
+    rows, columns = _FLIPS[orientation]
+    return np.ascontiguousarray(image[::rows, ::columns])
 
 
 def to_gray(image: Pixels) -> Pixels:
@@ -186,12 +201,6 @@ def _check_chunks(content: bytes) -> None:
 
 def _cut(image_format: str) -> Undecodable:
     return Undecodable("undecodable", f"the end of the {image_format} is missing; the file was cut")
-
-
-def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 where there is none; cameras and editors write all kinds of things into that field."""
-    value = image.getexif().get(_ORIENTATION_TAG, 1)
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def _refused(error: Exception) -> Undecodable:

@@ -1,9 +1,9 @@
 """Brings every image to one shape and stores it: gray or RGB, resized, saturated where asked, in shards of uint8."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -16,25 +16,27 @@ from dataprep.config import (
     PrepareConfig,
     ResizeConfig,
     SaturateConfig,
-    SplitName,
 )
 from dataprep.errors import SourceError
 from dataprep.execute import run_tasks
-from dataprep.image import Pixels, Undecodable, decode, digest_bytes, to_gray, to_rgb
+from dataprep.image import Pixels, Undecodable, digest_bytes, to_gray, to_rgb
 from dataprep.manifest import class_names
-from dataprep.rng import stable_hash
+from dataprep.quick_decode import decode_quickly
+from dataprep.rng import stable_hashes
 from dataprep.shards import (
+    Filled,
     ShardContent,
     ShardEntry,
     ShardIndex,
-    bucket_of,
+    ShardKey,
     fill_folder,
     fingerprint,
     num_buckets,
-    shard_name,
     write_shard,
 )
-from dataprep.source import read_file
+from dataprep.source import ReadKnown, open_source
+
+PIXELS_VERSION = 1
 
 _INTERPOLATIONS = {
     "nearest": cv2.INTER_NEAREST,
@@ -45,24 +47,14 @@ _INTERPOLATIONS = {
 }
 
 
-class ShardRow(NamedTuple):
-    """One image of a shard, and what its file was when ingest read it."""
-
-    id: str
-    path: bytes
-    label: int
-    file_digest: str
-    num_bytes: int
-
-
 @dataclass(frozen=True, slots=True)
-class ShardTask:
+class PrepareTask:
     """What a worker needs to build one shard: paths, not pixels."""
 
+    key: ShardKey
     source: Path
     output: Path
-    split: SplitName
-    rows: list[ShardRow]
+    rows: pl.DataFrame  # id, path, bytes, file_digest, number (of the label), in the order of the shard
     class_names: list[str]
     decode: DecodeConfig
     prepare: PrepareConfig
@@ -72,6 +64,11 @@ def shape_of(config: PrepareConfig) -> tuple[int, int, int]:
     """The shape (H, W, C) of every prepared image."""
     height, width = config.image_size
     return height, width, 1 if config.color == "gray" else 3
+
+
+def least_size(config: PrepareConfig) -> tuple[int, int] | None:
+    """Height and width below which no image may be decoded; None: it may not be reduced at all."""
+    return config.image_size
 
 
 def prepare_image(image: Pixels, config: PrepareConfig) -> Pixels:
@@ -129,8 +126,8 @@ def prepare_images(
     decode: DecodeConfig,
     prepare: PrepareConfig,
     execute: ExecuteConfig,
-) -> Iterator[ShardEntry]:
-    """Writes the shards of all splits, then the index; yields each shard's entry when it stands.
+) -> Iterator[Filled]:
+    """Writes the shards of all splits that are not there yet, then the index; yields each shard when it stands.
 
     Args:
         images: usable rows of the manifest joined with their split.
@@ -146,59 +143,80 @@ def prepare_images(
     names = class_names(images)
     tasks = _plan(images, output, source, names, decode, prepare)
     index = ShardIndex(shape=shape_of(prepare), class_names=names, decode=decode, prepare=prepare, shards=[])
-    yield from fill_folder(output, run_tasks(build_shard, tasks, execute), index)
+
+    def build(missing: Sequence[PrepareTask]) -> Iterator[ShardEntry]:
+        # The most bytes first, so that no worker begins a long task when the others are done.
+        longest_first = sorted(missing, key=lambda task: (-int(task.rows["bytes"].sum()), task.key.file))
+        yield from run_tasks(build_shard, longest_first, execute)
+
+    yield from fill_folder(output, tasks, build, index)
 
 
-def build_shard(task: ShardTask) -> ShardEntry:
+def build_shard(task: PrepareTask) -> ShardEntry:
     """Reads, prepares and writes the images of one shard."""
-    images = np.empty((len(task.rows), *shape_of(task.prepare)), dtype=np.uint8)
-    for number, row in enumerate(task.rows):
-        images[number] = prepare_image(_read_image(row, task), task.prepare)
-    content = ShardContent(
-        images=images,
-        labels=np.array([row.label for row in task.rows], dtype=np.int64),
-        ids=[row.id for row in task.rows],
-        class_names=task.class_names,
-        fingerprint=fingerprint(task.rows, task.class_names, task.decode.model_dump_json(), task.prepare.model_dump_json()),
-        extra={},
+    rows = task.rows
+    images = np.empty((rows.height, *shape_of(task.prepare)), dtype=np.uint8)
+    columns = [rows[name].to_list() for name in ("id", "path", "bytes", "file_digest")]
+    with _opened(task.source) as read:
+        for number, (image_id, path, num_bytes, digest) in enumerate(zip(*columns, strict=True)):
+            try:
+                content = read(path, num_bytes)
+                if digest_bytes(content) != digest:
+                    raise SourceError(
+                        f"{image_id}: its bytes changed since ingest read them. Run: dvc repro, which reads it anew"
+                    )
+                images[number] = prepare_content(content, task.decode, task.prepare)
+            except (OSError, Undecodable) as error:
+                raise SourceError(
+                    f"{image_id}: cannot be read any more, though ingest could ({error}). Run: dvc repro, which lists it anew"
+                ) from error
+    content_of_shard = ShardContent(
+        images=images, labels=rows["number"].to_numpy(), ids=columns[0], class_names=task.class_names, extra={}
     )
-    return write_shard(task.output, content, task.split)
+    return write_shard(task.output, task.key, content_of_shard)
+
+
+def prepare_content(content: bytes, decode: DecodeConfig, prepare: PrepareConfig) -> Pixels:
+    """Decodes the bytes of a file that ingest has seen and prepares the image, (H, W, C) uint8.
+
+    Raises:
+        Undecodable: with the reason.
+    """
+    image = decode_quickly(content, decode, color=prepare.color, least=least_size(prepare))
+    return prepare_image(image, prepare)
 
 
 def _plan(
     images: pl.DataFrame, output: Path, source: Path, names: list[str], decode: DecodeConfig, prepare: PrepareConfig
-) -> list[ShardTask]:
-    number_of = {name: number for number, name in enumerate(names)}
+) -> list[PrepareTask]:
+    """One task for each shard: an image's bucket depends on its id alone, so that a new image touches one shard."""
+    numbers = pl.col("label").replace_strict(names, range(len(names)), return_dtype=pl.Int64)
+    rows = images.select("id", "path", "bytes", "file_digest", "split", number=numbers)
+    rows = rows.with_columns(hash=stable_hashes(rows["id"].to_list()))
+    made_of = (PIXELS_VERSION, names, decode.model_dump_json(), prepare.model_dump_json())
     tasks = []
     for split in SPLITS:
-        own = images.filter(pl.col("split") == split)
-        buckets = num_buckets(own.height, prepare.images_per_shard)
-        rows: list[list[ShardRow]] = [[] for _ in range(buckets)]
-        for image_id, path, label, digest, num_bytes in own.select("id", "path", "label", "file_digest", "bytes").iter_rows():
-            rows[bucket_of(image_id, buckets)].append(ShardRow(image_id, path, number_of[label], digest, num_bytes))
-        tasks += [
-            # In the order of a hash, not of the names: a block of rows is a mixture of classes.
-            ShardTask(source, output / shard_name(split, bucket), split, sorted(chunk, key=_by_hash), names, decode, prepare)
-            for bucket, chunk in enumerate(rows)
-            if chunk
-        ]
+        own = rows.filter(pl.col("split") == split).drop("split")
+        bucket_of_row = pl.col("hash") % num_buckets(own.height, prepare.images_per_shard)
+        # In the order of a hash, not of the names: a block of rows is a mixture of classes.
+        ordered = own.with_columns(bucket=bucket_of_row).sort("hash", "id")
+        dealt = ordered.partition_by("bucket", as_dict=True, include_key=False)
+        for (bucket,), chunk in sorted(dealt.items()):
+            made_from = (b"\0".join(chunk[name].cast(pl.Binary).to_list()) for name in ("id", "path", "file_digest"))
+            key = ShardKey(split, int(bucket), fingerprint(*made_of, *made_from, chunk["number"].to_numpy().tobytes()))
+            tasks.append(PrepareTask(key, source, output, chunk.drop("hash"), names, decode, prepare))
     return tasks
 
 
-def _by_hash(row: ShardRow) -> tuple[int, str]:
-    return stable_hash("row", row.id), row.id
-
-
-def _read_image(row: ShardRow, task: ShardTask) -> Pixels:
+@contextmanager
+def _opened(source: Path) -> Iterator[ReadKnown]:
     try:
-        content = read_file(task.source, row.path, row.num_bytes)
-        if digest_bytes(content) == row.file_digest:
-            return decode(content, task.decode).pixels
-    except (OSError, Undecodable) as error:
+        with open_source(source) as read:
+            yield read
+    except OSError as error:
         raise SourceError(
-            f"{row.id}: cannot be read any more, though ingest could ({error}). Run: dvc repro, which lists it anew"
+            f"params.yaml: ingest.source {str(source)!r} must be a folder that can be read; {error.strerror}. Bring it back"
         ) from error
-    raise SourceError(f"{row.id}: its bytes changed since ingest read them. Run: dvc repro, which reads it anew")
 
 
 def _scale(image: Pixels, size: tuple[int, int], config: ResizeConfig) -> Pixels:

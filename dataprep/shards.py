@@ -1,28 +1,38 @@
 """The shard format: HDF5 files of prepared images, and the index that lists them and is written last.
 
-A shard is built in memory and written as plain bytes, since a file that HDF5 itself writes in place is lost when the process
-is killed. An index that is there means that every shard it lists is whole. Handles are opened in the process that reads.
+A shard is named by its place and by what it is made of, `<split>-<bucket>-<fingerprint>.h5`. So a new shard never takes the
+place of an old one: until the new index is there, the old one and all that it lists stand untouched. HDF5 itself never writes
+to disk, since a file that it writes in place is lost when the process is killed, and a full disk ends it with a signal.
 """
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Protocol, Self, TypeVar
 
+import cv2
 import h5py
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, ValidationError
 
-from dataprep.artifacts import Document, read_document, remove_stale, write_bytes, write_document
-from dataprep.config import DecodeConfig, PrepareConfig, SplitName
+from dataprep.artifacts import Document, append_text, read_document, remove_stale, write_bytes, write_document, write_text
+from dataprep.config import SPLITS, DecodeConfig, PrepareConfig, SplitName
 from dataprep.errors import ArtifactError
 from dataprep.image import Pixels
-from dataprep.rng import stable_hash
+from dataprep.skeleton import Skeleton
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 INDEX_NAME = "index.json"
+JOURNAL_NAME = "unfinished.jsonl"
+
+_HASHED_AT_ONCE = 2**20
+_SQUARED_AT_ONCE = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +43,29 @@ class ShardContent:
     labels: NDArray[np.int64]
     ids: list[str]
     class_names: list[str]
-    fingerprint: str
     extra: dict[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True, slots=True)
+class ShardKey:
+    """Which shard it is and what it is made of; the fingerprint is 32 hex digits."""
+
+    split: SplitName
+    bucket: int
+    fingerprint: str
+
+    @property
+    def file(self) -> str:
+        return f"{self.split}-{self.bucket:05d}-{self.fingerprint[:8]}.h5"
 
 
 class ShardEntry(Document):
     """One line of the index."""
 
-    file: str
+    # A name and no path: an index that somebody else made must not lead out of its folder.
+    file: Annotated[str, Field(pattern=r"^(train|validation|test)-\d{5,}-[0-9a-f]{8}\.h5$")]
     split: SplitName
+    bucket: int
     num_images: int
     sha256: str
     fingerprint: str
@@ -50,7 +74,7 @@ class ShardEntry(Document):
 class ShardIndex(Document):
     """What stands in a folder of shards, and how its images were made; shape is (H, W, C)."""
 
-    format_version: Literal[1] = 1
+    format_version: Literal[2] = 2
     shape: tuple[int, int, int]
     class_names: list[str]
     decode: DecodeConfig
@@ -59,6 +83,24 @@ class ShardIndex(Document):
 
     def of_split(self, split: SplitName) -> list[ShardEntry]:
         return [entry for entry in self.shards if entry.split == split]
+
+
+class ShardTask(Protocol):
+    """What makes one shard."""
+
+    @property
+    def key(self) -> ShardKey: ...
+
+
+T = TypeVar("T", bound=ShardTask)
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A shard that stands in its folder, and whether it had to be made."""
+
+    entry: ShardEntry
+    made: bool
 
 
 def num_buckets(num_images: int, images_per_shard: int) -> int:
@@ -73,31 +115,33 @@ def num_buckets(num_images: int, images_per_shard: int) -> int:
     return buckets
 
 
-def bucket_of(image_id: str, buckets: int) -> int:
-    """The shard that an image belongs to: it depends on the id alone, so that a new image touches one shard."""
-    return stable_hash("bucket", image_id) % buckets
-
-
-def shard_name(split: SplitName, bucket: int) -> str:
-    """The file name of a shard."""
-    return f"{split}-{bucket:05d}.h5"
-
-
 def fingerprint(*parts: object) -> str:
-    """128 bits, in hex, of all that decides what a shard holds."""
-    return hashlib.blake2b(repr((FORMAT_VERSION, *parts)).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    """128 bits, in hex, of all that decides what a shard holds.
+
+    Args:
+        *parts: bytes enter as they are, all else by `repr`.
+    """
+    digest = hashlib.blake2b(repr(FORMAT_VERSION).encode(), digest_size=16)
+    for part in parts:
+        content = part if isinstance(part, bytes) else repr(part).encode("utf-8", "surrogatepass")
+        digest.update(len(content).to_bytes(8, "little") + content)
+    return digest.hexdigest()
 
 
-def write_shard(path: Path, content: ShardContent, split: SplitName) -> ShardEntry:
+def write_shard(folder: Path, key: ShardKey, content: ShardContent) -> ShardEntry:
     """Writes a shard, whole or not at all; the same content gives the same bytes."""
-    encoded = _encode(content)
-    write_bytes(path, encoded)
+    pieces = _encode(key, content)
+    with ThreadPoolExecutor(1) as beside:  # hashing and writing take about as long, and neither holds the interpreter
+        hashed = beside.submit(_hash_of_pieces, pieces)
+        write_bytes(folder / key.file, *pieces)
+        sha256 = hashed.result()
     return ShardEntry(
-        file=path.name,
-        split=split,
+        file=key.file,
+        split=key.split,
+        bucket=key.bucket,
         num_images=len(content.ids),
-        sha256=hashlib.sha256(encoded).hexdigest(),
-        fingerprint=content.fingerprint,
+        sha256=sha256,
+        fingerprint=key.fingerprint,
     )
 
 
@@ -106,22 +150,40 @@ def write_index(folder: Path, index: ShardIndex) -> None:
     write_document(folder / INDEX_NAME, index)
 
 
-def fill_folder(folder: Path, entries: Iterable[ShardEntry], index: ShardIndex) -> Iterator[ShardEntry]:
-    """Passes on the entries of shards as they are written; then removes what is not among them and writes the index.
+def fill_folder(
+    folder: Path, tasks: Sequence[T], build: Callable[[Sequence[T]], Iterator[ShardEntry]], index: ShardIndex
+) -> Iterator[Filled]:
+    """Makes the shards that are not there yet, then the index, then removes what is no part of it.
+
+    Shards of an earlier run, finished or killed, are kept where they have the same fingerprint and their bytes are what they
+    were. Until the index is replaced, the folder is what it was before; whoever reads it is not disturbed.
 
     Args:
         folder: data/prepared or data/augmented.
-        entries: of shards in this folder; taking one writes it.
+        tasks: one for each shard.
+        build: makes shards in this folder, in any order; taking an entry makes one.
         index: all but the shards.
+
+    Yields:
+        Each shard once, the kept ones first.
     """
-    (folder / INDEX_NAME).unlink(missing_ok=True)  # from here on the folder is incomplete, and says so
     folder.mkdir(parents=True, exist_ok=True)
-    shards = []
-    for entry in entries:
-        shards.append(entry)
-        yield entry
-    remove_stale(folder, keep={entry.file for entry in shards})
-    write_index(folder, index.model_copy(update={"shards": shards}))
+    known = _whole(folder, _known_entries(folder), {task.key for task in tasks})
+    for entry in known.values():
+        yield Filled(entry, made=False)
+    entries = list(known.values())
+    missing = [task for task in tasks if task.key.file not in known]
+    if missing:
+        # What a killed run finished is found here by the next one. A last line that is half there is one shard more to make.
+        journal = folder / JOURNAL_NAME
+        write_text(journal, "".join(entry.model_dump_json() + "\n" for entry in entries))
+        for entry in build(missing):
+            append_text(journal, entry.model_dump_json() + "\n")
+            entries.append(entry)
+            yield Filled(entry, made=True)
+    entries.sort(key=lambda entry: (SPLITS.index(entry.split), entry.bucket))
+    write_index(folder, index.model_copy(update={"shards": entries}))
+    remove_stale(folder, keep={INDEX_NAME, *(entry.file for entry in entries)})
 
 
 def read_index(folder: Path, *, stage: str) -> ShardIndex:
@@ -137,20 +199,41 @@ def read_index(folder: Path, *, stage: str) -> ShardIndex:
     return read_document(folder / INDEX_NAME, ShardIndex, stage=stage)
 
 
-class ShardReader:
-    """Reads rows of one shard; a context manager, to be opened in the process that uses it."""
+def check_shards(folder: Path, entries: Sequence[ShardEntry], *, stage: str) -> None:
+    """Reads every byte of some shards, on several threads, and compares it with the index.
 
-    def __init__(self, path: Path, *, stage: str) -> None:
+    Raises:
+        ArtifactError: a shard is missing or its bytes are not those that the index tells of.
+    """
+    with ThreadPoolExecutor() as threads:
+        for damage in threads.map(lambda entry: _damage(folder, entry), entries):
+            if damage:
+                raise _damaged(damage, stage)
+
+
+class ShardReader:
+    """Reads rows of one shard; a context manager, to be opened in the process that uses it.
+
+    The file's hash is compared with the index before HDF5 sees a byte of it (once in a process, unless the file changes), and
+    whatever could lead to other files or run code is refused: links, external and virtual data, types without a fixed size.
+    """
+
+    def __init__(self, folder: Path, entry: ShardEntry, *, stage: str) -> None:
+        damage = _damage(folder, entry)
+        if damage:
+            raise _damaged(damage, stage)
+        path = folder / entry.file
         try:
             self._file = h5py.File(path, "r")
         except OSError as error:
             raise ArtifactError(f"{path} cannot be opened as HDF5 ({error}). Run: dvc repro {stage}") from error
-        version = self._file.attrs.get("format_version")
-        if version != FORMAT_VERSION:
+        try:
+            _check_version(self._file, path, stage)
+            for name in self._file:
+                _check_object(self._file, name, path)
+        except BaseException:
             self._file.close()
-            raise ArtifactError(
-                f"{path}: expected shard format version {FORMAT_VERSION}; got {version!r}. Run: dvc repro {stage}"
-            )
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -187,28 +270,133 @@ class ShardReader:
         return self._file["pixel_sum"][:], self._file["pixel_square_sum"][:]
 
 
-def _encode(content: ShardContent) -> bytes:
-    """The bytes of the HDF5 file, built in memory."""
-    images = content.images
-    with h5py.File("shard", "w", driver="core", backing_store=False) as file:
+def _encode(key: ShardKey, content: ShardContent) -> list[bytes | memoryview]:
+    """The bytes of the HDF5 file in pieces, of which the pixels are one, so that they are never copied."""
+    skeleton = Skeleton()
+    pixel_sum, pixel_square_sum = _sums(content.images)
+    with h5py.File(skeleton, "w") as file:
         file.attrs["format_version"] = FORMAT_VERSION
         file.attrs["class_names"] = json.dumps(content.class_names)
-        file.attrs["fingerprint"] = content.fingerprint
-        file.create_dataset("images", data=images, track_times=False)
+        file.attrs["fingerprint"] = key.fingerprint
         file.create_dataset("labels", data=content.labels, track_times=False)
         file.create_dataset("ids", data=np.array([name.encode() for name in content.ids], dtype="S"), track_times=False)
-        file.create_dataset("pixel_sum", data=images.sum(axis=0, dtype=np.uint64), track_times=False)
-        file.create_dataset("pixel_square_sum", data=_square_sum(images), track_times=False)
+        file.create_dataset("pixel_sum", data=pixel_sum, track_times=False)
+        file.create_dataset("pixel_square_sum", data=pixel_square_sum, track_times=False)
         for name, column in content.extra.items():
             file.create_dataset(f"extra/{name}", data=column, track_times=False)
-        file.flush()
-        image: bytes = file.id.get_file_image()
-    return image
+        # Room for the pixels, which HDF5 neither fills nor sees.
+        plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plan.set_obj_track_times(False)
+        plan.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        plan.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        space = h5py.h5s.create_simple(content.images.shape)
+        start = h5py.h5d.create(file.id, b"images", h5py.h5t.STD_U8LE, space, dcpl=plan).get_offset()
+    pixels = np.ascontiguousarray(content.images).data.cast("B")
+    before, after = skeleton.around(start, start + len(pixels))
+    return [before, pixels, after]
 
 
-def _square_sum(images: Pixels) -> NDArray[np.uint64]:
-    total = np.zeros(images.shape[1:], dtype=np.uint64)
-    for start in range(0, len(images), 64):  # a block at a time: the squares of all at once need four times the shard
-        block = images[start : start + 64].astype(np.uint32)
-        total += (block * block).sum(axis=0, dtype=np.uint64)
-    return total
+def _sums(images: Pixels) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Exact sums over N of the values and of their squares, each (H, W, C)."""
+    rows = images.reshape(len(images), -1)
+    pixel_sum = np.zeros(rows.shape[1], dtype=np.uint64)
+    square_sum = np.zeros(rows.shape[1], dtype=np.uint64)
+    for start in range(0, len(rows), _SQUARED_AT_ONCE):  # a block at a time, which stays in the processor's cache
+        block = rows[start : start + _SQUARED_AT_ONCE]
+        pixel_sum += cv2.reduce(block, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0].astype(np.uint64)
+        squares = block.astype(np.uint16)
+        squares *= squares
+        square_sum += squares.sum(axis=0, dtype=np.uint32)
+    shape = images.shape[1:]
+    return pixel_sum.reshape(shape), square_sum.reshape(shape)
+
+
+def _hash_of_pieces(pieces: Sequence[bytes | memoryview]) -> str:
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _known_entries(folder: Path) -> list[ShardEntry]:
+    """What earlier runs say of their shards: the index of a finished one, the journal of a killed one."""
+    known: list[ShardEntry] = []
+    with contextlib.suppress(FileNotFoundError, ValidationError):  # none yet, or of another format version
+        known += ShardIndex.model_validate_json((folder / INDEX_NAME).read_bytes()).shards
+    try:
+        lines = (folder / JOURNAL_NAME).read_bytes().splitlines()
+    except FileNotFoundError:
+        return known
+    for line in lines:
+        try:
+            known.append(ShardEntry.model_validate_json(line))
+        except ValidationError:
+            break
+    return known
+
+
+def _whole(folder: Path, known: Sequence[ShardEntry], wanted: set[ShardKey]) -> dict[str, ShardEntry]:
+    """The entries of shards that are wanted and whole, by file."""
+    asked = [entry for entry in known if ShardKey(entry.split, entry.bucket, entry.fingerprint) in wanted]
+    with ThreadPoolExecutor() as threads:
+        damages = threads.map(lambda entry: _damage(folder, entry), asked)
+        return {entry.file: entry for entry, damage in zip(asked, damages, strict=True) if not damage}
+
+
+def _damage(folder: Path, entry: ShardEntry) -> str | None:
+    """What is wrong with the bytes of a shard, if anything."""
+    path = folder / entry.file
+    try:
+        seen = path.stat()
+        found = _hash_of_file(path, seen.st_size, seen.st_mtime_ns, seen.st_ino)
+    except FileNotFoundError:
+        return f"{path} is missing"
+    return (
+        None
+        if found == entry.sha256
+        else f"{path} is damaged: {INDEX_NAME} says SHA-256 {entry.sha256[:12]}, it has {found[:12]}"
+    )
+
+
+@cache
+def _hash_of_file(path: Path, _num_bytes: int, _modified_ns: int, _inode: int) -> str:
+    """SHA-256 of a file, in hex; kept as long as the file looks the same, since a shard is opened many times in an epoch."""
+    digest = hashlib.sha256()
+    block = bytearray(_HASHED_AT_ONCE)
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(block):
+            digest.update(memoryview(block)[:count])
+    return digest.hexdigest()
+
+
+def _damaged(damage: str, stage: str) -> ArtifactError:
+    return ArtifactError(f"{damage}. Delete it, then run: dvc repro {stage} (darkroom verify looks at all files)")
+
+
+def _check_version(file: h5py.File, path: Path, stage: str) -> None:
+    version = file.attrs.get("format_version")
+    if version != FORMAT_VERSION:
+        raise ArtifactError(f"{path}: expected shard format version {FORMAT_VERSION}; got {version!r}. Run: dvc repro {stage}")
+
+
+def _check_object(parent: h5py.Group, name: str, path: Path) -> None:
+    """Refuses what this module never writes."""
+    if not isinstance(parent.get(name, getlink=True), h5py.HardLink):
+        raise _foreign(path, name, "is a link")
+    found = parent[name]
+    if isinstance(found, h5py.Group) and parent.name == "/":  # one level: a group may contain itself
+        for inner in found:
+            _check_object(found, inner, path)
+        return
+    if not isinstance(found, h5py.Dataset):
+        raise _foreign(path, name, "is no data set")
+    if found.is_virtual or found.external:
+        raise _foreign(path, name, "has its values in other files")
+    if found.dtype.kind not in "uifbS" or found.id.get_create_plist().get_nfilters():
+        raise _foreign(path, name, f"has the type {found.dtype} or a filter that shards do not have")
+
+
+def _foreign(path: Path, name: str, what: str) -> ArtifactError:
+    return ArtifactError(
+        f"{path}: {name!r} {what}; Darkroom wrote no such shard. Do not use it: delete the folder, then: dvc repro"
+    )

@@ -4,8 +4,9 @@ import fnmatch
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache, partial
 from hashlib import blake2b
 from pathlib import Path
 
@@ -22,6 +23,9 @@ _TELLS_OPEN_FILES = Path("/proc/self/fd").exists()
 
 Entry = tuple[bytes, int, int, int, str | None]
 """path, bytes, modified_ns, changed_ns, reason; the columns of `scan`."""
+
+ReadKnown = Callable[[bytes, int], bytes]
+"""Reads a file by its relative path and its number of bytes."""
 
 _FOUND = {"path": pl.Binary(), "bytes": pl.Int64(), "modified_ns": pl.Int64(), "changed_ns": pl.Int64(), "reason": pl.String()}
 
@@ -111,6 +115,37 @@ def read_file(source: Path, path: bytes, num_bytes: int) -> bytes:
         found = f"more than {num_bytes:,}" if len(content) > num_bytes else f"{len(content):,} of {num_bytes:,}"
         raise ChangedError(f"it changed while the folder was read: {found} bytes")
     return content
+
+
+@contextmanager
+def open_source(source: Path) -> Iterator[ReadKnown]:
+    """Opens the folder to read many of its files whose digests are known, and then say whether what was read is the file meant.
+
+    So it does not matter where links may lead by now, and a file costs a third of the time of `read_file`.
+
+    Args:
+        source: the raw folder.
+
+    Yields:
+        A function of the relative path and the number of bytes: at most one byte more is read. It raises OSError.
+    """
+    folder = os.open(source, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield partial(_read_known, folder)
+    finally:
+        os.close(folder)
+
+
+def _read_known(folder: int, path: bytes, num_bytes: int) -> bytes:
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK, dir_fd=folder)
+    try:
+        # No large buffer: memory of some MiB would be mapped and unmapped for each file.
+        content = os.read(handle, num_bytes + 1)
+        while 0 < len(content) < num_bytes and (more := os.read(handle, num_bytes + 1 - len(content))):
+            content += more
+        return content
+    finally:
+        os.close(handle)
 
 
 def _check_inside(handle: int, root: bytes, path: bytes) -> None:

@@ -54,7 +54,7 @@ def measure_train(prepared: Path, config: StatisticsConfig) -> Statistics:
     square_sums = np.zeros(index.shape, dtype=object)
     counts: Counter[int] = Counter()
     for entry in index.of_split("train"):
-        with ShardReader(prepared / entry.file, stage="prepare") as shard:
+        with ShardReader(prepared, entry, stage="prepare") as shard:
             pixel_sum, pixel_square_sum = shard.sums()
             sums += pixel_sum
             square_sums += pixel_square_sum

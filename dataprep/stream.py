@@ -17,7 +17,7 @@ from dataprep.config import AugmentConfig, SplitName
 from dataprep.image import Pixels
 from dataprep.mixing import sample_mixup, superpose_images, superpose_targets
 from dataprep.rng import rng_for, stable_hashes
-from dataprep.shards import ShardReader, read_index
+from dataprep.shards import ShardEntry, ShardReader, check_shards, read_index
 
 BLOCK_ROWS = 64
 WINDOW_BYTES = 64 * 2**20
@@ -27,11 +27,18 @@ Targets = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class ShardFile:
-    """A shard to read and the stage that makes it."""
+    """A shard to read, its folder and the stage that makes it."""
 
-    path: Path
+    folder: Path
+    entry: ShardEntry
     stage: str
-    num_images: int
+
+    @property
+    def num_images(self) -> int:
+        return self.entry.num_images
+
+    def open(self) -> ShardReader:
+        return ShardReader(self.folder, self.entry, stage=self.stage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +64,19 @@ class _Window:
 
 
 def find_train_set(prepared: Path, augmented: Path) -> TrainSet:
-    """The prepared train shards and the materialised copies beside them."""
+    """The prepared train shards and the materialised copies beside them.
+
+    Every byte of both folders is compared with its index first: training does not start on what is damaged.
+
+    Raises:
+        ArtifactError: a shard is missing or damaged.
+    """
     index = read_index(prepared, stage="prepare")
     copies = read_index(augmented, stage="augment")
-    files = [ShardFile(prepared / entry.file, "prepare", entry.num_images) for entry in index.of_split("train")]
-    files += [ShardFile(augmented / entry.file, "augment", entry.num_images) for entry in copies.shards]
+    check_shards(prepared, index.shards, stage="prepare")
+    check_shards(augmented, copies.shards, stage="augment")
+    files = [ShardFile(prepared, entry, "prepare") for entry in index.of_split("train")]
+    files += [ShardFile(augmented, entry, "augment") for entry in copies.shards]
     return TrainSet(files, len(index.class_names), index.shape)
 
 
@@ -97,7 +112,7 @@ def train_batches(
 def ordered_batches(prepared: Path, split: SplitName, batch_size: int) -> Iterator[tuple[Pixels, NDArray[np.int64], list[str]]]:
     """Yields the images (n, H, W, C), labels (n,) and ids of one split in the order of its shards, unvaried."""
     for entry in read_index(prepared, stage="prepare").of_split(split):
-        with ShardReader(prepared / entry.file, stage="prepare") as shard:
+        with ShardReader(prepared, entry, stage="prepare") as shard:
             labels, ids = shard.labels(), shard.ids()
             for start in range(0, len(shard), batch_size):
                 stop = start + batch_size
@@ -140,7 +155,7 @@ def _windows(train_set: TrainSet, seed: int, epoch: int) -> Iterator[_Window]:
 def _read_labels_and_keys(train_set: TrainSet) -> tuple[list[NDArray[np.int64]], list[NDArray[np.uint64]]]:
     labels, keys = [], []
     for file in train_set.files:
-        with ShardReader(file.path, stage=file.stage) as shard:
+        with file.open() as shard:
             labels.append(shard.labels())
             keys.append(stable_hashes(shard.ids()))
     return labels, keys
@@ -152,7 +167,7 @@ def _read_blocks(train_set: TrainSet, blocks: list[tuple[int, int, int]]) -> Pix
     images = np.empty((starts[-1], *train_set.shape), dtype=np.uint8)
     for number in sorted({number for number, _, _ in blocks}):
         file = train_set.files[number]
-        with ShardReader(file.path, stage=file.stage) as shard:
+        with file.open() as shard:
             for place, (owner, start, stop) in zip(starts[:-1], blocks, strict=True):
                 if owner == number:
                     images[place : place + stop - start] = shard.images(start, stop)

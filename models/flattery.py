@@ -121,7 +121,7 @@ def _draw(prepared: Path, split: SplitName, clusters: pl.DataFrame, most: int, s
     entries = read_index(prepared, stage="prepare").of_split(split)
     ids: list[str] = []
     for entry in entries:
-        with ShardReader(prepared / entry.file, stage="prepare") as shard:
+        with ShardReader(prepared, entry, stage="prepare") as shard:
             ids += shard.ids()
     own = pl.DataFrame({"id": ids}).join(clusters, on="id")
     names = own["cluster"].unique().sort()
@@ -129,7 +129,7 @@ def _draw(prepared: Path, split: SplitName, clusters: pl.DataFrame, most: int, s
     chosen = set(own.join(order, on="cluster").sort("order", "id").head(most)["id"])
     found = []
     for entry in entries:
-        with ShardReader(prepared / entry.file, stage="prepare") as shard:
+        with ShardReader(prepared, entry, stage="prepare") as shard:
             found += list(_read(shard, chosen))
     features, labels, names_read = zip(*found, strict=True)
     by_id = np.argsort([name for part in names_read for name in part], kind="stable")

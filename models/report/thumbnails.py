@@ -20,7 +20,7 @@ def read_thumbnails(prepared: Path, ids: set[str], *, max_px: int) -> dict[str, 
     """
     thumbnails = {}
     for entry in read_index(prepared, stage="prepare").shards:
-        with ShardReader(prepared / entry.file, stage="prepare") as shard:
+        with ShardReader(prepared, entry, stage="prepare") as shard:
             for row, image_id in enumerate(shard.ids()):
                 if image_id in ids:
                     thumbnails[image_id] = png_address(shard.images(row, row + 1)[0], max_px=max_px)

@@ -12,9 +12,9 @@ def main(prepared: PathOption, augmented: PathOption) -> None:
     num_train = sum(entry.num_images for entry in read_index(prepared, stage="prepare").of_split("train"))
     written = write_copies(prepared, augmented, config, params.execute)
     total = num_train * config.copies
-    entries = list(track(written, title="augment", total=total, count=lambda entry: entry.num_images))
+    shards = list(track(written, title="augment", total=total, count=lambda shard: shard.entry.num_images))
     online = "varied anew each epoch" if config.online else "not varied in training"
-    print(f"augment: {num_train:,} train images {online}, {total:,} copies in {len(entries):,} shards")
+    print(f"augment: {num_train:,} train images {online}, {total:,} copies in {len(shards):,} shards")
 
 
 if __name__ == "__main__":

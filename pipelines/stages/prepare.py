@@ -19,11 +19,11 @@ def main(embedded: PathOption, manifest: PathOption, split: PathOption, prepared
         prepare=params.prepare,
         execute=params.execute,
     )
-    entries = list(track(written, title="prepare", total=images.height, count=lambda entry: entry.num_images))
+    shards = list(track(written, title="prepare", total=images.height, count=lambda shard: shard.entry.num_images))
     height, width, num_channels = shape_of(params.prepare)
     print(
-        f"prepare: {sum(entry.num_images for entry in entries):,} images -> {len(entries):,} shards "
-        f"of {height} x {width} x {num_channels}"
+        f"prepare: {sum(shard.entry.num_images for shard in shards):,} images -> {len(shards):,} shards "
+        f"of {height} x {width} x {num_channels} ({sum(shard.made for shard in shards):,} written, the others were there)"
     )
 
 

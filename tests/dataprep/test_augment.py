@@ -153,10 +153,10 @@ def test_copies_come_from_train_alone_and_say_what_was_done(make_tree: Callable[
     index = read_index(augmented, stage="augment")
     sources = read_index(prepared, stage="prepare").of_split("train")
     assert [entry.split for entry in index.shards] == ["train"] * len(sources)
-    for entry in index.shards:
+    for entry, of in zip(index.shards, sources, strict=True):
         with (
-            ShardReader(prepared / entry.file, stage="prepare") as shard,
-            ShardReader(augmented / entry.file, stage="augment") as copies,
+            ShardReader(prepared, of, stage="prepare") as shard,
+            ShardReader(augmented, entry, stage="augment") as copies,
         ):
             ids = shard.ids()
             assert copies.ids() == [f"{image_id}#{number}" for number in (1, 2) for image_id in ids]

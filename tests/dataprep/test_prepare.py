@@ -124,7 +124,7 @@ def test_shards_hold_each_image_once_with_its_label(make_tree: Callable[..., Pat
     assert len(index.of_split("train")) > 1
     seen = {}
     for entry in index.shards:
-        with ShardReader(tmp_path / "prepared" / entry.file, stage="prepare") as shard:
+        with ShardReader(tmp_path / "prepared", entry, stage="prepare") as shard:
             for image, label, image_id in zip(shard.images(), shard.labels(), shard.ids(), strict=True):
                 seen[image_id] = (entry.split, index.class_names[label])
                 number = int(image_id[-6:-4])
@@ -145,7 +145,8 @@ def test_the_bytes_are_the_same_for_any_number_of_workers_and_any_order(make_tre
 def test_neighbours_in_a_shard_are_of_several_classes(make_tree: Callable[..., Path], tmp_path: Path) -> None:
     source = make_tree(classes=3, images=30)
     prepare(dealt(source), tmp_path / "prepared", source, CONFIG.model_copy(update={"images_per_shard": 100}))
-    with ShardReader(tmp_path / "prepared/train-00000.h5", stage="prepare") as shard:
+    (entry,) = read_index(tmp_path / "prepared", stage="prepare").of_split("train")
+    with ShardReader(tmp_path / "prepared", entry, stage="prepare") as shard:
         labels = shard.labels()
     assert (np.diff(labels) != 0).mean() > 0.4
 
@@ -155,18 +156,16 @@ def test_shards_of_an_earlier_run_are_removed(make_tree: Callable[..., Path], tm
     images = dealt(source)
     prepare(images, tmp_path / "prepared", source)
     prepare(images, tmp_path / "prepared", source, CONFIG.model_copy(update={"images_per_shard": 100}))
-    assert sorted(path.name for path in (tmp_path / "prepared").iterdir()) == [
-        "index.json",
-        "test-00000.h5",
-        "train-00000.h5",
-        "validation-00000.h5",
-    ]
+    shards = [entry.file for entry in read_index(tmp_path / "prepared", stage="prepare").shards]
+    assert [name.split("-")[0] for name in shards] == ["train", "validation", "test"]
+    assert sorted(path.name for path in (tmp_path / "prepared").iterdir()) == sorted(["index.json", *shards])
 
 
-def test_a_file_that_changed_since_ingest_is_named_and_no_index_is_left(make_tree: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_file_that_changed_since_ingest_is_named_and_nothing_of_it_is_packed(
+    make_tree: Callable[..., Path], tmp_path: Path
+) -> None:
     source = make_tree(classes=2, images=9)
     images = dealt(source)
-    prepare(images, tmp_path / "prepared", source)
     write_png(source / "class1/05.png", random_image(77))
     with pytest.raises(SourceError, match=r"class1/05.png: its bytes changed since ingest read them\. Run: dvc repro"):
         prepare(images, tmp_path / "prepared", source)

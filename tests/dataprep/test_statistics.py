@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from dataprep.config import StatisticsConfig
-from dataprep.shards import ShardIndex, write_index, write_shard
+from dataprep.shards import ShardIndex, write_index
 from dataprep.statistics import MIN_STD, measure_train, read_statistics, write_statistics
 from pipelines.params import read_params
 from tests.closure import ROOT
-from tests.dataprep.test_shards import content_of
+from tests.dataprep.test_shards import write
 
 PARAMS = read_params(ROOT / "params.yaml")
 
@@ -20,11 +20,8 @@ PARAMS = read_params(ROOT / "params.yaml")
 def write_train(folder: Path, images: np.ndarray, cuts: list[int]) -> None:
     """Writes train images in shards cut at the given rows, and a test shard of white images that must not count."""
     bounds = [0, *sorted({cut for cut in cuts if 0 < cut < len(images)}), len(images)]
-    entries = [
-        write_shard(folder / f"train-{start:05d}.h5", content_of(images[start:stop], first=start), "train")
-        for start, stop in pairwise(bounds)
-    ]
-    entries.append(write_shard(folder / "test-00000.h5", content_of(np.full_like(images, 255)), "test"))
+    entries = [write(folder, images[start:stop], bucket=start, first=start) for start, stop in pairwise(bounds)]
+    entries.append(write(folder, np.full_like(images, 255), split="test"))
     index = ShardIndex(
         shape=images.shape[1:], class_names=["a", "b", "c"], decode=PARAMS.ingest.decode, prepare=PARAMS.prepare, shards=entries
     )

@@ -11,7 +11,7 @@ from dataprep.assignment import EXCLUDED
 from dataprep.config import SPLITS, SplitConfig
 from dataprep.image import Pixels
 from dataprep.proof import SplitMetrics, measure_split
-from dataprep.shards import ShardContent, ShardIndex, write_index, write_shard
+from dataprep.shards import ShardContent, ShardIndex, ShardKey, write_index, write_shard
 from dataprep.split import split_images
 from models import flattery
 from models.flattery import Flattery, ProbeScore, measure_flattery, shrink
@@ -42,10 +42,9 @@ def write_prepared(folder: Path, images: Pixels, split: pl.DataFrame, params: Pa
                 labels=np.array([WRITTEN[row][1] for row in part]),
                 ids=split["id"][part].to_list(),
                 class_names=[str(digit) for digit in range(DIGITS)],
-                fingerprint="f" * 32,
                 extra={},
             )
-            entries.append(write_shard(folder / f"{name}-{number:05d}.h5", content, name))
+            entries.append(write_shard(folder, ShardKey(name, number, "f" * 32), content))
     index = ShardIndex(
         shape=(28, 28, 1),
         class_names=[str(digit) for digit in range(DIGITS)],

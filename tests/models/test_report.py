@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from dataprep.proof import ClassPortions, Counts, Portion, Shared, SplitMetrics
-from dataprep.shards import ShardIndex, write_index, write_shard
+from dataprep.shards import ShardIndex, ShardKey, write_index, write_shard
 from models.diagnose import diagnose
 from models.flattery import Flattery, ProbeScore
 from models.metrics import measure
@@ -56,7 +56,7 @@ def content(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Content
     images = np.stack([random_image(seed) for seed in range(ROWS.height)])
     shard = content_of(images)
     shard.ids[:] = ROWS["id"].to_list()
-    entry = write_shard(prepared / "train-00000.h5", shard, "train")
+    entry = write_shard(prepared, ShardKey("train", 0, "f" * 32), shard)
     index = ShardIndex(
         shape=(12, 12, 1), class_names=["a", "b", "c"], decode=params.ingest.decode, prepare=params.prepare, shards=[entry]
     )
