@@ -67,8 +67,13 @@ def shape_of(config: PrepareConfig) -> tuple[int, int, int]:
 
 
 def least_size(config: PrepareConfig) -> tuple[int, int] | None:
-    """Height and width below which no image may be decoded; None: it may not be reduced at all."""
-    return config.image_size
+    """Height and width below which a decoder may not reduce an image; None: not at all.
+
+    Twice what is needed, so that the last step always is a shrinking by area: the result then is nearer to that of the whole
+    image (45 dB) than two good resamplers are to each other (37 dB).
+    """
+    height, width = config.image_size
+    return 2 * height, 2 * width
 
 
 def prepare_image(image: Pixels, config: PrepareConfig) -> Pixels:

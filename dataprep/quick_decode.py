@@ -6,6 +6,7 @@ that ingest has seen, or that `image.decode` and `image.verify` have passed.
 """
 
 import io
+import math
 from typing import Literal
 
 import cv2
@@ -38,12 +39,12 @@ def decode_quickly(content: bytes, config: DecodeConfig, *, color: Literal["gray
         content: the bytes of the file.
         config: limits and background.
         color: gray by `to_gray`, of a JPEG the luminance that it stores, which is the same formula; or RGB by `to_rgb`.
-        least: height and width in pixels, upright; a JPEG that is larger in both may be decoded at a scale of n/8 that is
-            not below them. None: at its own size.
+        least: height and width in pixels, upright; a JPEG is decoded at 1/2, 1/4 or 1/8 where that is not below them (other
+            scales take longer than the whole). None: at its own size.
 
     Returns:
-        (H, W, 1 or 3) uint8. At full scale these are the values of `image.decode`; of a JPEG with colors in gray they may
-        differ by 1, since `to_gray` rounds once more.
+        (H, W, 1 or 3) uint8. At full scale these are the values of `image.decode`; but the gray of a JPEG with colors is what
+        the file says, and not what is left of it after its colors were cut to what RGB can show.
 
     Raises:
         Undecodable: with the reason.
@@ -75,18 +76,23 @@ def _decode_png(content: bytes, color: Literal["gray", "rgb"]) -> Pixels | None:
 
 def _decode_jpeg(content: bytes, color: Literal["gray", "rgb"], least: Size | None) -> Pixels | None:
     try:
-        _, _, colorspace, _ = simplejpeg.decode_jpeg_header(content)
+        height, width, colorspace, _ = simplejpeg.decode_jpeg_header(content)
         if colorspace not in ("YCbCr", "Gray"):
             return None
         orientation = 1
         if any(word in content for word in _MAY_BE_TURNED):
             with Image.open(io.BytesIO(content), formats=FORMATS) as image:
                 orientation = orientation_of(image)
-        height, width = least or (0, 0)
-        if orientation >= _SWAPS_SIDES:
-            height, width = width, height
-        wanted = "GRAY" if color == "gray" else "RGB"
-        pixels: Pixels = simplejpeg.decode_jpeg(content, wanted, min_height=height, min_width=width)
+        divisor = 1
+        if least is not None:
+            least_height, least_width = least if orientation < _SWAPS_SIDES else least[::-1]
+            divisor = next((by for by in (8, 4, 2) if height >= by * least_height and width >= by * least_width), 1)
+        pixels: Pixels = simplejpeg.decode_jpeg(
+            content,
+            "GRAY" if color == "gray" else "RGB",
+            min_height=math.ceil(height / divisor),
+            min_width=math.ceil(width / divisor),
+        )
     except Exception:  # noqa: BLE001  # `image.decode` says what is wrong, or reads what these two do not
         return None
     return turned(pixels, orientation)
