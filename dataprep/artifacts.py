@@ -7,6 +7,7 @@ refuses a file of another kind or format version and says which command rebuilds
 import contextlib
 import io
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -40,12 +41,12 @@ class TableFormat:
 D = TypeVar("D", bound=Document)
 
 
-def write_bytes(path: Path, *pieces: bytes | memoryview) -> None:
+def write_bytes(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
     """Writes a whole file or nothing: temporary name, flush of file and folder, rename.
 
     Args:
         path: the file.
-        *pieces: of its content, one after the other.
+        pieces: of its content, one after the other.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -63,7 +64,7 @@ def write_bytes(path: Path, *pieces: bytes | memoryview) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Writes text as UTF-8, whole or not at all."""
-    write_bytes(path, text.encode("utf-8"))
+    write_bytes(path, [text.encode("utf-8")])
 
 
 def append_text(path: Path, text: str) -> None:
@@ -99,7 +100,7 @@ def write_table(path: Path, frame: pl.DataFrame, form: TableFormat) -> None:
     """Writes a table as Parquet, whole or not at all; the same frame gives the same bytes."""
     buffer = io.BytesIO()
     frame.write_parquet(buffer, compression="zstd", metadata=form.mark)
-    write_bytes(path, buffer.getbuffer())
+    write_bytes(path, [buffer.getbuffer()])
 
 
 def read_table(path: Path, form: TableFormat) -> pl.DataFrame:

@@ -8,7 +8,7 @@ to disk, since a file that it writes in place is lost when the process is killed
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -25,7 +25,7 @@ from dataprep.artifacts import Document, append_text, read_document, remove_stal
 from dataprep.config import SPLITS, DecodeConfig, PrepareConfig, SplitName
 from dataprep.errors import ArtifactError
 from dataprep.image import Pixels
-from dataprep.skeleton import Skeleton
+from dataprep.skeleton import frame, raw
 
 FORMAT_VERSION = 2
 INDEX_NAME = "index.json"
@@ -130,10 +130,33 @@ def fingerprint(*parts: object) -> str:
 
 def write_shard(folder: Path, key: ShardKey, content: ShardContent) -> ShardEntry:
     """Writes a shard, whole or not at all; the same content gives the same bytes."""
-    pieces = _encode(key, content)
-    with ThreadPoolExecutor(1) as beside:  # hashing and writing take about as long, and neither holds the interpreter
-        hashed = beside.submit(_hash_of_pieces, pieces)
-        write_bytes(folder / key.file, *pieces)
+    columns: dict[str, NDArray[np.generic]] = {
+        "images": content.images,
+        "labels": content.labels,
+        "ids": np.array([name.encode() for name in content.ids], dtype="S"),
+        **{f"extra/{name}": column for name, column in content.extra.items()},
+    }
+    one_image = content.images.shape[1:]
+    names, around = frame(
+        {"format_version": FORMAT_VERSION, "class_names": json.dumps(content.class_names), "fingerprint": key.fingerprint},
+        {
+            **{name: (column.shape, column.dtype) for name, column in columns.items()},
+            "pixel_sum": (one_image, np.dtype(np.uint64)),
+            "pixel_square_sum": (one_image, np.dtype(np.uint64)),
+        },
+    )
+    # Summing, hashing and writing take about as long each, and none of them holds the interpreter.
+    with ThreadPoolExecutor(2) as beside:
+        summed = beside.submit(_sums, content.images)
+
+        def pieces() -> Iterator[bytes | memoryview]:
+            yield around[0]
+            for name, after in zip(names, around[1:], strict=True):
+                yield raw(columns[name] if name in columns else summed.result()[name])
+                yield after
+
+        hashed = beside.submit(_hash_of, pieces())
+        write_bytes(folder / key.file, pieces())
         sha256 = hashed.result()
     return ShardEntry(
         file=key.file,
@@ -270,33 +293,7 @@ class ShardReader:
         return self._file["pixel_sum"][:], self._file["pixel_square_sum"][:]
 
 
-def _encode(key: ShardKey, content: ShardContent) -> list[bytes | memoryview]:
-    """The bytes of the HDF5 file in pieces, of which the pixels are one, so that they are never copied."""
-    skeleton = Skeleton()
-    pixel_sum, pixel_square_sum = _sums(content.images)
-    with h5py.File(skeleton, "w") as file:
-        file.attrs["format_version"] = FORMAT_VERSION
-        file.attrs["class_names"] = json.dumps(content.class_names)
-        file.attrs["fingerprint"] = key.fingerprint
-        file.create_dataset("labels", data=content.labels, track_times=False)
-        file.create_dataset("ids", data=np.array([name.encode() for name in content.ids], dtype="S"), track_times=False)
-        file.create_dataset("pixel_sum", data=pixel_sum, track_times=False)
-        file.create_dataset("pixel_square_sum", data=pixel_square_sum, track_times=False)
-        for name, column in content.extra.items():
-            file.create_dataset(f"extra/{name}", data=column, track_times=False)
-        # Room for the pixels, which HDF5 neither fills nor sees.
-        plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-        plan.set_obj_track_times(False)
-        plan.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-        plan.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-        space = h5py.h5s.create_simple(content.images.shape)
-        start = h5py.h5d.create(file.id, b"images", h5py.h5t.STD_U8LE, space, dcpl=plan).get_offset()
-    pixels = np.ascontiguousarray(content.images).data.cast("B")
-    before, after = skeleton.around(start, start + len(pixels))
-    return [before, pixels, after]
-
-
-def _sums(images: Pixels) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+def _sums(images: Pixels) -> dict[str, NDArray[np.uint64]]:
     """Exact sums over N of the values and of their squares, each (H, W, C)."""
     rows = images.reshape(len(images), -1)
     pixel_sum = np.zeros(rows.shape[1], dtype=np.uint64)
@@ -308,10 +305,10 @@ def _sums(images: Pixels) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
         squares *= squares
         square_sum += squares.sum(axis=0, dtype=np.uint32)
     shape = images.shape[1:]
-    return pixel_sum.reshape(shape), square_sum.reshape(shape)
+    return {"pixel_sum": pixel_sum.reshape(shape), "pixel_square_sum": square_sum.reshape(shape)}
 
 
-def _hash_of_pieces(pieces: Sequence[bytes | memoryview]) -> str:
+def _hash_of(pieces: Iterable[bytes | memoryview]) -> str:
     digest = hashlib.sha256()
     for piece in pieces:
         digest.update(piece)

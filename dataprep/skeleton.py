@@ -1,13 +1,19 @@
-"""A file that HDF5 writes to and that keeps the little that it writes, with room left for what is poured in later."""
+"""HDF5 files of which HDF5 writes the frame alone: values are poured into the room that it leaves, and never copied.
+
+A file that HDF5 itself writes is lost when the process is killed, and a full disk ends it with a signal; in memory it copies
+all values twice. So it writes to an object that keeps the little that it writes, and leaves the values to us.
+"""
 
 import os
+from collections.abc import Iterator, Mapping
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
 
 
 class Skeleton:
-    """The file object of `h5py.File(..., "w")`: pieces at their places, nothing where nothing was written.
-
-    A plain buffer would hold the room for the pixels as zeros, which doubles the memory of a shard.
-    """
+    """The file object of `h5py.File(..., "w")`: pieces at their places, nothing where nothing was written."""
 
     def __init__(self) -> None:
         self._written: list[tuple[int, bytes]] = []
@@ -44,9 +50,13 @@ class Skeleton:
     def flush(self) -> None:
         """Nothing waits."""
 
-    def around(self, start: int, stop: int) -> tuple[bytes, bytes]:
-        """All bytes before `start` and all from `stop` on; HDF5 wrote none between."""
-        return self._between(0, start), self._between(stop, self._size)
+    def around(self, rooms: list[tuple[int, int]]) -> Iterator[bytes]:
+        """The bytes before the first room, between each two, and after the last; rooms are (start, stop), in order."""
+        done = 0
+        for start, stop in rooms:
+            yield self._between(done, start)
+            done = stop
+        yield self._between(done, self._size)
 
     def _between(self, start: int, stop: int) -> bytes:
         content = bytearray(stop - start)
@@ -55,3 +65,39 @@ class Skeleton:
             if first < last:
                 content[first - start : last - start] = piece[first - position : last - position]
         return bytes(content)
+
+
+def frame(
+    attributes: Mapping[str, str | int], shapes: Mapping[str, tuple[tuple[int, ...], np.dtype[np.generic]]]
+) -> tuple[list[str], list[bytes]]:
+    """Makes the frame of an HDF5 file: attributes of its root, and room for contiguous data sets.
+
+    Args:
+        attributes: by name.
+        shapes: shape and dtype of each data set by name, a/b for b in the group a; none is empty.
+
+    Returns:
+        The names in the order of their places in the file, and the bytes before the first, between each two, after the last.
+    """
+    skeleton = Skeleton()
+    with h5py.File(skeleton, "w") as file:
+        for name, value in attributes.items():
+            file.attrs[name] = value
+        plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plan.set_obj_track_times(False)
+        plan.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        plan.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        with_groups = h5py.h5p.create(h5py.h5p.LINK_CREATE)
+        with_groups.set_create_intermediate_group(True)
+        rooms = {}
+        for name, (shape, dtype) in shapes.items():
+            space, kind = h5py.h5s.create_simple(shape), h5py.h5t.py_create(dtype, logical=True)
+            start = h5py.h5d.create(file.id, name.encode(), kind, space, dcpl=plan, lcpl=with_groups).get_offset()
+            rooms[name] = (start, start + int(np.prod(shape)) * dtype.itemsize)
+    names = sorted(rooms, key=lambda name: rooms[name])
+    return names, list(skeleton.around([rooms[name] for name in names]))
+
+
+def raw(values: NDArray[np.generic]) -> memoryview:
+    """The bytes of an array, in the order of C, without a copy where it already is."""
+    return np.ascontiguousarray(values).reshape(-1).view(np.uint8).data

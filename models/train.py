@@ -97,7 +97,7 @@ def save_model(network: keras.Model, path: Path, *, recipe: dict[str, object]) -
     with tempfile.TemporaryDirectory() as folder:
         saved = Path(folder) / "model.keras"
         network.save(saved)
-        write_bytes(path, _without_chance(saved.read_bytes(), recipe))
+        write_bytes(path, [_without_chance(saved.read_bytes(), recipe)])
 
 
 def _without_chance(saved: bytes, recipe: dict[str, object]) -> bytes:

@@ -68,14 +68,14 @@ def test_a_document_of_another_version_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_bytes(tmp_path / "file", b"old")
+    write_bytes(tmp_path / "file", [b"o", b"ld"])
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space"):
-        write_bytes(tmp_path / "file", b"new")
+        write_bytes(tmp_path / "file", [b"new"])
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_bytes() == b"old"
 
