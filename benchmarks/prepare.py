@@ -28,7 +28,7 @@ import polars as pl
 from PIL import Image
 
 from benchmarks.ingest_stage import ROOT
-from benchmarks.real_images import unpacked
+from benchmarks.real_images import files_of, unpacked
 from dataprep.config import SPLITS, ExecuteConfig, PrepareConfig
 from dataprep.execute import num_workers, run_tasks
 from dataprep.image import digest_bytes
@@ -72,10 +72,6 @@ CASES = [
     Case("cifar", (32, 32), "rgb", of_limit=0.35, of_keras=1.5),
     Case("photographs", (96, 96), "gray", of_limit=0.75, of_keras=1.3),
 ]
-
-
-def files_of(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.suffix in (".png", ".jpg"))
 
 
 def naive(folder: Path, case: Case) -> tuple[int, float]:

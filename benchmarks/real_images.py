@@ -29,9 +29,14 @@ def unpacked(name: str) -> Iterator[Path]:
         yield Path(folder) / name
 
 
+def files_of(folder: Path) -> list[Path]:
+    """The image files below a folder, sorted."""
+    return sorted(path for path in folder.rglob("*") if path.suffix in (".png", ".jpg"))
+
+
 def read_some(folder: Path, count: int, rng: np.random.Generator) -> list[tuple[str, Pixels]]:
     """Draws images of a folder without replacement: relative path and pixels (H, W, C)."""
-    files = sorted(path for path in folder.rglob("*") if path.suffix in (".png", ".jpg"))
+    files = files_of(folder)
     chosen = rng.choice(len(files), count, replace=False)
     pixels = [(files[number].relative_to(folder).as_posix(), np.asarray(Image.open(files[number]))) for number in chosen]
     return [(name, image if image.ndim == 3 else image[..., np.newaxis]) for name, image in pixels]
