@@ -134,7 +134,10 @@ class PrepareConfig(Section):
     @model_validator(mode="after")
     def _gray_before_saturation(self) -> "PrepareConfig":
         if self.saturate.method != "off" and self.color != "gray":  # each channel by itself would tint the paper's edge
-            raise ValueError(f"saturate.method {self.saturate.method!r} needs color 'gray'; got 'rgb'. Set color to gray")
+            raise ValueError(
+                f"must have color 'gray' for saturate.method {self.saturate.method!r}; got {self.color!r}. "
+                "Set color to gray, or saturate.method to off"
+            )
         return self
 
 

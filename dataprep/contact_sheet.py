@@ -1,6 +1,7 @@
 """A page of pictures: rows of tiles under headings, for the eye.
 
-A picture that is larger than its cell is shrunk by area; a smaller one is enlarged by a whole factor, each pixel a square.
+Every picture fills its cell as far as its proportions allow. A small one is enlarged by a whole factor, each pixel a square of
+the same size; where that would leave much of the cell empty, it is resampled.
 """
 
 import io
@@ -24,6 +25,7 @@ LINE_PX = 18
 _TITLE, _HEADING, _TEXT = 20, 15, 13  # font sizes
 _PAPER, _FRAME, _INK, _FAINT = (250, 250, 248), (196, 196, 192), (24, 24, 27), (95, 95, 100)
 _SETTING_LINES = 3
+_SQUARES_FROM = 4  # times as large; from here on, squares leave at most a fifth of the cell empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +141,12 @@ def shown(image: Pixels, tile_px: int) -> Pixels:
     """The picture of (h, w, C) as a cell of that height and width takes it."""
     height, width, num_channels = image.shape
     scale = tile_px / max(height, width)
-    if scale >= 1:
-        return image.repeat(int(scale), axis=0).repeat(int(scale), axis=1)
-    smaller = max(1, round(width * scale)), max(1, round(height * scale))
-    shrunk = cv2.resize(image, smaller, interpolation=cv2.INTER_AREA)
-    return shrunk.reshape(smaller[1], smaller[0], num_channels).astype(np.uint8, copy=False)
+    times = int(scale)
+    if times == scale or times >= _SQUARES_FROM:
+        return image.repeat(times, axis=0).repeat(times, axis=1)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    fitted = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    return fitted.reshape(size[1], size[0], num_channels).astype(np.uint8, copy=False)
 
 
 @lru_cache(maxsize=1024)

@@ -87,9 +87,21 @@ def test_cells_stand_in_straight_lines() -> None:
     assert places[0][0][1] > MARGIN_PX + LABELS_PX
 
 
-def test_small_pictures_are_enlarged_by_a_whole_factor_and_large_ones_keep_their_proportions() -> None:
-    image = random_image(0, (3, 5, 1))
-    assert np.array_equal(shown(image, 16), np.kron(image, np.ones((3, 3, 1), dtype=np.uint8)))
+@given(height=st.integers(1, 300), width=st.integers(1, 300))
+def test_every_picture_fills_its_cell(height: int, width: int) -> None:
+    picture = shown(np.zeros((height, width, 1), dtype=np.uint8), 192)
+    assert 0.8 * 192 <= max(picture.shape) <= 192
+    assert abs(picture.shape[0] / picture.shape[1] - height / width) <= max(height / width, 1) / min(picture.shape[:2])
+
+
+@pytest.mark.parametrize(("tile_px", "times"), [(20, 4), (24, 4), (25, 5), (10, 2)])
+def test_pixels_of_small_pictures_become_squares(tile_px: int, times: int) -> None:
+    image = random_image(0, (3, 5, 3))
+    assert np.array_equal(shown(image, tile_px), np.kron(image, np.ones((times, times, 1), dtype=np.uint8)))
+
+
+def test_other_pictures_are_scaled_and_keep_their_proportions() -> None:
+    assert shown(random_image(0, (8, 12, 1)), 18).shape == (12, 18, 1)
     assert shown(random_image(0, (30, 60, 3)), 16).shape == (8, 16, 3)
     assert shown(random_image(0, (1, 4000, 1)), 16).shape == (1, 16, 1)
 

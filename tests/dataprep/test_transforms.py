@@ -165,7 +165,9 @@ def test_color_decides_the_channels() -> None:
 
 @pytest.mark.parametrize("method", ["threshold", "otsu"])
 def test_saturation_of_colors_is_refused(method: str) -> None:
-    with pytest.raises(ValueError, match=f"saturate.method '{method}' needs color 'gray'; got 'rgb'. Set color to gray"):
+    with pytest.raises(
+        ValueError, match=f"must have color 'gray' for saturate.method '{method}'; got 'rgb'. Set color to gray"
+    ):
         config(color="rgb", saturate={"method": method})
 
 
