@@ -10,7 +10,7 @@ from rich.table import Table
 
 from dataprep.artifacts import read_document
 from dataprep.config import SPLITS
-from dataprep.errors import SourceError, first_five
+from dataprep.errors import DarkroomError, SourceError, first_five
 from pipelines.command import run_program
 from pipelines.graph import option_value, out_of_date, output_path
 from pipelines.params import PARAMS_FILE, read_params
@@ -144,7 +144,10 @@ def preview_prepare(
         prepare=params.prepare,
         title=f"prepare: {shown}, seed {seed}; sizes are height x width",
     )
-    write_png(output, sheet)
+    try:
+        write_png(output, sheet)
+    except OSError as error:
+        raise DarkroomError(f"--output {str(output)!r} cannot be written ({error.strerror}). Name another place") from error
     print(f"preview: {shown} -> {output}")
 
 

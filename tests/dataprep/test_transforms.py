@@ -186,7 +186,7 @@ def test_extreme_proportions_keep_their_one_value(size: tuple[int, int], mode: s
     asked = config(resize={"mode": mode, "interpolation": interpolation, "pad_value": 200}).resize
     resized = resize(np.full((*size, 1), 200, dtype=np.uint8), (96, 96), asked)
     assert resized.shape == (96, 96, 1)
-    rounding = 1 if interpolation == "lanczos" else 0  # the weights of OpenCV's Lanczos sum to not quite 1
+    rounding = 1 if interpolation == "lanczos" else 0  # the weights of OpenCV's Lanczos do not quite sum to 1
     assert np.abs(resized.astype(int) - 200).max() <= rounding
 
 

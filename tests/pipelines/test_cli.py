@@ -8,7 +8,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
-from dataprep.errors import ArtifactError, SourceError
+from dataprep.errors import ArtifactError, DarkroomError, SourceError
 from dataprep.manifest import write_manifest
 from pipelines.cli import app
 from tests.closure import ROOT
@@ -130,9 +130,10 @@ def test_preview_draws_the_images_and_steps(ingested: Path) -> None:
 def test_preview_draws_the_same_for_the_same_seed(ingested: Path) -> None:
     for name, seed in (("one", "1"), ("two", "1"), ("three", "2")):
         preview_prepare("--output", f"{name}.png", "--seed", seed, "--images", "2")
-    one, two, three = ((ingested / f"{name}.png").read_bytes() for name in ("one", "two", "three"))
-    assert one == two
-    assert one != three
+    one, two, three = (Image.open(ingested / f"{name}.png") for name in ("one", "two", "three"))
+    assert one.tobytes() == two.tobytes()
+    below_the_title = (0, 60, *one.size)
+    assert one.crop(below_the_title).tobytes() != three.crop(below_the_title).tobytes()
 
 
 def test_preview_without_a_manifest_says_what_to_run(ingested: Path) -> None:
@@ -140,6 +141,13 @@ def test_preview_without_a_manifest_says_what_to_run(ingested: Path) -> None:
     with pytest.raises(ArtifactError, match=r"^data/manifest.parquet is missing\. Run: dvc repro ingest$"):
         preview_prepare()
     assert not (ingested / "reports").exists()
+
+
+def test_preview_that_cannot_be_written_is_one_line(ingested: Path) -> None:
+    with pytest.raises(
+        DarkroomError, match=r"^--output 'params.yaml/sheet.png' cannot be written \(.+\)\. Name another place$"
+    ):
+        preview_prepare("--output", "params.yaml/sheet.png")
 
 
 def test_preview_of_nothing_is_refused(ingested: Path) -> None:
