@@ -32,8 +32,9 @@ from benchmarks.real_images import files_of, unpacked
 from dataprep.config import SPLITS, ExecuteConfig, PrepareConfig
 from dataprep.execute import num_workers, run_tasks
 from dataprep.image import digest_bytes
-from dataprep.prepare import least_size, prepare_images
+from dataprep.prepare import prepare_images
 from dataprep.quick_decode import decode_quickly
+from dataprep.transforms import least_size
 from pipelines.params import read_params
 
 ROUNDS = 5

@@ -100,16 +100,17 @@ class SplitConfig(Section):
 class ResizeConfig(Section):
     """How an image of any shape is brought to the one shape that a network takes."""
 
-    mode: Literal["stretch", "pad", "crop"]
+    mode: Literal["stretch", "pad", "fit", "crop"]
     interpolation: Literal["nearest", "linear", "cubic", "area", "lanczos"]
     pad_value: Annotated[int, Field(ge=0, le=255)]
 
 
 class SaturateConfig(Section):
-    """Whether and how gray levels are reduced to black and white."""
+    """Whether the paper of a gray image is made uniform, and how it is told from ink."""
 
-    method: Literal["none", "threshold", "otsu"]
+    method: Literal["off", "threshold", "otsu"]
     threshold: Annotated[int, Field(ge=0, le=255)]
+    ink: Literal["dark", "light"]
 
 
 class PrepareConfig(Section):
@@ -118,7 +119,9 @@ class PrepareConfig(Section):
     image_size: Pair
     color: Literal["gray", "rgb"]
     resize: ResizeConfig
+    denoise_px: Literal[0, 3, 5, 7]
     saturate: SaturateConfig
+    invert: bool
     images_per_shard: Annotated[int, Field(gt=0)]
 
     @field_validator("image_size")
@@ -130,8 +133,11 @@ class PrepareConfig(Section):
 
     @model_validator(mode="after")
     def _gray_before_saturation(self) -> "PrepareConfig":
-        if self.saturate.method == "otsu" and self.color != "gray":
-            raise ValueError("saturate.method 'otsu' needs color 'gray'; got 'rgb'. Set color to gray")
+        if self.saturate.method != "off" and self.color != "gray":  # each channel by itself would tint the paper's edge
+            raise ValueError(
+                f"must have color 'gray' for saturate.method {self.saturate.method!r}; got {self.color!r}. "
+                "Set color to gray, or saturate.method to off"
+            )
         return self
 
 

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import polars as pl
 
@@ -14,12 +13,10 @@ from dataprep.config import (
     DecodeConfig,
     ExecuteConfig,
     PrepareConfig,
-    ResizeConfig,
-    SaturateConfig,
 )
 from dataprep.errors import SourceError
 from dataprep.execute import run_tasks
-from dataprep.image import Pixels, Undecodable, digest_bytes, to_gray, to_rgb
+from dataprep.image import Pixels, Undecodable, digest_bytes
 from dataprep.manifest import class_names
 from dataprep.quick_decode import decode_quickly
 from dataprep.rng import stable_hashes
@@ -35,16 +32,7 @@ from dataprep.shards import (
     write_shard,
 )
 from dataprep.source import ReadKnown, open_source
-
-PIXELS_VERSION = 1
-
-_INTERPOLATIONS = {
-    "nearest": cv2.INTER_NEAREST,
-    "linear": cv2.INTER_LINEAR,
-    "cubic": cv2.INTER_CUBIC,
-    "area": cv2.INTER_AREA,
-    "lanczos": cv2.INTER_LANCZOS4,
-}
+from dataprep.transforms import PIXELS_VERSION, least_size, prepare_image, shape_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,69 +46,6 @@ class PrepareTask:
     class_names: list[str]
     decode: DecodeConfig
     prepare: PrepareConfig
-
-
-def shape_of(config: PrepareConfig) -> tuple[int, int, int]:
-    """The shape (H, W, C) of every prepared image."""
-    height, width = config.image_size
-    return height, width, 1 if config.color == "gray" else 3
-
-
-def least_size(config: PrepareConfig) -> tuple[int, int] | None:
-    """Height and width below which a decoder may not reduce an image; None: not at all.
-
-    Twice what is needed, so that the last step always is a shrinking by area: the result then is nearer to that of the whole
-    image (45 dB) than two good resamplers are to each other (37 dB).
-    """
-    height, width = config.image_size
-    return 2 * height, 2 * width
-
-
-def prepare_image(image: Pixels, config: PrepareConfig) -> Pixels:
-    """Converts one upright image (h, w, 1 or 3) uint8 to the shape and gray levels that are stored, (H, W, C) uint8."""
-    colored = to_gray(image) if config.color == "gray" else to_rgb(image)
-    return saturate(resize(colored, config.image_size, config.resize), config.saturate)
-
-
-def resize(image: Pixels, image_size: tuple[int, int], config: ResizeConfig) -> Pixels:
-    """Brings (h, w, C) to (H, W, C): stretched, or in proportion and padded, or in proportion and cropped at the centre."""
-    height, width, _ = image.shape
-    target_height, target_width = image_size
-    if config.mode == "stretch":
-        return _scale(image, image_size, config)
-    if config.mode == "crop":
-        # Cropped before it is scaled: what is thrown away costs nothing, however long an image is.
-        scale = max(target_height / height, target_width / width)
-        kept_height, kept_width = (
-            min(max(round(side / scale), 1), own) for side, own in ((target_height, height), (target_width, width))
-        )
-        top, left = (height - kept_height) // 2, (width - kept_width) // 2
-        return _scale(image[top : top + kept_height, left : left + kept_width], image_size, config)
-    scale = min(target_height / height, target_width / width)
-    scaled = _scale(image, (max(round(height * scale), 1), max(round(width * scale), 1)), config)
-    missing_rows, missing_columns = target_height - scaled.shape[0], target_width - scaled.shape[1]
-    margins = (
-        (missing_rows // 2, missing_rows - missing_rows // 2),
-        (missing_columns // 2, missing_columns - missing_columns // 2),
-        (0, 0),
-    )
-    return np.pad(scaled, margins, constant_values=config.pad_value)
-
-
-def saturate(image: Pixels, config: SaturateConfig) -> Pixels:
-    """Makes every value below the threshold 0 and every other 255; Otsu's method finds the threshold per image.
-
-    Source: N. Otsu, A threshold selection method from gray-level histograms, 1979.
-    """
-    if config.method == "none":
-        return image
-    threshold = config.threshold
-    if config.method == "otsu":
-        from skimage.filters import threshold_otsu  # half a second that only this method needs
-
-        # scikit-image's threshold is the last dark level; one level has no threshold and stays what it is nearest to.
-        threshold = 128 if image.min() == image.max() else int(threshold_otsu(image)) + 1
-    return np.where(image < threshold, np.uint8(0), np.uint8(255))
 
 
 def prepare_images(
@@ -222,15 +147,3 @@ def _opened(source: Path) -> Iterator[ReadKnown]:
         raise SourceError(
             f"params.yaml: ingest.source {str(source)!r} must be a folder that can be read; {error.strerror}. Bring it back"
         ) from error
-
-
-def _scale(image: Pixels, size: tuple[int, int], config: ResizeConfig) -> Pixels:
-    """Resamples to (rows, columns); where both sides shrink to half or less, by area, which does not alias."""
-    height, width, _ = image.shape
-    if size == (height, width):
-        return image
-    interpolation = _INTERPOLATIONS[config.interpolation]
-    if config.interpolation != "nearest" and 2 * size[0] <= height and 2 * size[1] <= width:
-        interpolation = cv2.INTER_AREA
-    scaled = cv2.resize(image, (size[1], size[0]), interpolation=interpolation)  # cv2 wants (columns, rows)
-    return scaled.reshape(*size, -1).astype(np.uint8, copy=False)

@@ -10,13 +10,15 @@ from rich.table import Table
 
 from dataprep.artifacts import read_document
 from dataprep.config import SPLITS
-from dataprep.errors import SourceError, first_five
+from dataprep.errors import DarkroomError, SourceError, first_five
 from pipelines.command import run_program
-from pipelines.graph import out_of_date, output_path
+from pipelines.graph import option_value, out_of_date, output_path
 from pipelines.params import PARAMS_FILE, read_params
 from pipelines.recipes import apply_recipe, recipe_titles
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+preview = typer.Typer(no_args_is_help=True, help="Draws what a step does to a few images.")
+app.add_typer(preview, name="preview")
 
 
 @app.callback()
@@ -118,6 +120,35 @@ def files(
         notes += [", ".join(row["issues"] or []), row["near_duplicate"] and f"near duplicate of {row['near_duplicate']}"]
         print("\t".join([row["id"], *filter(None, notes)]))
     print(f"{listed.height:,} of {rows.height:,} files")
+
+
+@preview.command(name="prepare")
+def preview_prepare(
+    output: Annotated[Path, typer.Option(dir_okay=False, help="The PNG to write.")] = Path("reports/preview-prepare.png"),
+    images: Annotated[int, typer.Option(min=1, max=100, help="How many, spread over the classes.")] = 6,
+    seed: Annotated[int, typer.Option(min=0, help="Another number chooses other images.")] = 0,
+) -> None:
+    """Draws a few images beside what each step of prepare makes of them, with params.yaml as it is now."""
+    from dataprep.contact_sheet import write_png
+    from dataprep.manifest import read_manifest, usable
+    from dataprep.preview import choose_images, draw_steps
+    from dataprep.source import locate_source
+
+    params = read_params()
+    rows = usable(read_manifest(output_path("ingest", "manifest.parquet")))
+    shown = f"{min(images, rows.height):,} of {rows.height:,} images"
+    sheet = draw_steps(
+        choose_images(rows, images, seed),
+        source=locate_source(params.ingest.source, Path(option_value("prepare", "--embedded"))),
+        decode=params.ingest.decode,
+        prepare=params.prepare,
+        title=f"prepare: {shown}, seed {seed}; sizes are height x width",
+    )
+    try:
+        write_png(output, sheet)
+    except OSError as error:
+        raise DarkroomError(f"--output {str(output)!r} cannot be written ({error.strerror}). Name another place") from error
+    print(f"preview: {shown} -> {output}")
 
 
 @app.command()

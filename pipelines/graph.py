@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -99,10 +100,7 @@ def output_path(stage: str, name: str) -> Path:
     Raises:
         GraphError: the stage has no such output.
     """
-    if not DVC_FILE.is_file():
-        raise GraphError(f"{DVC_FILE} must be in the current folder; it is not. Run from the project's root")
-    graph = YAML(typ="safe", pure=True).load(DVC_FILE.read_text(encoding="utf-8"))
-    declared = graph["stages"][stage]
+    declared = _declared(stage)
     entries = [*declared.get("outs", []), *declared.get("metrics", [])]
     paths = [Path(entry if isinstance(entry, str) else next(iter(entry))) for entry in entries]
     for path in paths:
@@ -111,10 +109,30 @@ def output_path(stage: str, name: str) -> Path:
     raise GraphError(f"dvc.yaml: stage {stage} must make {name}; it makes {', '.join(map(str, paths))}. Add it")
 
 
+def option_value(stage: str, option: str) -> str:
+    """What the command line of a stage says after an option.
+
+    Raises:
+        GraphError: the stage has no such option.
+    """
+    words = _declared(stage)["cmd"].split()
+    if option not in words[:-1]:
+        raise GraphError(f"dvc.yaml: the command of stage {stage} must have {option}; it has not. Add it")
+    return str(words[words.index(option) + 1])
+
+
 def last_line(text: str) -> str:
     """The last line of a program's output that is not blank, which is where DVC puts its error."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else ""
+
+
+def _declared(stage: str) -> dict[str, Any]:
+    """What dvc.yaml says of a stage."""
+    if not DVC_FILE.is_file():
+        raise GraphError(f"{DVC_FILE} must be in the current folder; it is not. Run from the project's root")
+    declared: dict[str, Any] = YAML(typ="safe", pure=True).load(DVC_FILE.read_text(encoding="utf-8"))["stages"][stage]
+    return declared
 
 
 def _told(*arguments: str) -> str:

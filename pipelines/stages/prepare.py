@@ -2,8 +2,9 @@
 
 from dataprep.assignment import read_split
 from dataprep.manifest import read_manifest, usable
-from dataprep.prepare import prepare_images, shape_of
+from dataprep.prepare import prepare_images
 from dataprep.source import locate_source
+from dataprep.transforms import shape_of
 from pipelines.command import PathOption, run, track
 from pipelines.params import read_params
 

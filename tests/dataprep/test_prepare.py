@@ -4,97 +4,20 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from skimage.filters import threshold_otsu
-from skimage.transform import resize as skimage_resize
 
 from dataprep.config import DecodeConfig, ExecuteConfig, PrepareConfig, ResizeConfig, SaturateConfig
 from dataprep.errors import SourceError
-from dataprep.image import Pixels, to_gray
-from dataprep.prepare import prepare_image, prepare_images, resize, saturate
+from dataprep.prepare import prepare_images
 from dataprep.shards import ShardReader, read_index
 from tests.conftest import random_image, striped, write_png
 from tests.dataprep.ingesting import run
 
 DECODE = DecodeConfig(max_pixels=1_000_000, background=255)
 STRETCH = ResizeConfig(mode="stretch", interpolation="linear", pad_value=9)
-KEEP = SaturateConfig(method="none", threshold=0)
-CONFIG = PrepareConfig(image_size=(8, 8), color="gray", resize=STRETCH, saturate=KEEP, images_per_shard=5)
-
-
-def smooth(height: int, width: int) -> Pixels:
-    rows, columns = np.indices((height, width))
-    waves = 127 + 60 * np.sin(rows / height * 3) + 60 * np.cos(columns / width * 3)
-    return np.asarray(waves[:, :, np.newaxis], dtype=np.uint8)
-
-
-@pytest.mark.parametrize("interpolation", ["linear", "cubic", "area", "lanczos"])
-@pytest.mark.parametrize("size", [(40, 56), (30, 30), (9, 11)])
-def test_stretching_agrees_with_scikit_image(interpolation: str, size: tuple[int, int]) -> None:
-    image = smooth(30, 42)
-    config = STRETCH.model_copy(update={"interpolation": interpolation})
-    expected = skimage_resize(image[:, :, 0], size, order=1, anti_aliasing=True, preserve_range=True)
-    assert np.abs(resize(image, size, config)[:, :, 0] - expected).mean() < 2
-
-
-def test_shrinking_does_not_alias() -> None:
-    checkers = (np.indices((64, 64)).sum(axis=0) % 2 * 255).astype(np.uint8)[:, :, np.newaxis]
-    for interpolation in ("linear", "cubic", "area", "lanczos"):
-        shrunk = resize(checkers, (16, 16), STRETCH.model_copy(update={"interpolation": interpolation}))
-        assert np.abs(shrunk.astype(int) - 127).max() <= 1
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("size", [(8, 8), (5, 9), (40, 20)])
-@pytest.mark.parametrize("mode", ["stretch", "pad", "crop"])
-def test_every_mode_gives_the_size_asked_for(mode: str, size: tuple[int, int], channels: int) -> None:
-    image = random_image(0, (10, 23, channels))
-    before = image.copy()
-    resized = resize(image, size, STRETCH.model_copy(update={"mode": mode}))
-    assert resized.shape == (*size, channels)
-    assert resized.dtype == np.uint8
-    assert np.array_equal(image, before)
-
-
-def test_padding_keeps_proportions_and_adds_margins() -> None:
-    padded = resize(np.full((4, 8, 1), 200, dtype=np.uint8), (8, 8), STRETCH.model_copy(update={"mode": "pad"}))
-    assert padded[:, 0, 0].tolist() == [9, 9, 200, 200, 200, 200, 9, 9]
-
-
-def test_cropping_keeps_the_centre() -> None:
-    image = np.tile(np.arange(12, dtype=np.uint8), (4, 1))[:, :, np.newaxis]
-    assert resize(image, (4, 4), STRETCH.model_copy(update={"mode": "crop"}))[0, :, 0].tolist() == [4, 5, 6, 7]
-
-
-def test_cropping_a_very_long_image_costs_what_is_kept() -> None:
-    long = np.tile(np.arange(2, dtype=np.uint8) * 255, (1, 100_000))[:, :, np.newaxis]
-    assert resize(long, (96, 96), STRETCH.model_copy(update={"mode": "crop"})).shape == (96, 96, 1)
-
-
-def test_an_image_of_the_right_size_is_unchanged() -> None:
-    image = random_image(1, (8, 8, 1))
-    for mode in ("stretch", "pad", "crop"):
-        assert np.array_equal(resize(image, (8, 8), STRETCH.model_copy(update={"mode": mode})), image)
-
-
-def test_saturation_is_black_below_the_threshold_and_white_from_it_on() -> None:
-    image = np.array([[0, 229, 230, 255]], dtype=np.uint8)[:, :, np.newaxis]
-    saturated = saturate(image, SaturateConfig(method="threshold", threshold=230))
-    assert saturated.ravel().tolist() == [0, 0, 255, 255]
-    assert saturated.dtype == np.uint8
-
-
-def test_otsu_separates_as_scikit_image_does() -> None:
-    image = striped(0, seed=3)
-    saturated = saturate(image, SaturateConfig(method="otsu", threshold=0))
-    assert np.array_equal(saturated == 255, image > threshold_otsu(image))
-    assert np.unique(saturated).tolist() == [0, 255]
-    assert saturate(np.full((3, 3, 1), 7, dtype=np.uint8), SaturateConfig(method="otsu", threshold=0)).max() == 0
-
-
-def test_color_decides_the_channels() -> None:
-    image = random_image(2, (8, 8, 3))
-    assert np.array_equal(prepare_image(image, CONFIG), to_gray(image))
-    assert np.array_equal(prepare_image(image, CONFIG.model_copy(update={"color": "rgb"})), image)
+KEEP = SaturateConfig(method="off", threshold=0, ink="dark")
+CONFIG = PrepareConfig(
+    image_size=(8, 8), color="gray", resize=STRETCH, denoise_px=0, saturate=KEEP, invert=False, images_per_shard=5
+)
 
 
 def dealt(source: Path) -> pl.DataFrame:

@@ -1,14 +1,17 @@
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
-from dataprep.errors import SourceError
+from dataprep.errors import ArtifactError, DarkroomError, SourceError
 from dataprep.manifest import write_manifest
 from pipelines.cli import app
+from tests.closure import ROOT
 from tests.conftest import random_image, write_png
 from tests.dataprep.ingesting import run
 
@@ -84,3 +87,69 @@ def test_labels_reads_names_as_ingest_does(tmp_path: Path) -> None:
     output = labels(str(tmp_path / "raw"), "--pattern", "{label}/{name}.png")
     assert "3 of 3 files match the given pattern" in output
     assert "\\xfe" in output
+
+
+@pytest.fixture
+def ingested(make_tree: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project after ingest: the project's own parameters on two striped classes."""
+    source = make_tree(classes=2, images=5)
+    project = tmp_path / "project"
+    project.mkdir()
+    for name in ("dvc.yaml", "params.yaml"):
+        shutil.copy(ROOT / name, project / name)
+    params = (project / "params.yaml").read_text().replace("source: embedded:digits", f"source: {source}")
+    (project / "params.yaml").write_text(params)
+    write_manifest(project / "data/manifest.parquet", run(source))
+    monkeypatch.chdir(project)
+    return project
+
+
+def preview_prepare(*arguments: str) -> str:
+    result = CliRunner().invoke(app, ["preview", "prepare", *arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_preview_draws_the_images_and_steps(ingested: Path) -> None:
+    assert preview_prepare() == "preview: 6 of 10 images -> reports/preview-prepare.png\n"
+    with Image.open(ingested / "reports/preview-prepare.png") as six:
+        assert six.format == "PNG"
+        assert six.size == (1048, 1576)  # 4 columns, 6 rows
+    assert preview_prepare("--images", "99", "--output", "new/all.png").startswith("preview: 10 of 10 images -> new/all.png")
+    with Image.open(ingested / "new/all.png") as everything:
+        assert everything.height > six.height
+    params = (ingested / "params.yaml").read_text()
+    (ingested / "params.yaml").write_text(
+        params.replace("method: off", "method: otsu").replace("denoise_px: 0", "denoise_px: 3")
+    )
+    preview_prepare("--output", "more.png")
+    with Image.open(ingested / "more.png") as more:
+        assert (more.width, more.height) == (six.width + 2 * 208, six.height)
+
+
+def test_preview_draws_the_same_for_the_same_seed(ingested: Path) -> None:
+    for name, seed in (("one", "1"), ("two", "1"), ("three", "2")):
+        preview_prepare("--output", f"{name}.png", "--seed", seed, "--images", "2")
+    one, two, three = (Image.open(ingested / f"{name}.png") for name in ("one", "two", "three"))
+    assert one.tobytes() == two.tobytes()
+    below_the_title = (0, 60, *one.size)
+    assert one.crop(below_the_title).tobytes() != three.crop(below_the_title).tobytes()
+
+
+def test_preview_without_a_manifest_says_what_to_run(ingested: Path) -> None:
+    (ingested / "data/manifest.parquet").unlink()
+    with pytest.raises(ArtifactError, match=r"^data/manifest.parquet is missing\. Run: dvc repro ingest$"):
+        preview_prepare()
+    assert not (ingested / "reports").exists()
+
+
+def test_preview_that_cannot_be_written_is_one_line(ingested: Path) -> None:
+    with pytest.raises(
+        DarkroomError, match=r"^--output 'params.yaml/sheet.png' cannot be written \(.+\)\. Name another place$"
+    ):
+        preview_prepare("--output", "params.yaml/sheet.png")
+
+
+def test_preview_of_nothing_is_refused(ingested: Path) -> None:
+    for arguments in (["--images", "0"], ["--output", "data"]):
+        assert CliRunner().invoke(app, ["preview", "prepare", *arguments]).exit_code == 2

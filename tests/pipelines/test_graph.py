@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.graph import GraphError, last_line, order_of, output_path, stage_order
+from pipelines.graph import GraphError, last_line, option_value, order_of, output_path, stage_order
 from tests.closure import ROOT
 
 
@@ -30,6 +30,12 @@ def test_paths_come_from_dvc_yaml() -> None:
     assert output_path("ingest", "manifest.parquet") == Path("data/manifest.parquet")
     with pytest.raises(GraphError, match=r"stage train must make page.html; it makes artifacts/model.keras"):
         output_path("train", "page.html")
+
+
+def test_options_come_from_dvc_yaml() -> None:
+    assert option_value("prepare", "--embedded") == "raw"
+    with pytest.raises(GraphError, match=r"dvc.yaml: the command of stage split must have --embedded; it has not\. Add it"):
+        option_value("split", "--embedded")
 
 
 def test_outside_a_project_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,6 +79,20 @@ def changed(old: str, new: str) -> str:
             changed("pin: {}", "pin: {origin: {simulated: training}}"),
             "params.yaml: split.pin.origin.simulated should be 'train', 'validation' or 'test'; got 'training'",
         ),
+        (
+            changed("color: gray", "color: rgb").replace("method: off", "method: threshold"),
+            "params.yaml: prepare must have color 'gray' for saturate.method 'threshold'; got 'rgb'. Set color to gray, or",
+        ),
+        (changed("denoise_px: 0", "denoise_px: 4"), "params.yaml: prepare.denoise_px should be 0, 3, 5 or 7; got 4"),
+        (changed("denoise_px: 0", "denoise_px: off"), "params.yaml: prepare.denoise_px should be 0, 3, 5 or 7; got 'off'"),
+        (
+            changed("method: off", "method: false"),
+            "params.yaml: prepare.saturate.method should be 'off', 'threshold' or 'otsu'; got False",
+        ),
+        (
+            changed("mode: stretch", "mode: cover"),
+            "params.yaml: prepare.resize.mode should be 'stretch', 'pad', 'fit' or 'crop'; got 'cover'",
+        ),
         (TEXT.split("execute:")[0], "params.yaml: execute is missing"),
         (changed("image_size:", "size:"), "params.yaml: prepare.size cannot be a key, since DVC would not see it change"),
         (changed("workers:", "nfiles:"), "params.yaml: execute.nfiles cannot be a key, since DVC would not see it change"),
@@ -101,6 +115,11 @@ def test_a_missing_file_says_where_to_run(tmp_path: Path) -> None:
 def test_numbers_are_read_as_dvc_reads_them() -> None:
     read = check_params(changed("learning_rate: 0.002", "learning_rate: 1e-3"), Path("params.yaml"))
     assert read.train.learning_rate == 0.001  # PyYAML would read a string
+
+
+def test_off_is_a_word_as_it_is_for_dvc() -> None:
+    assert "    method: off #" in TEXT
+    assert check_params(TEXT, Path("params.yaml")).prepare.saturate.method == "off"  # PyYAML would read False
 
 
 def test_parameters_are_frozen_and_have_no_defaults(params: Params) -> None:

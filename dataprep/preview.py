@@ -1,0 +1,88 @@
+"""What `prepare` does to a few images of the data set, step by step, as one page of pictures."""
+
+import math
+from pathlib import Path
+
+import polars as pl
+
+from dataprep.config import DecodeConfig, PrepareConfig
+from dataprep.contact_sheet import Column, Row, Tile, draw_sheet
+from dataprep.errors import SourceError
+from dataprep.image import Pixels, Undecodable, decode
+from dataprep.quick_decode import decode_quickly
+from dataprep.rng import stable_hashes, uniforms_for
+from dataprep.source import read_file
+from dataprep.transforms import least_size, shape_of, steps, steps_of
+
+_COMFORTABLE_PX, _LARGEST_PX = 192, 384
+
+
+def choose_images(images: pl.DataFrame, num_images: int, seed: int) -> pl.DataFrame:
+    """Chooses rows by a hash of their ids: one of each class, then a second of each, until there are enough.
+
+    Args:
+        images: usable rows of the manifest.
+        num_images: how many, where there are as many.
+        seed: another number chooses others.
+
+    Returns:
+        The chosen rows, sorted by label and id; the same ones whatever the order of `images`.
+    """
+    draws = uniforms_for(stable_hashes(images["id"].to_list()), seed, "preview")
+    drawn = images.with_columns(draw=pl.Series(draws)).sort("draw", "id")
+    turn = pl.int_range(pl.len()).over("label")
+    return drawn.with_columns(turn=turn).sort("turn", "draw", "id").head(num_images).drop("draw", "turn").sort("label", "id")
+
+
+def draw_steps(images: pl.DataFrame, *, source: Path, decode: DecodeConfig, prepare: PrepareConfig, title: str) -> Pixels:
+    """Draws one row for each image: as it was decoded, after each step that is on, and as the network sees it.
+
+    Args:
+        images: usable rows of the manifest.
+        source: the raw folder.
+        decode: how files become pixels.
+        prepare: the steps.
+        title: stands above.
+
+    Returns:
+        (H, W, 3) uint8.
+
+    Raises:
+        SourceError: a file is not what ingest saw any more.
+    """
+    taken = [Column(step.name, step.setting) for step in steps(prepare)]
+    tile_px = _tile_px(prepare)
+    enlarged = f", enlarged {times} times" if (times := tile_px // max(prepare.image_size)) > 1 else ""
+    network = Column("what the network sees", " x ".join(map(str, shape_of(prepare))) + enlarged)
+    columns = [Column("original", "as decoded"), *taken, network]
+    rows = []
+    for image_id, path, label, num_bytes in images.select("id", "path", "label", "bytes").iter_rows():
+        original, decoded = _read_image(source, image_id, path, num_bytes, decode, prepare)
+        pictures = [original, *(picture for _, picture in steps_of(decoded, prepare))]
+        pictures.append(pictures[-1])
+        rows.append(Row(label, image_id, [Tile(picture, _size_of(picture)) for picture in pictures]))
+    return draw_sheet(title, columns, rows, tile_px=tile_px)
+
+
+def _tile_px(config: PrepareConfig) -> int:
+    """A cell that prepared images fill, each pixel a square of whole pixels, as long as that makes no poster."""
+    longest = max(config.image_size)
+    return min(longest * math.ceil(_COMFORTABLE_PX / longest), _LARGEST_PX)
+
+
+def _size_of(image: Pixels) -> str:
+    height, width, num_channels = image.shape
+    return f"{height} x {width}, {'gray' if num_channels == 1 else 'RGB'}"
+
+
+def _read_image(
+    source: Path, image_id: str, path: bytes, num_bytes: int, config: DecodeConfig, prepare: PrepareConfig
+) -> tuple[Pixels, Pixels]:
+    """The image as it is, and as `prepare` decodes it."""
+    try:
+        content = read_file(source, path, num_bytes)
+        return decode(content, config).pixels, decode_quickly(content, config, color=prepare.color, least=least_size(prepare))
+    except (OSError, Undecodable) as error:
+        raise SourceError(
+            f"{image_id}: cannot be read any more, though ingest could ({error}). Run: dvc repro ingest, which lists it anew"
+        ) from error
