@@ -1,6 +1,6 @@
 """Brings every image to one shape and stores it: gray or RGB, resized, saturated where asked, in shards of uint8."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,7 @@ from dataprep.shards import (
     write_shard,
 )
 from dataprep.source import ReadKnown, open_source
-from dataprep.transforms import PIXELS_VERSION, least_size, prepare_image, shape_of
+from dataprep.transforms import PIXELS_VERSION, least_size, shape_of, steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,7 @@ def build_shard(task: PrepareTask) -> ShardEntry:
     rows = task.rows
     images = np.empty((rows.height, *shape_of(task.prepare)), dtype=np.uint8)
     columns = [rows[name].to_list() for name in ("id", "path", "bytes", "file_digest")]
+    prepared = preparer(task.decode, task.prepare)
     with _opened(task.source) as read:
         for number, (image_id, path, num_bytes, digest) in enumerate(zip(*columns, strict=True)):
             try:
@@ -95,7 +96,7 @@ def build_shard(task: PrepareTask) -> ShardEntry:
                     raise SourceError(
                         f"{image_id}: its bytes changed since ingest read them. Run: dvc repro, which reads it anew"
                     )
-                images[number] = prepare_content(content, task.decode, task.prepare)
+                images[number] = prepared(content)
             except (OSError, Undecodable) as error:
                 raise SourceError(
                     f"{image_id}: cannot be read any more, though ingest could ({error}). Run: dvc repro, which lists it anew"
@@ -106,14 +107,20 @@ def build_shard(task: PrepareTask) -> ShardEntry:
     return write_shard(task.output, task.key, content_of_shard)
 
 
-def prepare_content(content: bytes, decode: DecodeConfig, prepare: PrepareConfig) -> Pixels:
-    """Decodes the bytes of a file that ingest has seen and prepares the image, (H, W, C) uint8.
+def preparer(decode: DecodeConfig, prepare: PrepareConfig) -> Callable[[bytes], Pixels]:
+    """Makes the function from the bytes of a file that ingest has seen to the prepared image, (H, W, C) uint8.
 
-    Raises:
-        Undecodable: with the reason.
+    What depends on the settings alone is decided here, once. The function raises `Undecodable`.
     """
-    image = decode_quickly(content, decode, color=prepare.color, least=least_size(prepare))
-    return prepare_image(image, prepare)
+    least, taken = least_size(prepare), [step.apply for step in steps(prepare)]
+
+    def prepared(content: bytes) -> Pixels:
+        image = decode_quickly(content, decode, color=prepare.color, least=least)
+        for apply in taken:
+            image = apply(image)
+        return image
+
+    return prepared
 
 
 def _plan(

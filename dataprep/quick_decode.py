@@ -21,7 +21,7 @@ Size = tuple[int, int]
 
 _JPEG = b"\xff\xd8\xff"
 _PNG_HEADER = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
-_GRAY_OR_RGB = (b"\x08\x00", b"\x08\x02")  # bit depth and color type: 8 bits gray, 8 bits RGB
+_COLOR_OF_PNG: dict[bytes, Literal["gray", "rgb"]] = {b"\x08\x00": "gray", b"\x08\x02": "rgb"}  # by bit depth and color type
 _UNUSUAL_IN_PNG = (b"tRNS", b"acTL", b"eXIf", b"Raw profile type", b"XML:com.adobe")
 _MAY_BE_TURNED = (b"Exif\0", b"http://ns.adobe.com/xap/")
 _SWAPS_SIDES = 5  # EXIF orientations from here on lie on their side
@@ -61,10 +61,12 @@ def decode_quickly(content: bytes, config: DecodeConfig, *, color: Literal["gray
 
 
 def _decode_png(content: bytes, color: Literal["gray", "rgb"]) -> Pixels | None:
-    kind = content[24:26]
-    if kind not in _GRAY_OR_RGB or any(word in content for word in _UNUSUAL_IN_PNG):
+    own = _COLOR_OF_PNG.get(content[24:26])
+    if own is None:
         return None
-    own: Literal["gray", "rgb"] = "gray" if kind == _GRAY_OR_RGB[0] else "rgb"
+    for word in _UNUSUAL_IN_PNG:
+        if word in content:
+            return None
     image = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), _IMREAD[own])
     if image is None:
         return None

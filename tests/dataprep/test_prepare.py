@@ -8,7 +8,7 @@ import pytest
 from dataprep.config import DecodeConfig, ExecuteConfig, PrepareConfig, ResizeConfig, SaturateConfig
 from dataprep.errors import SourceError
 from dataprep.prepare import prepare_images
-from dataprep.shards import ShardReader, read_index
+from dataprep.shards import ShardEntry, ShardReader, check_shards, read_index
 from tests.conftest import random_image, striped, write_png
 from tests.dataprep.ingesting import run
 
@@ -34,8 +34,14 @@ def dealt(source: Path) -> pl.DataFrame:
     return manifest.with_columns(split=split)
 
 
-def prepare(images: pl.DataFrame, output: Path, source: Path, config: PrepareConfig = CONFIG, workers: int = 1) -> None:
-    list(prepare_images(images, output, source=source, decode=DECODE, prepare=config, execute=ExecuteConfig(workers=workers)))
+def prepare(
+    images: pl.DataFrame, output: Path, source: Path, config: PrepareConfig = CONFIG, workers: int = 1
+) -> list[ShardEntry]:
+    """Prepares and returns the shards that had to be made."""
+    shards = prepare_images(
+        images, output, source=source, decode=DECODE, prepare=config, execute=ExecuteConfig(workers=workers)
+    )
+    return [shard.entry for shard in shards if shard.made]
 
 
 def test_shards_hold_each_image_once_with_its_label(make_tree: Callable[..., Path], tmp_path: Path) -> None:
@@ -59,10 +65,11 @@ def test_the_bytes_are_the_same_for_any_number_of_workers_and_any_order(make_tre
     source = make_tree(classes=3, images=9)
     images = dealt(source)
     prepare(images, tmp_path / "one", source, workers=1)
-    prepare(images.sample(fraction=1.0, shuffle=True, seed=3), tmp_path / "two", source, workers=2)
-    contents = [{path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("one", "two")]
+    for workers in (2, 4):
+        prepare(images.sample(fraction=1.0, shuffle=True, seed=workers), tmp_path / f"{workers}", source, workers=workers)
+    contents = [{path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("one", "2", "4")]
     assert len(contents[0]) > 4
-    assert contents[0] == contents[1]
+    assert contents[0] == contents[1] == contents[2]
 
 
 def test_neighbours_in_a_shard_are_of_several_classes(make_tree: Callable[..., Path], tmp_path: Path) -> None:
@@ -82,6 +89,59 @@ def test_shards_of_an_earlier_run_are_removed(make_tree: Callable[..., Path], tm
     shards = [entry.file for entry in read_index(tmp_path / "prepared", stage="prepare").shards]
     assert [name.split("-")[0] for name in shards] == ["train", "validation", "test"]
     assert sorted(path.name for path in (tmp_path / "prepared").iterdir()) == sorted(["index.json", *shards])
+
+
+def test_one_image_more_or_less_or_another_rewrites_one_shard(make_tree: Callable[..., Path], tmp_path: Path) -> None:
+    source, prepared = make_tree(classes=3, images=20), tmp_path / "prepared"
+    images = dealt(source)
+    number_of_shards = len(prepare(images, prepared, source))
+    assert number_of_shards > 12
+    assert prepare(images, prepared, source) == []
+    without = images.filter(pl.col("id") != "class1/07.png")
+    (fewer,) = prepare(without, prepared, source)
+    (again,) = prepare(images, prepared, source)
+    assert (again.split, again.bucket, again.num_images) == (fewer.split, fewer.bucket, fewer.num_images + 1)
+    write_png(source / "class1/07.png", random_image(5))
+    (other,) = prepare(dealt(source), prepared, source)
+    assert (other.split, other.bucket) == (again.split, again.bucket)
+    assert other.sha256 != again.sha256
+
+
+def test_other_settings_labels_or_pixels_of_the_same_code_rewrite_every_shard(
+    make_tree: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, prepared = make_tree(classes=2, images=9), tmp_path / "prepared"
+    images = dealt(source)
+    everything = len(prepare(images, prepared, source))
+    assert len(prepare(images, prepared, source, CONFIG.model_copy(update={"invert": True}))) == everything
+    assert len(prepare(images, prepared, source)) == everything
+    renamed = images.with_columns(pl.col("label").replace("class0", "class9"))
+    assert len(prepare(renamed, prepared, source)) == everything
+    assert len(prepare(images, prepared, source)) == everything
+    monkeypatch.setattr("dataprep.prepare.PIXELS_VERSION", -1)
+    assert len(prepare(images, prepared, source)) == everything
+
+
+def test_what_cannot_be_packed_leaves_the_old_data_set_as_it_was(make_tree: Callable[..., Path], tmp_path: Path) -> None:
+    source, prepared = make_tree(classes=2, images=9), tmp_path / "prepared"
+    images = dealt(source)
+    prepare(images, prepared, source)
+    old = {path.name: path.read_bytes() for path in prepared.iterdir()}
+    write_png(source / "class1/05.png", random_image(77))
+    with pytest.raises(SourceError, match="its bytes changed"):
+        prepare(images, prepared, source, CONFIG.model_copy(update={"invert": True}))
+    assert old.items() <= {path.name: path.read_bytes() for path in prepared.iterdir()}.items()
+    check_shards(prepared, read_index(prepared, stage="prepare").shards, stage="prepare")
+
+
+def test_a_source_that_went_away_is_one_line(make_tree: Callable[..., Path], tmp_path: Path) -> None:
+    source = make_tree(classes=2, images=9)
+    images = dealt(source)
+    source.rename(tmp_path / "elsewhere")
+    with pytest.raises(
+        SourceError, match=r"params.yaml: ingest.source '.*raw' must be a folder that can be read; No such file"
+    ):
+        prepare(images, tmp_path / "prepared", source)
 
 
 def test_a_file_that_changed_since_ingest_is_named_and_nothing_of_it_is_packed(
