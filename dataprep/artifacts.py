@@ -7,7 +7,7 @@ refuses a file of another kind or format version and says which command rebuilds
 import contextlib
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +16,8 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dataprep.errors import ArtifactError, first_five
+
+_ROWS_AT_ONCE = 2**14  # of a table, so that reading it takes little more memory than what is wanted of it
 
 
 class Document(BaseModel):
@@ -99,26 +101,26 @@ def read_document(path: Path, kind: type[D], *, stage: str) -> D:
 def write_table(path: Path, frame: pl.DataFrame, form: TableFormat) -> None:
     """Writes a table as Parquet, whole or not at all; the same frame gives the same bytes."""
     buffer = io.BytesIO()
-    frame.write_parquet(buffer, compression="zstd", metadata=form.mark)
+    frame.write_parquet(buffer, compression="zstd", row_group_size=_ROWS_AT_ONCE, metadata=form.mark)
     write_bytes(path, [buffer.getbuffer()])
 
 
-def read_table(path: Path, form: TableFormat) -> pl.DataFrame:
-    """Reads a table of one kind.
+def read_table(path: Path, form: TableFormat, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """Reads a table of one kind, all of its columns or some.
 
     Raises:
         ArtifactError: the file is missing, damaged, or of another kind or format version.
     """
     try:
         mark = pl.read_parquet_metadata(path).get("darkroom")
-        frame = pl.read_parquet(path)
+        frame = pl.read_parquet(path, columns=None if columns is None else list(columns))
     except FileNotFoundError as error:
         raise missing(path, form.stage) from error
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise ArtifactError(f"{path} cannot be read as Parquet ({error}). Run: dvc repro {form.stage}") from error
     if mark != form.mark["darkroom"]:
         raise ArtifactError(f"{path}: expected the format {form.mark['darkroom']!r}; got {mark!r}. Run: dvc repro {form.stage}")
-    lacking = [name for name in form.columns if name not in frame.columns]
+    lacking = [name for name in columns or form.columns if name not in frame.columns]
     if lacking:
         raise ArtifactError(f"{path} lacks the columns {first_five(lacking)}. Run: dvc repro {form.stage}")
     return frame

@@ -1,5 +1,6 @@
 """The manifest: one row for every file found, none dropped, with what its path says, what it holds and whether it is used."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -55,9 +56,9 @@ MANIFEST = TableFormat(
 )
 
 
-def read_manifest(path: Path) -> pl.DataFrame:
-    """Reads the manifest; columns as in `MANIFEST`."""
-    return read_table(path, MANIFEST)
+def read_manifest(path: Path, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """Reads the manifest; columns as in `MANIFEST`, or some of them."""
+    return read_table(path, MANIFEST, columns)
 
 
 def write_manifest(path: Path, manifest: pl.DataFrame) -> None:

@@ -34,6 +34,9 @@ from dataprep.shards import (
 from dataprep.source import ReadKnown, open_source
 from dataprep.transforms import PIXELS_VERSION, least_size, shape_of, steps
 
+READ = ("id", "path", "label", "bytes", "file_digest")
+"""Columns of the manifest that are read here."""
+
 
 @dataclass(frozen=True, slots=True)
 class PrepareTask:
@@ -60,7 +63,7 @@ def prepare_images(
     """Writes the shards of all splits that are not there yet, then the index; yields each shard when it stands.
 
     Args:
-        images: usable rows of the manifest joined with their split.
+        images: usable rows of the manifest, of which the columns `READ` are needed, joined with their split.
         output: the folder of the shards.
         source: the raw folder.
         decode: how files become pixels; what ingest used.
@@ -127,21 +130,22 @@ def _plan(
     images: pl.DataFrame, output: Path, source: Path, names: list[str], decode: DecodeConfig, prepare: PrepareConfig
 ) -> list[PrepareTask]:
     """One task for each shard: an image's bucket depends on its id alone, so that a new image touches one shard."""
+    # In slices: as Python objects, all ids of a large data set would be the largest thing in memory.
+    hashes = np.concatenate([stable_hashes(part["id"].to_list()) for part in images.select("id").iter_slices()])
     numbers = pl.col("label").replace_strict(names, range(len(names)), return_dtype=pl.Int64)
-    rows = images.select("id", "path", "bytes", "file_digest", "split", number=numbers)
-    rows = rows.with_columns(hash=stable_hashes(rows["id"].to_list()))
+    rows = images.select("id", "path", "bytes", "file_digest", number=numbers)
     made_of = (PIXELS_VERSION, names, decode.model_dump_json(), prepare.model_dump_json())
     tasks = []
     for split in SPLITS:
-        own = rows.filter(pl.col("split") == split).drop("split")
-        bucket_of_row = pl.col("hash") % num_buckets(own.height, prepare.images_per_shard)
-        # In the order of a hash, not of the names: a block of rows is a mixture of classes.
-        ordered = own.with_columns(bucket=bucket_of_row).sort("hash", "id")
-        dealt = ordered.partition_by("bucket", as_dict=True, include_key=False)
-        for (bucket,), chunk in sorted(dealt.items()):
+        own = np.flatnonzero((images["split"] == split).to_numpy())
+        buckets = hashes[own] % np.uint64(num_buckets(len(own), prepare.images_per_shard))
+        for bucket in np.unique(buckets):
+            chosen = own[buckets == bucket]
+            # In the order of a hash, not of the names: a block of rows is a mixture of classes.
+            chunk = rows[chosen[np.argsort(hashes[chosen], kind="stable")]]
             made_from = (b"\0".join(chunk[name].cast(pl.Binary).to_list()) for name in ("id", "path", "file_digest"))
             key = ShardKey(split, int(bucket), fingerprint(*made_of, *made_from, chunk["number"].to_numpy().tobytes()))
-            tasks.append(PrepareTask(key, source, output, chunk.drop("hash"), names, decode, prepare))
+            tasks.append(PrepareTask(key, source, output, chunk, names, decode, prepare))
     return tasks
 
 

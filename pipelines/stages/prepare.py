@@ -2,7 +2,7 @@
 
 from dataprep.assignment import read_split
 from dataprep.manifest import read_manifest, usable
-from dataprep.prepare import prepare_images
+from dataprep.prepare import READ, prepare_images
 from dataprep.source import locate_source
 from dataprep.transforms import shape_of
 from pipelines.command import PathOption, run, track
@@ -11,7 +11,7 @@ from pipelines.params import read_params
 
 def main(embedded: PathOption, manifest: PathOption, split: PathOption, prepared: PathOption) -> None:
     params = read_params()
-    images = usable(read_manifest(manifest)).join(read_split(split), on="id")
+    images = usable(read_manifest(manifest, [*READ, "status"])).join(read_split(split).select("id", "split"), on="id")
     written = prepare_images(
         images,
         prepared,
