@@ -49,6 +49,9 @@ class CopyTask:
     class_names: list[str]
     config: AugmentConfig
 
+    def __str__(self) -> str:
+        return self.entry.file
+
 
 def sample_variation(keys: NDArray[np.uint64], config: AugmentConfig, *, epoch: int, copy: int = 0) -> Variation:
     """Draws what will happen to N images.
@@ -126,7 +129,8 @@ def write_copies(prepared: Path, output: Path, config: AugmentConfig, execute: E
     """Writes `config.copies` variations of each train image, one shard per prepared train shard, then the index."""
     index = read_index(prepared, stage="prepare")
     sources = index.of_split("train") if config.copies else []
-    tasks = [CopyTask(prepared, output, entry, index.class_names, config) for entry in sources]
+    # Absolute, since a worker of a cluster may have been started in another folder.
+    tasks = [CopyTask(prepared.absolute(), output.absolute(), entry, index.class_names, config) for entry in sources]
     yield from fill_folder(output, run_tasks(build_copies, tasks, execute), index)
 
 

@@ -67,6 +67,9 @@ class ShardTask:
     decode: DecodeConfig
     prepare: PrepareConfig
 
+    def __str__(self) -> str:
+        return self.output.name
+
 
 def shape_of(config: PrepareConfig) -> tuple[int, int, int]:
     """The shape (H, W, C) of every prepared image."""
@@ -144,7 +147,8 @@ def prepare_images(
         SourceError: a file is no longer what ingest saw.
     """
     names = class_names(images)
-    tasks = _plan(images, output, source, names, decode, prepare)
+    # Absolute, since a worker of a cluster may have been started in another folder.
+    tasks = _plan(images, output.absolute(), source.absolute(), names, decode, prepare)
     index = ShardIndex(shape=shape_of(prepare), class_names=names, decode=decode, prepare=prepare, shards=[])
     yield from fill_folder(output, run_tasks(build_shard, tasks, execute), index)
 

@@ -7,12 +7,12 @@ import pytest
 from skimage.filters import threshold_otsu
 from skimage.transform import resize as skimage_resize
 
-from dataprep.config import DecodeConfig, ExecuteConfig, PrepareConfig, ResizeConfig, SaturateConfig
+from dataprep.config import DecodeConfig, PrepareConfig, ResizeConfig, SaturateConfig
 from dataprep.errors import SourceError
 from dataprep.image import Pixels, to_gray
 from dataprep.prepare import prepare_image, prepare_images, resize, saturate
 from dataprep.shards import ShardReader, read_index
-from tests.conftest import random_image, striped, write_png
+from tests.conftest import local, random_image, striped, write_png
 from tests.dataprep.ingesting import run
 
 DECODE = DecodeConfig(max_pixels=1_000_000, background=255)
@@ -112,7 +112,7 @@ def dealt(source: Path) -> pl.DataFrame:
 
 
 def prepare(images: pl.DataFrame, output: Path, source: Path, config: PrepareConfig = CONFIG, workers: int = 1) -> None:
-    list(prepare_images(images, output, source=source, decode=DECODE, prepare=config, execute=ExecuteConfig(workers=workers)))
+    list(prepare_images(images, output, source=source, decode=DECODE, prepare=config, execute=local(workers)))
 
 
 def test_shards_hold_each_image_once_with_its_label(make_tree: Callable[..., Path], tmp_path: Path) -> None:
