@@ -52,6 +52,9 @@ class CopyTask:
     class_names: list[str]
     config: AugmentConfig
 
+    def __str__(self) -> str:
+        return self.key.file
+
 
 def sample_variation(keys: NDArray[np.uint64], config: AugmentConfig, *, epoch: int, copy: int = 0) -> Variation:
     """Draws what will happen to N images.
@@ -132,8 +135,8 @@ def write_copies(prepared: Path, output: Path, config: AugmentConfig, execute: E
     tasks = [
         CopyTask(
             ShardKey("train", entry.bucket, fingerprint(entry.sha256, settings)),
-            prepared,
-            output,
+            prepared.absolute(),  # a worker of a cluster may have been started in another folder
+            output.absolute(),
             entry,
             index.class_names,
             config,

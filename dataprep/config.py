@@ -4,6 +4,7 @@ There are no defaults: a value that stands in code is one that DVC cannot see ch
 """
 
 import math
+import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -191,4 +192,21 @@ class AugmentConfig(Section):
 class ExecuteConfig(Section):
     """Where the heavy work runs. It changes how long a run takes, never what it makes."""
 
+    backend: Literal["local", "dask"]
     workers: Annotated[int, Field(ge=0)]
+    address: str | None
+
+    @model_validator(mode="after")
+    def _address_can_be_used(self) -> "ExecuteConfig":
+        if self.address is None:
+            return self
+        if self.backend == "local":
+            raise ValueError(
+                f"address needs backend 'dask'; got backend 'local' and address {self.address!r}. Set address to null"
+            )
+        if not re.fullmatch(r"(tcp|tls)://[^\s/]+:\d+", self.address):
+            raise ValueError(
+                f"address must be like tcp://10.0.0.5:8786, which the scheduler tells when it starts; got {self.address!r}. "
+                "Correct the value"
+            )
+        return self

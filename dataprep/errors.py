@@ -4,6 +4,7 @@ DarkroomError
 ├── ParamsError     params.yaml says something that cannot be done
 ├── SourceError     the raw folder is not what ingest.source and ingest.pattern promise
 ├── SplitError      the images cannot be split as asked
+├── ExecuteError    the workers that the execute section asks for cannot be had, or died of their work
 ├── TrainError      the network did not learn anything that could be used
 └── ArtifactError   a file made by an earlier step is missing, damaged or of another format version
 """
@@ -25,6 +26,10 @@ class SourceError(DarkroomError):
 
 class SplitError(DarkroomError):
     """The images cannot be split as asked."""
+
+
+class ExecuteError(DarkroomError):
+    """The workers that the execute section asks for cannot be had, or died of their work."""
 
 
 class TrainError(DarkroomError):

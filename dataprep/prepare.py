@@ -50,6 +50,9 @@ class PrepareTask:
     decode: DecodeConfig
     prepare: PrepareConfig
 
+    def __str__(self) -> str:
+        return self.key.file
+
 
 def prepare_images(
     images: pl.DataFrame,
@@ -74,7 +77,8 @@ def prepare_images(
         SourceError: a file is no longer what ingest saw.
     """
     names = class_names(images)
-    tasks = _plan(images, output, source, names, decode, prepare)
+    # Absolute, since a worker of a cluster may have been started in another folder.
+    tasks = _plan(images, output.absolute(), source.absolute(), names, decode, prepare)
     index = ShardIndex(shape=shape_of(prepare), class_names=names, decode=decode, prepare=prepare, shards=[])
 
     def build(missing: Sequence[PrepareTask]) -> Iterator[ShardEntry]:

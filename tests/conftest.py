@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
+from dataprep.config import ExecuteConfig
 from dataprep.image import Pixels
 from pipelines.params import Params, read_params
 from tests.closure import ROOT
@@ -56,6 +57,10 @@ def naughty_names() -> list[bytes]:
         pytest.skip(f"the Big List of Naughty Strings is not in {path}")
     strings = [os.fsencode(text) if text.isascii() else text.encode() for text in json.loads(path.read_text(encoding="utf-8"))]
     return [name for name in strings if 0 < len(name) <= 255 and b"/" not in name and b"\0" not in name and name != b"."]
+
+
+def local(workers: int = 1) -> ExecuteConfig:
+    return ExecuteConfig(backend="local", workers=workers, address=None)
 
 
 def random_image(seed: int, shape: tuple[int, int, int] = (12, 12, 1)) -> Pixels:

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import polars as pl
 
-from dataprep.config import ExecuteConfig, IngestConfig
+from dataprep.config import IngestConfig
 from dataprep.examine import ExamineTask, examine, examine_files
 from dataprep.ingest import build_manifest, cluster_pictures
 from dataprep.source import scan
 from pipelines.params import read_params
 from tests.closure import ROOT
+from tests.conftest import local
 
 INGEST = read_params(ROOT / "params.yaml").ingest.model_copy(update={"min_class_images": 1})
 NO_CLUSTERS = pl.DataFrame(schema={"digest": pl.String, "cluster": pl.String})
@@ -42,7 +43,7 @@ def run(source: Path, config: IngestConfig = INGEST) -> pl.DataFrame:
 def run_in_workers(source: Path, config: IngestConfig = INGEST, workers: int = 1) -> pl.DataFrame:
     """Ingests a folder as the stage does."""
     found = scan(source, config.skip)
-    execute = ExecuteConfig(workers=workers)
+    execute = local(workers)
     looks = examine(openable(found), source=source, decoding=config.decode, limits=config.limits, execute=execute)
     return manifest_of(found, pl.concat(looks), config)
 

@@ -14,12 +14,12 @@ from dataprep.augment import (
     warp,
     write_copies,
 )
-from dataprep.config import AugmentConfig, ExecuteConfig
+from dataprep.config import AugmentConfig
 from dataprep.rng import rng_for, stable_hashes
 from dataprep.shards import ShardReader, read_index
 from pipelines.params import read_params
 from tests.closure import ROOT
-from tests.conftest import random_image
+from tests.conftest import local, random_image
 from tests.dataprep.test_prepare import CONFIG as PREPARE
 from tests.dataprep.test_prepare import dealt, prepare
 
@@ -149,7 +149,7 @@ def test_copies_come_from_train_alone_and_say_what_was_done(make_tree: Callable[
     prepared, augmented = tmp_path / "prepared", tmp_path / "augmented"
     prepare(dealt(source), prepared, source)
     config = EVERYTHING.model_copy(update={"copies": 2})
-    list(write_copies(prepared, augmented, config, ExecuteConfig(workers=1)))
+    list(write_copies(prepared, augmented, config, local(1)))
     index = read_index(augmented, stage="augment")
     sources = read_index(prepared, stage="prepare").of_split("train")
     assert [entry.split for entry in index.shards] == ["train"] * len(sources)
@@ -174,6 +174,6 @@ def test_without_copies_the_folder_holds_an_empty_index(make_tree: Callable[...,
     prepare(dealt(source), tmp_path / "prepared", source, PREPARE)
     for copies in (1, 0):
         config = EVERYTHING.model_copy(update={"copies": copies})
-        list(write_copies(tmp_path / "prepared", tmp_path / "augmented", config, ExecuteConfig(workers=1)))
+        list(write_copies(tmp_path / "prepared", tmp_path / "augmented", config, local(1)))
     assert [path.name for path in (tmp_path / "augmented").iterdir()] == ["index.json"]
     assert read_index(tmp_path / "augmented", stage="augment").shards == []

@@ -5,11 +5,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from dataprep.config import DecodeConfig, ExecuteConfig, PrepareConfig, ResizeConfig, SaturateConfig
+from dataprep.config import DecodeConfig, PrepareConfig, ResizeConfig, SaturateConfig
 from dataprep.errors import SourceError
 from dataprep.prepare import prepare_images
 from dataprep.shards import ShardEntry, ShardReader, check_shards, read_index
-from tests.conftest import random_image, striped, write_png
+from tests.conftest import local, random_image, striped, write_png
 from tests.dataprep.ingesting import run
 
 DECODE = DecodeConfig(max_pixels=1_000_000, background=255)
@@ -38,9 +38,7 @@ def prepare(
     images: pl.DataFrame, output: Path, source: Path, config: PrepareConfig = CONFIG, workers: int = 1
 ) -> list[ShardEntry]:
     """Prepares and returns the shards that had to be made."""
-    shards = prepare_images(
-        images, output, source=source, decode=DECODE, prepare=config, execute=ExecuteConfig(workers=workers)
-    )
+    shards = prepare_images(images, output, source=source, decode=DECODE, prepare=config, execute=local(workers))
     return [shard.entry for shard in shards if shard.made]
 
 

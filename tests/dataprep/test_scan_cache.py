@@ -7,16 +7,16 @@ import pytest
 
 from dataprep import examine as examine_module
 from dataprep import scan_cache
-from dataprep.config import ExecuteConfig, IngestConfig
+from dataprep.config import IngestConfig
 from dataprep.examine import examine
 from dataprep.ingest import build_manifest, cluster_pictures
 from dataprep.scan_cache import read_known, remembered, write_known
 from dataprep.source import scan
-from tests.conftest import random_image, striped, write_png
+from tests.conftest import local, random_image, striped, write_png
 from tests.dataprep.ingesting import INGEST, openable, with_values
 from tests.dataprep.test_near_duplicates import scene
 
-HERE = ExecuteConfig(workers=1)
+HERE = local(1)
 
 
 class Ingesting:

@@ -7,9 +7,9 @@ import pytest
 
 from dataprep import stream
 from dataprep.augment import write_copies
-from dataprep.config import ExecuteConfig
 from dataprep.shards import ShardReader, read_index
 from dataprep.stream import find_train_set, num_ordered_batches, ordered_batches, train_batches
+from tests.conftest import local
 from tests.dataprep.test_augment import EVERYTHING, NOTHING, config_with
 from tests.dataprep.test_prepare import dealt, prepare
 
@@ -21,11 +21,7 @@ def folders(make_tree: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(stream, "WINDOW_BYTES", 0)
     source = make_tree(classes=3, images=30)
     prepare(dealt(source), tmp_path / "prepared", source)
-    list(
-        write_copies(
-            tmp_path / "prepared", tmp_path / "augmented", EVERYTHING.model_copy(update={"copies": 1}), ExecuteConfig(workers=1)
-        )
-    )
+    list(write_copies(tmp_path / "prepared", tmp_path / "augmented", EVERYTHING.model_copy(update={"copies": 1}), local(1)))
     return tmp_path / "prepared", tmp_path / "augmented"
 
 

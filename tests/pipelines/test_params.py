@@ -93,6 +93,15 @@ def changed(old: str, new: str) -> str:
             changed("mode: stretch", "mode: cover"),
             "params.yaml: prepare.resize.mode should be 'stretch', 'pad', 'fit' or 'crop'; got 'cover'",
         ),
+        (
+            changed("  address: null", "  address: tcp://10.0.0.5:8786"),
+            "params.yaml: execute address needs backend 'dask'; got backend 'local' and address 'tcp://10.0.0.5:8786'. Set",
+        ),
+        (
+            changed("  address: null", "  address: 10.0.0.5:8786").replace("backend: local", "backend: dask"),
+            "params.yaml: execute address must be like tcp://10.0.0.5:8786, which the scheduler tells when it starts; got '10",
+        ),
+        (changed("  backend: local", "  backend: threads"), "params.yaml: execute.backend should be 'local' or 'dask'; got"),
         (TEXT.split("execute:")[0], "params.yaml: execute is missing"),
         (changed("image_size:", "size:"), "params.yaml: prepare.size cannot be a key, since DVC would not see it change"),
         (changed("workers:", "nfiles:"), "params.yaml: execute.nfiles cannot be a key, since DVC would not see it change"),
