@@ -1,3 +1,4 @@
+import contextlib
 import errno
 import os
 import signal
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
+import psutil
 import pytest
 
 from dataprep import dask_backend
@@ -68,8 +70,12 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def children() -> set[int]:
     """Processes that this one started; not the one by which Python's own multiprocessing keeps its books until the end."""
-    found = {int(number) for task in Path("/proc/self/task").iterdir() for number in (task / "children").read_text().split()}
-    return {number for number in found if b"resource_tracker" not in Path(f"/proc/{number}/cmdline").read_bytes()}
+    found = set()
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+            if not any("resource_tracker" in word for word in child.cmdline()):
+                found.add(child.pid)
+    return found
 
 
 @pytest.fixture(params=["local 2", "dask 2", "address"])
