@@ -7,6 +7,9 @@ refuses a file of another kind or format version and says which command rebuilds
 import contextlib
 import io
 import os
+import re
+import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -39,20 +42,54 @@ class TableFormat:
 
 D = TypeVar("D", bound=Document)
 
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]+\.tmp", re.DOTALL)
+
 
 def write_bytes(path: Path, content: bytes | memoryview) -> None:
     """Writes a whole file or nothing: temporary name, flush of file and folder, rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    write_files({path: content})
+
+
+def write_files(contents: Mapping[Path, bytes | memoryview]) -> None:
+    """Writes whole files or none of them: nothing is renamed before all of them are on the disk.
+
+    Raises:
+        OSError: the disk is full, or the like; it names the file asked for, and the old files stay.
+    """
+    temporaries: dict[Path, Path] = {}
+    path = Path()
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        for path, content in contents.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Another name for each writer: two machines that share a folder may write the same file at once.
+            temporaries[path] = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+            with temporaries[path].open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        for path, temporary in temporaries.items():
+            temporary.replace(path)
+    except OSError as error:
+        # A failed write names no file, and a failed rename the temporary one.
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
     finally:
-        temporary.unlink(missing_ok=True)
-    _flush_folder(path.parent)
+        for temporary in temporaries.values():
+            with contextlib.suppress(OSError):  # what failed before is worth more than what fails here
+                temporary.unlink(missing_ok=True)
+    for folder in {path.parent for path in contents}:
+        _flush_folder(folder)
+
+
+def remove_strays(output: Path) -> None:
+    """Removes the temporary files that killed runs left of one output, a file or a folder of files."""
+    beside = [path for path in _hidden(output.parent) if path.name.startswith(f".{output.name}.")]
+    for path in [*beside, *_hidden(output)]:
+        if _TEMPORARY.fullmatch(path.name):
+            path.unlink(missing_ok=True)
+
+
+def _hidden(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.name.startswith(".")] if folder.is_dir() else []
 
 
 def write_text(path: Path, text: str) -> None:

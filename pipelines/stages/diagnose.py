@@ -12,7 +12,7 @@ from models.metrics import measure
 from models.predictions import read_predictions
 from models.report.content import collect
 from models.report.page import render
-from pipelines.command import PathOption, run
+from pipelines.command import OutputOption, PathOption, run
 from pipelines.params import read_params
 
 
@@ -23,10 +23,10 @@ def main(
     prepared: PathOption,
     history: PathOption,
     predictions: PathOption,
-    metrics: PathOption,
-    diagnosis: PathOption,
-    report: PathOption,
-    confusion: PathOption,
+    metrics: OutputOption,
+    diagnosis: OutputOption,
+    report: OutputOption,
+    confusion: OutputOption,
 ) -> None:
     config = read_params().diagnose
     rows = read_predictions(predictions)

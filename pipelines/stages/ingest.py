@@ -12,11 +12,11 @@ from dataprep.manifest import usable, write_manifest
 from dataprep.pattern import compile_pattern
 from dataprep.scan_cache import read_known, remembered, write_known
 from dataprep.source import locate_source, scan
-from pipelines.command import PathOption, run, track
+from pipelines.command import OutputOption, PathOption, run, track
 from pipelines.params import read_params
 
 
-def main(embedded: PathOption, scan_cache: PathOption, manifest: PathOption) -> None:
+def main(embedded: PathOption, scan_cache: OutputOption, manifest: OutputOption) -> None:
     params = read_params()
     config, execute = params.ingest, params.execute
     compile_pattern(config.pattern)  # a wrong pattern is said before the reading, not after

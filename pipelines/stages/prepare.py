@@ -4,11 +4,11 @@ from dataprep.assignment import read_split
 from dataprep.manifest import read_manifest, usable
 from dataprep.prepare import prepare_images, shape_of
 from dataprep.source import locate_source
-from pipelines.command import PathOption, run, track
+from pipelines.command import OutputOption, PathOption, run, track
 from pipelines.params import read_params
 
 
-def main(embedded: PathOption, manifest: PathOption, split: PathOption, prepared: PathOption) -> None:
+def main(embedded: PathOption, manifest: PathOption, split: PathOption, prepared: OutputOption) -> None:
     params = read_params()
     images = usable(read_manifest(manifest)).join(read_split(split), on="id")
     written = prepare_images(

@@ -5,11 +5,11 @@ from dataprep.assignment import write_split
 from dataprep.manifest import read_manifest, usable
 from dataprep.proof import measure_split
 from dataprep.split import split_images
-from pipelines.command import PathOption, run
+from pipelines.command import OutputOption, PathOption, run
 from pipelines.params import read_params
 
 
-def main(manifest: PathOption, split: PathOption, metrics: PathOption) -> None:
+def main(manifest: PathOption, split: OutputOption, metrics: OutputOption) -> None:
     params = read_params()
     images = usable(read_manifest(manifest))
     rows = split_images(images, params.split)

@@ -13,7 +13,7 @@ from dataprep.shards import read_index
 from dataprep.statistics import read_statistics
 from dataprep.stream import find_train_set
 from models.train import build_model, fit, save_model
-from pipelines.command import PathOption, run
+from pipelines.command import OutputOption, PathOption, run
 from pipelines.params import read_params
 
 
@@ -21,9 +21,9 @@ def main(
     prepared: PathOption,
     augmented: PathOption,
     statistics: PathOption,
-    model: PathOption,
-    history: PathOption,
-    live: PathOption,
+    model: OutputOption,
+    history: OutputOption,
+    live: OutputOption,
 ) -> None:
     params = read_params()
     train_set = find_train_set(prepared, augmented)
