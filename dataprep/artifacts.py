@@ -99,7 +99,12 @@ def write_text(path: Path, text: str) -> None:
 
 def write_document(path: Path, document: Document) -> None:
     """Writes a document as indented JSON, whole or not at all."""
-    write_text(path, document.model_dump_json(indent=1) + "\n")
+    write_bytes(path, encode_document(document))
+
+
+def encode_document(document: Document) -> bytes:
+    """The bytes of a document."""
+    return (document.model_dump_json(indent=1) + "\n").encode("utf-8")
 
 
 def read_document(path: Path, kind: type[D], *, stage: str) -> D:
@@ -122,9 +127,14 @@ def read_document(path: Path, kind: type[D], *, stage: str) -> D:
 
 def write_table(path: Path, frame: pl.DataFrame, form: TableFormat) -> None:
     """Writes a table as Parquet, whole or not at all; the same frame gives the same bytes."""
+    write_bytes(path, encode_table(frame, form))
+
+
+def encode_table(frame: pl.DataFrame, form: TableFormat) -> memoryview:
+    """The bytes of a table."""
     buffer = io.BytesIO()
     frame.write_parquet(buffer, compression="zstd", metadata=form.mark)
-    write_bytes(path, buffer.getbuffer())
+    return buffer.getbuffer()
 
 
 def read_table(path: Path, form: TableFormat) -> pl.DataFrame:

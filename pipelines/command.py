@@ -1,7 +1,9 @@
 """How a stage is run from the command line: paths as options, one line for a user's mistake, exit code 2."""
 
 import functools
+import sqlite3
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, TypeAlias, TypeVar, get_type_hints
@@ -12,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from dataprep.artifacts import remove_strays
 from dataprep.errors import DarkroomError
+from pipelines.faults import fault_line
 from pipelines.lock import only_run
 
 OUTPUT = "output"
@@ -50,8 +53,31 @@ def run_program(program: Callable[[], object]) -> None:
     try:
         program()
     except DarkroomError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        line = str(error)
+    except (OSError, sqlite3.OperationalError) as error:
+        told = fault_line(error)
+        if told is None:
+            raise
+        line = told
+    else:
+        return
+    print(f"error: {line}", file=sys.stderr)
+    sys.exit(2)
+
+
+def need_temporary_folder() -> None:
+    """Refuses to start where no temporary file can be written.
+
+    Raises:
+        DarkroomError: there is no such folder, as on a full disk.
+    """
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError as error:
+        raise DarkroomError(
+            "temporary files must have a folder; none can be written (/tmp and the like). Free space there or name another "
+            "folder in TMPDIR, then run the same again"
+        ) from error
 
 
 def track(chunks: Iterable[T], *, title: str, total: int, count: Callable[[T], int]) -> Iterator[T]:

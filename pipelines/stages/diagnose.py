@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from dataprep.artifacts import read_document, write_document, write_text
+from dataprep.artifacts import encode_document, read_document, write_files
 from dataprep.assignment import read_split
 from dataprep.manifest import read_manifest
 from dataprep.proof import SplitMetrics
@@ -45,10 +45,14 @@ def main(
         config=config,
     )
     shown = rows.filter(pl.col("split") == config.split).select(actual="label", predicted="predicted")
-    write_text(confusion, shown.write_csv())
-    write_document(metrics, measured)
-    write_document(diagnosis, judged)
-    write_text(report, render(content))
+    write_files(
+        {
+            confusion: shown.write_csv().encode(),
+            metrics: encode_document(measured),
+            diagnosis: encode_document(judged),
+            report: render(content).encode(),
+        }
+    )
     print(f"diagnose: {judged.headline} -> {report}")
 
 

@@ -4,6 +4,10 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before the import: no lines about CUDA on machines without it
 
+from pipelines.command import need_temporary_folder, run_program
+
+run_program(need_temporary_folder)  # without one tensorflow cannot be imported
+
 import polars as pl
 
 from dataprep.config import SPLITS

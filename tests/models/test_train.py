@@ -11,7 +11,7 @@ from dataprep.statistics import read_statistics
 from dataprep.stream import find_train_set
 from models.config import ModelConfig, TrainConfig
 from models.evaluate import load_model, predict
-from models.train import build_model, fit, save_model
+from models.train import build_model, encode_model, fit
 from pipelines.params import Params
 
 
@@ -21,7 +21,7 @@ def train(tiny: Path, model: ModelConfig, config: TrainConfig, params: Params, p
     history = fit(
         network, train_set, prepared=tiny / "prepared", config=config, augment=params.augment, callbacks=[], verbose=0
     )
-    save_model(network, path, recipe={"class_names": ["class0", "class1", "class2"]})
+    path.write_bytes(encode_model(network, recipe={"class_names": ["class0", "class1", "class2"]}))
     return history
 
 
