@@ -7,7 +7,9 @@ refuses a file of another kind or format version and says which command rebuilds
 import contextlib
 import io
 import os
-from collections.abc import Iterable, Sequence
+import re
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -42,6 +44,8 @@ class TableFormat:
 
 D = TypeVar("D", bound=Document)
 
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]+\.tmp", re.DOTALL)
+
 
 def write_bytes(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
     """Writes a whole file or nothing: temporary name, flush of file and folder, rename.
@@ -49,19 +53,58 @@ def write_bytes(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
     Args:
         path: the file.
         pieces: of its content, one after the other.
+
+    Raises:
+        OSError: the disk is full, or the like; it names the file asked for, and the old file stays.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    _write({path: pieces})
+
+
+def write_files(contents: Mapping[Path, bytes | memoryview]) -> None:
+    """Writes whole files or none of them: nothing is renamed before all of them are on the disk.
+
+    Raises:
+        OSError: the disk is full, or the like; it names the file asked for, and the old files stay.
+    """
+    _write({path: [content] for path, content in contents.items()})
+
+
+def _write(contents: Mapping[Path, Iterable[bytes | memoryview]]) -> None:
+    temporaries: dict[Path, Path] = {}
+    path = Path()
     try:
-        with temporary.open("wb") as file:
-            for piece in pieces:
-                file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        for path, pieces in contents.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Another name for each writer: two machines that share a folder may write the same file at once.
+            temporaries[path] = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+            with temporaries[path].open("xb") as file:
+                for piece in pieces:
+                    file.write(piece)
+                file.flush()
+                os.fsync(file.fileno())
+        for path, temporary in temporaries.items():
+            temporary.replace(path)
+    except OSError as error:
+        # A failed write names no file, and a failed rename the temporary one.
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
     finally:
-        temporary.unlink(missing_ok=True)
-    _flush_folder(path.parent)
+        for temporary in temporaries.values():
+            with contextlib.suppress(OSError):  # what failed before is worth more than what fails here
+                temporary.unlink(missing_ok=True)
+    for folder in {path.parent for path in contents}:
+        _flush_folder(folder)
+
+
+def remove_strays(output: Path) -> None:
+    """Removes the temporary files that killed runs left of one output, a file or a folder of files."""
+    beside = [path for path in _hidden(output.parent) if path.name.startswith(f".{output.name}.")]
+    for path in [*beside, *_hidden(output)]:
+        if _TEMPORARY.fullmatch(path.name):
+            path.unlink(missing_ok=True)
+
+
+def _hidden(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.name.startswith(".")] if folder.is_dir() else []
 
 
 def write_text(path: Path, text: str) -> None:
@@ -77,7 +120,12 @@ def append_text(path: Path, text: str) -> None:
 
 def write_document(path: Path, document: Document) -> None:
     """Writes a document as indented JSON, whole or not at all."""
-    write_text(path, document.model_dump_json(indent=1) + "\n")
+    write_bytes(path, [encode_document(document)])
+
+
+def encode_document(document: Document) -> bytes:
+    """The bytes of a document."""
+    return (document.model_dump_json(indent=1) + "\n").encode("utf-8")
 
 
 def read_document(path: Path, kind: type[D], *, stage: str) -> D:
@@ -100,9 +148,14 @@ def read_document(path: Path, kind: type[D], *, stage: str) -> D:
 
 def write_table(path: Path, frame: pl.DataFrame, form: TableFormat) -> None:
     """Writes a table as Parquet, whole or not at all; the same frame gives the same bytes."""
+    write_bytes(path, [encode_table(frame, form)])
+
+
+def encode_table(frame: pl.DataFrame, form: TableFormat) -> memoryview:
+    """The bytes of a table."""
     buffer = io.BytesIO()
     frame.write_parquet(buffer, compression="zstd", row_group_size=_ROWS_AT_ONCE, metadata=form.mark)
-    write_bytes(path, [buffer.getbuffer()])
+    return buffer.getbuffer()
 
 
 def read_table(path: Path, form: TableFormat, columns: Sequence[str] | None = None) -> pl.DataFrame:

@@ -5,7 +5,7 @@ from typing import Literal
 
 import polars as pl
 
-from dataprep.artifacts import TableFormat, read_table, write_table
+from dataprep.artifacts import TableFormat, encode_table, read_table
 
 EXCLUDED = "excluded"
 """The split of images that would leak wherever they stood: they are used nowhere."""
@@ -30,6 +30,6 @@ def read_split(path: Path) -> pl.DataFrame:
     return read_table(path, SPLIT)
 
 
-def write_split(path: Path, split: pl.DataFrame) -> None:
-    """Writes the split table."""
-    write_table(path, split.select(list(SPLIT.columns)), SPLIT)
+def encode_split(split: pl.DataFrame) -> memoryview:
+    """The bytes of the split table."""
+    return encode_table(split.select(list(SPLIT.columns)), SPLIT)

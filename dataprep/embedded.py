@@ -19,8 +19,11 @@ def write_digits(folder: Path) -> None:
     temporary = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     levels = np.rint(digits.images * (255 / 16)).astype(np.uint8)
-    for number, (image, label) in enumerate(zip(levels, digits.target, strict=True)):
-        path = temporary / str(label) / f"{number:04d}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(path)
-    temporary.rename(folder)
+    try:
+        for number, (image, label) in enumerate(zip(levels, digits.target, strict=True)):
+            path = temporary / str(label) / f"{number:04d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(path)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

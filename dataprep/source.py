@@ -87,6 +87,25 @@ def scan(source: Path, skip: Sequence[str] = ()) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=_FOUND, orient="row")
 
 
+def check_still_there(source: Path) -> None:
+    """Refuses a source that went away while it was read: each of its files would else be taken for a bad one.
+
+    Raises:
+        SourceError: the folder is gone or, as a mount point without its disk, empty.
+    """
+    try:
+        with os.scandir(source) as entries:
+            if next(entries, None) is not None:
+                return
+        what = "it is empty"
+    except OSError as error:
+        what = error.strerror or type(error).__name__
+    raise SourceError(
+        f"params.yaml: ingest.source {str(source)!r} went away while it was read ({what}); the manifest is the old one. "
+        "Bring it back, then run: dvc repro"
+    )
+
+
 def read_file(source: Path, path: bytes, num_bytes: int) -> bytes:
     """Reads a file below the source, and none that a link leads to.
 

@@ -1,5 +1,6 @@
-"""The network. Its first layer normalises, so that a saved model takes prepared uint8 images as they stand in the shards."""
+"""The network. Its first layers normalise, so that a saved model takes prepared uint8 images as they stand in the shards."""
 
+import math
 from collections.abc import Sequence
 
 import keras
@@ -25,11 +26,11 @@ def build_cnn(
         config: the layers.
         shape: (H, W, C) of the images.
         num_classes: width of the softmax.
-        mean: gray levels to subtract, (1, 1, C) or (H, W, C).
+        mean: gray levels to subtract, (1, 1, C) or (H, W, C); as the divisor, for `normalise.method` standard only.
         divisor: gray levels to divide by, of the same shape, never 0.
     """
     inputs = keras.Input(shape, dtype="uint8", name="image")
-    x = _normalisation(mean, divisor)(inputs)
+    x = _NORMALISATIONS[config.normalise.method](inputs, mean, divisor)
     for number, filters in enumerate(config.filters, start=1):
         x = keras.layers.Conv2D(
             filters,
@@ -60,11 +61,28 @@ def build_cnn(
     return keras.Model(inputs, outputs, name="darkroom_cnn")
 
 
-def _normalisation(mean: NDArray[np.float32], divisor: NDArray[np.float32]) -> keras.layers.Layer:
+def _standardised(x: keras.KerasTensor, mean: NDArray[np.float32], divisor: NDArray[np.float32]) -> keras.KerasTensor:
+    """(x - mean) / divisor."""
     axis: Sequence[int] | int = (1, 2, 3)
     if mean.shape[:2] == (1, 1):
         axis, mean, divisor = -1, mean[0, 0], divisor[0, 0]
-    return keras.layers.Normalization(axis=axis, mean=mean, variance=divisor**2, name="normalisation")
+    return keras.layers.Normalization(axis=axis, mean=mean, variance=divisor**2, name="normalisation")(x)
+
+
+def _scaled(x: keras.KerasTensor, _mean: NDArray[np.float32], _divisor: NDArray[np.float32]) -> keras.KerasTensor:
+    """X / 255."""
+    return keras.layers.Rescaling(1 / 255, name="normalisation")(x)
+
+
+def _logarithmic(x: keras.KerasTensor, _mean: NDArray[np.float32], _divisor: NDArray[np.float32]) -> keras.KerasTensor:
+    """log(1 + x) / log(256); an operation of Keras is saved by its name, a Lambda would be saved as code."""
+    logarithm = keras.ops.log1p(_unchanged(x, _mean, _divisor))
+    return keras.layers.Rescaling(1 / math.log(256), name="normalisation_scaled")(logarithm)
+
+
+def _unchanged(x: keras.KerasTensor, _mean: NDArray[np.float32], _divisor: NDArray[np.float32]) -> keras.KerasTensor:
+    """X as float32."""
+    return keras.layers.Rescaling(1.0, name="normalisation")(x)
 
 
 def _activated(x: keras.KerasTensor, config: ModelConfig, name: str) -> keras.KerasTensor:
@@ -81,4 +99,5 @@ def _penalty(config: ModelConfig) -> keras.Regularizer | None:
     return keras.regularizers.L1L2(l1=config.l1, l2=config.l2) if config.l1 or config.l2 else None
 
 
+_NORMALISATIONS = {"standard": _standardised, "scale": _scaled, "log": _logarithmic, "none": _unchanged}
 _POOLING = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}

@@ -10,9 +10,16 @@ Positive = Annotated[int, Field(gt=0)]
 Weight = Annotated[float, Field(ge=0.0)]
 
 
-class ModelConfig(Section):
-    """The network: blocks of convolution and pooling, then dense layers."""
+class NormaliseConfig(Section):
+    """What the first layers make of gray levels."""
 
+    method: Literal["standard", "scale", "log", "none"]
+
+
+class ModelConfig(Section):
+    """The network: normalisation, blocks of convolution and pooling, then dense layers."""
+
+    normalise: NormaliseConfig
     filters: Annotated[tuple[Positive, ...], Field(strict=False)]
     kernel_size: Positive
     pooling: Literal["max", "average"]

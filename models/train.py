@@ -13,7 +13,6 @@ import keras
 import polars as pl
 import tensorflow as tf
 
-from dataprep.artifacts import write_bytes
 from dataprep.config import AugmentConfig
 from dataprep.errors import TrainError
 from dataprep.statistics import Statistics
@@ -86,18 +85,17 @@ def fit(
     return pl.DataFrame({"epoch": range(1, len(columns["loss"]) + 1), **columns})
 
 
-def save_model(network: keras.Model, path: Path, *, recipe: dict[str, object]) -> None:
-    """Saves a network atomically and without what differs from run to run: the date, memory addresses, the zip's times.
+def encode_model(network: keras.Model, *, recipe: dict[str, object]) -> bytes:
+    """The bytes of a .keras file, without what differs from run to run: the date, memory addresses, the zip's times.
 
     Args:
         network: any Keras model.
-        path: ends in .keras.
         recipe: class names and all that was done to the images; kept under "darkroom" in the file's metadata.
     """
     with tempfile.TemporaryDirectory() as folder:
         saved = Path(folder) / "model.keras"
         network.save(saved)
-        write_bytes(path, [_without_chance(saved.read_bytes(), recipe)])
+        return _without_chance(saved.read_bytes(), recipe)
 
 
 def _without_chance(saved: bytes, recipe: dict[str, object]) -> bytes:

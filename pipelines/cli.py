@@ -11,8 +11,9 @@ from rich.table import Table
 from dataprep.artifacts import read_document
 from dataprep.config import SPLITS
 from dataprep.errors import DarkroomError, SourceError, first_five
-from pipelines.command import run_program
-from pipelines.graph import option_value, out_of_date, output_path
+from pipelines.command import run_program, track
+from pipelines.graph import cache_folder, option_value, out_of_date, output_path
+from pipelines.lock import only_run
 from pipelines.params import PARAMS_FILE, read_params
 from pipelines.recipes import apply_recipe, recipe_titles
 
@@ -149,6 +150,26 @@ def preview_prepare(
     except OSError as error:
         raise DarkroomError(f"--output {str(output)!r} cannot be written ({error.strerror}). Name another place") from error
     print(f"preview: {shown} -> {output}")
+
+
+@app.command()
+def verify() -> None:
+    """Reads again all that the last run made, and DVC's copies of it; names what is damaged and what mends it."""
+    from pipelines.verify import files_of, find_damage, hash_files, read_outputs
+
+    outputs, cache = read_outputs(), cache_folder()
+    with only_run():  # what a stage is just writing is not damaged
+        paths = files_of(outputs, cache)
+        hashed = {entry.path: entry for entry in track(hash_files(paths), title="verify", total=len(paths), count=lambda _: 1)}
+        found = list(find_damage(outputs, cache, hashed))
+    for damage in found:
+        print(damage)
+    if found:
+        print(f"verify: {len(found):,} of {len({*paths, *(damage.path for damage in found)}):,} files damaged")
+        raise typer.Exit(2)
+    copies = sum(path.is_relative_to(cache) for path in paths)
+    num_bytes = sum(entry.num_bytes for entry in hashed.values())
+    print(f"verify: {len(paths):,} files ({copies:,} of them in DVC's cache), {num_bytes / 1e6:,.1f} MB: all whole")
 
 
 @app.command()

@@ -1,26 +1,51 @@
 """How a stage is run from the command line: paths as options, one line for a user's mistake, exit code 2."""
 
+import functools
+import sqlite3
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, TypeAlias, TypeVar
+from typing import Annotated, TypeAlias, TypeVar, get_type_hints
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from dataprep.artifacts import remove_strays
 from dataprep.errors import DarkroomError
+from pipelines.faults import fault_line
+from pipelines.lock import only_run
+
+OUTPUT = "output"
 
 PathOption: TypeAlias = Annotated[Path, typer.Option()]
+OutputOption: TypeAlias = Annotated[Path, typer.Option(), OUTPUT]
+"""A path that the stage writes."""
 
 T = TypeVar("T")
 
 
 def run(main: Callable[..., None]) -> None:
-    """Runs a stage's `main` with its arguments from the command line."""
+    """Runs a stage's `main` with its arguments from the command line, when no other stage runs in this folder."""
+
+    @functools.wraps(main)
+    def alone(**paths: Path) -> None:
+        with only_run() as locked:
+            if locked:  # then nobody else writes here, and temporary files are those of killed runs
+                for name in outputs_of(main):
+                    remove_strays(paths[name])
+            main(**paths)
+
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(main)
+    app.command()(alone)
     run_program(app)
+
+
+def outputs_of(main: Callable[..., None]) -> list[str]:
+    """The arguments of a stage that name what it writes."""
+    hints = get_type_hints(main, include_extras=True)
+    return [name for name, hint in hints.items() if OUTPUT in getattr(hint, "__metadata__", ())]
 
 
 def run_program(program: Callable[[], object]) -> None:
@@ -28,8 +53,31 @@ def run_program(program: Callable[[], object]) -> None:
     try:
         program()
     except DarkroomError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        line = str(error)
+    except (OSError, sqlite3.OperationalError) as error:
+        told = fault_line(error)
+        if told is None:
+            raise
+        line = told
+    else:
+        return
+    print(f"error: {line}", file=sys.stderr)
+    sys.exit(2)
+
+
+def need_temporary_folder() -> None:
+    """Refuses to start where no temporary file can be written.
+
+    Raises:
+        DarkroomError: there is no such folder, as on a full disk.
+    """
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError as error:
+        raise DarkroomError(
+            "temporary files must have a folder; none can be written (/tmp and the like). Free space there or name another "
+            "folder in TMPDIR, then run the same again"
+        ) from error
 
 
 def track(chunks: Iterable[T], *, title: str, total: int, count: Callable[[T], int]) -> Iterator[T]:

@@ -73,9 +73,12 @@ def outcome_of(output: str) -> Outcome:
 
 
 def reason_of(output: str) -> str:
-    """The line that says why: a stage's own error where there is one, else DVC's."""
+    """The line that says why: a stage's own error where there is one, else DVC's, which may take several lines."""
     own = [line.removeprefix("error: ") for line in output.splitlines() if line.startswith("error: ")]
-    return own[-1] if own else last_line(output)
+    if own:
+        return own[-1]
+    _, _, told = output.rpartition("ERROR: ")
+    return " ".join(told.split()) or last_line(output)
 
 
 def main() -> None:

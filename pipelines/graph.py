@@ -121,6 +121,16 @@ def option_value(stage: str, option: str) -> str:
     return str(words[words.index(option) + 1])
 
 
+def cache_folder() -> Path:
+    """Where DVC keeps its copies, relative to the current folder if it lies below.
+
+    Raises:
+        GraphError: DVC cannot tell.
+    """
+    folder = Path(last_line(_told("cache", "dir")))
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+
+
 def last_line(text: str) -> str:
     """The last line of a program's output that is not blank, which is where DVC puts its error."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from dataprep.artifacts import read_document, write_document, write_text
+from dataprep.artifacts import encode_document, read_document, write_files
 from dataprep.assignment import read_split
 from dataprep.manifest import read_manifest
 from dataprep.proof import SplitMetrics
@@ -12,7 +12,7 @@ from models.metrics import measure
 from models.predictions import read_predictions
 from models.report.content import collect
 from models.report.page import render
-from pipelines.command import PathOption, run
+from pipelines.command import OutputOption, PathOption, run
 from pipelines.params import read_params
 
 
@@ -23,10 +23,10 @@ def main(
     prepared: PathOption,
     history: PathOption,
     predictions: PathOption,
-    metrics: PathOption,
-    diagnosis: PathOption,
-    report: PathOption,
-    confusion: PathOption,
+    metrics: OutputOption,
+    diagnosis: OutputOption,
+    report: OutputOption,
+    confusion: OutputOption,
 ) -> None:
     config = read_params().diagnose
     rows = read_predictions(predictions)
@@ -45,10 +45,14 @@ def main(
         config=config,
     )
     shown = rows.filter(pl.col("split") == config.split).select(actual="label", predicted="predicted")
-    write_text(confusion, shown.write_csv())
-    write_document(metrics, measured)
-    write_document(diagnosis, judged)
-    write_text(report, render(content))
+    write_files(
+        {
+            confusion: shown.write_csv().encode(),
+            metrics: encode_document(measured),
+            diagnosis: encode_document(judged),
+            report: render(content).encode(),
+        }
+    )
     print(f"diagnose: {judged.headline} -> {report}")
 
 

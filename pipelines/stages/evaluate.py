@@ -4,17 +4,21 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before the import: no lines about CUDA on machines without it
 
+from pipelines.command import need_temporary_folder, run_program
+
+run_program(need_temporary_folder)  # without one tensorflow cannot be imported
+
 import polars as pl
 
 from dataprep.config import SPLITS
 from dataprep.shards import read_index
 from models.evaluate import load_model, predict
 from models.predictions import write_predictions
-from pipelines.command import PathOption, run, track
+from pipelines.command import OutputOption, PathOption, run, track
 from pipelines.params import read_params
 
 
-def main(prepared: PathOption, model: PathOption, predictions: PathOption) -> None:
+def main(prepared: PathOption, model: PathOption, predictions: OutputOption) -> None:
     params = read_params()
     index = read_index(prepared, stage="prepare")
     network = load_model(model)

@@ -11,12 +11,12 @@ from dataprep.ingest import build_manifest, check_quarantined, check_usable, clu
 from dataprep.manifest import usable, write_manifest
 from dataprep.pattern import compile_pattern
 from dataprep.scan_cache import read_known, remembered, write_known
-from dataprep.source import locate_source, scan
-from pipelines.command import PathOption, run, track
+from dataprep.source import check_still_there, locate_source, scan
+from pipelines.command import OutputOption, PathOption, run, track
 from pipelines.params import read_params
 
 
-def main(embedded: PathOption, scan_cache: PathOption, manifest: PathOption) -> None:
+def main(embedded: PathOption, scan_cache: OutputOption, manifest: OutputOption) -> None:
     params = read_params()
     config, execute = params.ingest, params.execute
     compile_pattern(config.pattern)  # a wrong pattern is said before the reading, not after
@@ -27,6 +27,7 @@ def main(embedded: PathOption, scan_cache: PathOption, manifest: PathOption) -> 
     looks = examine(unseen, source=source, decoding=config.decode, limits=config.limits, execute=execute)
     looks = remembered(looks, scan_cache, found, known, folder=source, config=config)
     new = list(track(looks, title="ingest", total=unseen.height, count=len))
+    check_still_there(source)
     seen = pl.concat([known.facts, *new, pl.DataFrame(schema=FACTS)])
     clusters = cluster_pictures(seen, known.clusters, config, workers=num_workers(execute))
     write_known(scan_cache, found, seen, clusters, folder=source, config=config)

@@ -5,15 +5,19 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before the import: no lines about CUDA on machines without it
 
+from pipelines.command import need_temporary_folder, run_program
+
+run_program(need_temporary_folder)  # without one tensorflow cannot be imported
+
 from dvclive import Live
 from dvclive.keras import DVCLiveCallback
 
-from dataprep.artifacts import write_text
+from dataprep.artifacts import write_files
 from dataprep.shards import read_index
 from dataprep.statistics import read_statistics
 from dataprep.stream import find_train_set
-from models.train import build_model, fit, save_model
-from pipelines.command import PathOption, run
+from models.train import build_model, encode_model, fit
+from pipelines.command import OutputOption, PathOption, run
 from pipelines.params import read_params
 
 
@@ -21,9 +25,9 @@ def main(
     prepared: PathOption,
     augmented: PathOption,
     statistics: PathOption,
-    model: PathOption,
-    history: PathOption,
-    live: PathOption,
+    model: OutputOption,
+    history: OutputOption,
+    live: OutputOption,
 ) -> None:
     params = read_params()
     train_set = find_train_set(prepared, augmented)
@@ -40,8 +44,7 @@ def main(
         )
     index = read_index(prepared, stage="prepare")
     recipe = index.model_dump(include={"class_names", "decode", "prepare"}, mode="json")
-    save_model(network, model, recipe=recipe)
-    write_text(history, epochs.write_csv())
+    write_files({model: encode_model(network, recipe=recipe), history: epochs.write_csv().encode()})
     best = epochs.sort("val_loss", "epoch").row(0, named=True)
     print(
         f"train: {train_set.num_images:,} images, {network.count_params():,} weights, {epochs.height} epochs -> "

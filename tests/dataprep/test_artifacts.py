@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +13,7 @@ from dataprep.artifacts import (
     remove_stale,
     write_bytes,
     write_document,
+    write_files,
     write_table,
 )
 from dataprep.errors import ArtifactError
@@ -78,6 +80,32 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path, monkey
         write_bytes(tmp_path / "file", [b"new"])
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_bytes() == b"old"
+
+
+def test_of_several_files_all_are_written_or_none(tmp_path: Path) -> None:
+    write_bytes(tmp_path / "a", [b"old"])
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError) as error:
+        write_files({tmp_path / "a": b"new", tmp_path / "file/b": b"new"})
+    assert error.value.filename == str(tmp_path / "file/b")
+    assert (tmp_path / "a").read_bytes() == b"old"
+    write_files({tmp_path / "a": b"new", tmp_path / "c/b": b"new"})
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "c/b").read_bytes() == b"new"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "c", "file"]
+
+
+def test_two_writers_of_one_file_do_not_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flush = os.fsync
+
+    def write_in_between(handle: int) -> None:
+        monkeypatch.setattr("os.fsync", flush)
+        write_bytes(tmp_path / "file", [b"second"])
+        flush(handle)
+
+    monkeypatch.setattr("os.fsync", write_in_between)
+    write_bytes(tmp_path / "file", [b"first"])
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_bytes() == b"first"
 
 
 def test_leftovers_are_removed_and_nothing_else(tmp_path: Path) -> None:

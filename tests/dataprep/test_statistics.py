@@ -1,3 +1,5 @@
+import math
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -8,11 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from dataprep.config import StatisticsConfig
-from dataprep.shards import ShardIndex, write_index
+from dataprep.shards import ShardIndex, ShardKey, write_index, write_shard
 from dataprep.statistics import MIN_STD, measure_train, read_statistics, write_statistics
 from pipelines.params import read_params
 from tests.closure import ROOT
-from tests.dataprep.test_shards import write
+from tests.dataprep.test_shards import content_of, write
 
 PARAMS = read_params(ROOT / "params.yaml")
 
@@ -45,6 +47,58 @@ def test_statistics_equal_numpy_on_the_whole_for_any_sharding(
         )
     assert measured.num_images == len(images)
     assert sum(measured.class_counts.values()) == len(images)
+
+
+def write_dealt(folder: Path, images: np.ndarray, shard_of: list[int]) -> None:
+    """Writes train images in the shards that they are dealt to, in any order and number."""
+    whole = content_of(images)
+    entries = []
+    for number in sorted(set(shard_of), reverse=True):
+        rows = np.flatnonzero(np.array(shard_of) == number)
+        content = replace(
+            whole,
+            images=images[rows],
+            labels=whole.labels[rows],
+            ids=[whole.ids[row] for row in rows],
+            extra={},
+        )
+        entries.append(write_shard(folder, ShardKey("train", number, "f" * 32), content))
+    index = ShardIndex(
+        shape=images.shape[1:], class_names=["a", "b", "c"], decode=PARAMS.ingest.decode, prepare=PARAMS.prepare, shards=entries
+    )
+    write_index(folder, index)
+
+
+@st.composite
+def dealt_twice(draw: st.DrawFn) -> tuple[np.ndarray, list[int], list[int]]:
+    images = draw(arrays(np.uint8, st.tuples(st.integers(1, 30), st.just(2), st.just(3), st.sampled_from([1, 3]))))
+    shard_of = st.lists(st.integers(0, 6), min_size=len(images), max_size=len(images))
+    return images, draw(shard_of), draw(shard_of)
+
+
+@given(dealt_twice())
+def test_however_images_are_dealt_to_shards_the_statistics_are_exact(
+    tmp_path_factory: pytest.TempPathFactory, dealt: tuple[np.ndarray, list[int], list[int]]
+) -> None:
+    images, *dealings = dealt
+    folders = [tmp_path_factory.mktemp("prepared") for _ in dealings]
+    for folder, shard_of in zip(folders, dealings, strict=True):
+        write_dealt(folder, images, shard_of)
+    for per, axes in (("channel", (0, 1, 2)), ("pixel", (0,))):
+        config = StatisticsConfig.model_validate({"per": per})
+        first, second = (measure_train(folder, config) for folder in folders)
+        assert first == second
+        mean, std = np.array(first.mean), np.array(first.std)
+        assert np.allclose(mean.ravel(), images.mean(axis=axes, dtype=np.float64).ravel(), rtol=1e-12, atol=0)
+        assert np.allclose(std.ravel(), images.std(axis=axes, dtype=np.float64).ravel(), rtol=1e-12, atol=1e-12)
+        whole = images.astype(object)  # Python's integers
+        total, squares = whole.sum(axis=axes).ravel(), (whole * whole).sum(axis=axes).ravel()
+        count = images.size // len(total)
+        assert mean.ravel().tolist() == [value / count for value in total]
+        variances = [(count * square - value * value) / count**2 for value, square in zip(total, squares, strict=True)]
+        assert std.ravel().tolist() == [math.sqrt(variance) for variance in variances]
+    expected = np.bincount(np.arange(len(images)) % 3, minlength=3)
+    assert first.class_counts == dict(zip(["a", "b", "c"], expected.tolist(), strict=True))
 
 
 def test_sharding_changes_no_byte(tmp_path: Path) -> None:

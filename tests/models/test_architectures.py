@@ -1,5 +1,7 @@
 """One conformance suite: whatever the configuration says, the network takes prepared images and learns."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -16,6 +18,7 @@ VARIANTS: dict[str, dict[str, object]] = {
     "no dense layer": {"filters": (4,), "dense_units": ()},
     "average pooling, large kernel": {"filters": (4, 4), "pooling": "average", "kernel_size": 5},
     "penalties": {"filters": (4,), "l1": 0.01, "l2": 0.01},
+    **{f"normalised by {method}": {"filters": (4,), "normalise": {"method": method}} for method in ("scale", "log", "none")},
     "no batch normalisation, no dropout": {"filters": (4,), "batch_normalisation": False, "dropout": 0.0},
 }
 
@@ -49,12 +52,47 @@ def test_shape_one_training_step_save_and_load(params: Params, variant: dict[str
     assert np.array_equal(loaded.predict_on_batch(images()), network.predict_on_batch(images()))
 
 
+def normalised(method: str, x: np.ndarray) -> np.ndarray:
+    """What the first layers promise, in numpy."""
+    formulas = {"standard": (x - 100) / 50, "scale": x / 255, "log": np.log1p(x) / np.log(256), "none": x}
+    return np.asarray(formulas[method])
+
+
 @pytest.mark.parametrize("per_pixel", [False, True])
-def test_the_first_layer_normalises_uint8(params: Params, per_pixel: bool) -> None:
-    network = build(params, {}, per_pixel=per_pixel)
-    first = keras.Model(network.input, network.get_layer("normalisation").output)
-    assert np.allclose(first.predict_on_batch(images()), (images().astype(float) - 100) / 50, atol=1e-5)
+@pytest.mark.parametrize("method", ["standard", "scale", "log", "none"])
+def test_the_first_layers_normalise_uint8(params: Params, per_pixel: bool, method: str) -> None:
+    network = build(params, {"normalise": {"method": method}}, per_pixel=per_pixel)
     assert network.input.dtype == "uint8"
+    names = [layer.name for layer in network.layers]
+    first = keras.Model(network.input, network.layers[names.index("convolution_1") - 1].output)
+    got = first.predict_on_batch(images())
+    assert got.dtype == np.float32
+    assert np.allclose(got, normalised(method, images().astype(float)), rtol=1e-6, atol=1e-5)
+
+
+LOAD_ALONE = """
+import sys
+import keras, numpy as np
+assert not [name for name in sys.modules if name.split(".")[0] in ("dataprep", "models", "pipelines")]
+images = np.load(sys.argv[1])
+for path in sys.argv[2:]:
+    np.save(path + ".npy", keras.models.load_model(path, safe_mode=True).predict_on_batch(images))
+"""
+
+
+def test_a_model_file_loads_in_safe_mode_without_this_project(params: Params, tmp_path: Path) -> None:
+    files = {}
+    for method in ("standard", "scale", "log", "none"):
+        network = build(params, {"normalise": {"method": method}})
+        files[str(tmp_path / f"{method}.keras")] = network.predict_on_batch(images())
+        network.save(tmp_path / f"{method}.keras")
+        assert "Lambda" not in network.to_json()
+    np.save(tmp_path / "images.npy", images())
+    # Isolated: neither this folder nor PYTHONPATH is searched.
+    command = [sys.executable, "-I", "-c", LOAD_ALONE, str(tmp_path / "images.npy"), *files]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    for path, probabilities in files.items():
+        assert np.allclose(np.load(path + ".npy"), probabilities, rtol=1e-6, atol=1e-7)
 
 
 def test_penalties_enter_the_loss(params: Params) -> None:

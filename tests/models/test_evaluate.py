@@ -10,7 +10,7 @@ from dataprep.stream import find_train_set, ordered_batches
 from models.config import ModelConfig, TrainConfig
 from models.evaluate import load_model, predict
 from models.predictions import class_names_of, predictions_frame, read_predictions, write_predictions
-from models.train import build_model, save_model
+from models.train import build_model, encode_model
 from pipelines.params import Params
 
 
@@ -18,7 +18,8 @@ from pipelines.params import Params
 def model(tiny: Path, small: ModelConfig, short: TrainConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model") / "model.keras"
     train_set = find_train_set(tiny / "prepared", tiny / "augmented")
-    save_model(build_model(small, short, train_set, read_statistics(tiny / "statistics.json")), path, recipe={})
+    network = build_model(small, short, train_set, read_statistics(tiny / "statistics.json"))
+    path.write_bytes(encode_model(network, recipe={}))
     return path
 
 

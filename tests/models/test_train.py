@@ -9,9 +9,9 @@ import pytest
 from dataprep.errors import TrainError
 from dataprep.statistics import read_statistics
 from dataprep.stream import find_train_set
-from models.config import ModelConfig, TrainConfig
+from models.config import ModelConfig, NormaliseConfig, TrainConfig
 from models.evaluate import load_model, predict
-from models.train import build_model, fit, save_model
+from models.train import build_model, encode_model, fit
 from pipelines.params import Params
 
 
@@ -21,7 +21,7 @@ def train(tiny: Path, model: ModelConfig, config: TrainConfig, params: Params, p
     history = fit(
         network, train_set, prepared=tiny / "prepared", config=config, augment=params.augment, callbacks=[], verbose=0
     )
-    save_model(network, path, recipe={"class_names": ["class0", "class1", "class2"]})
+    path.write_bytes(encode_model(network, recipe={"class_names": ["class0", "class1", "class2"]}))
     return history
 
 
@@ -39,6 +39,14 @@ def test_the_same_seed_gives_the_same_file_and_another_seed_another(
     assert histories[0].equals(histories[1])
     assert (tmp_path / "one.keras").read_bytes() == (tmp_path / "two.keras").read_bytes()
     assert (tmp_path / "one.keras").read_bytes() != (tmp_path / "three.keras").read_bytes()
+
+
+@pytest.mark.parametrize("method", ["scale", "log", "none"])
+def test_each_normalisation_is_saved_as_the_same_bytes(tiny: Path, small: ModelConfig, short: TrainConfig, method: str) -> None:
+    config = small.model_copy(update={"normalise": NormaliseConfig.model_validate({"method": method})})
+    train_set, statistics = find_train_set(tiny / "prepared", tiny / "augmented"), read_statistics(tiny / "statistics.json")
+    saved = [encode_model(build_model(config, short, train_set, statistics), recipe={}) for _ in range(2)]
+    assert saved[0] == saved[1]
 
 
 def test_it_learns_and_the_file_holds_the_best_epoch(

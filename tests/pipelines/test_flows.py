@@ -24,7 +24,20 @@ def test_the_outcome_is_read_from_dvc_s_words(output: str, outcome: str) -> None
 
 def test_the_reason_is_the_stage_s_own_line() -> None:
     assert reason_of(FAILED) == "class 'b' has 2 images"
-    assert reason_of("ERROR: Unable to acquire lock.\n") == "ERROR: Unable to acquire lock."
+    assert reason_of("a line\n") == "a line"
+
+
+def test_a_reason_of_several_lines_is_told_whole() -> None:
+    busy = """Stage 'split' didn't change, skipping
+ERROR: failed to reproduce 'prepare': '/p/data/prepared' is busy, it is being blocked by:
+  (PID 1590): /bin/dvc repro
+
+If there are no processes with such PIDs, you can manually remove '/p/.dvc/tmp/rwlock' and try again.
+"""
+    assert reason_of(busy) == (
+        "failed to reproduce 'prepare': '/p/data/prepared' is busy, it is being blocked by: (PID 1590): /bin/dvc repro "
+        "If there are no processes with such PIDs, you can manually remove '/p/.dvc/tmp/rwlock' and try again."
+    )
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,14 @@
 """Guards on the architecture: what may import what, and that dvc.yaml says all that a stage depends on."""
 
 import ast
+import importlib
 import itertools
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
+from pipelines.command import outputs_of
 from tests.closure import PACKAGES, ROOT, import_closure, imported_names, module_path
 
 STAGES = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -107,6 +109,16 @@ def test_a_stage_s_paths_are_declared(stage: str) -> None:
     words = declared["cmd"].split()
     paths = {value for option, value in itertools.pairwise(words) if option.startswith("--")}
     assert paths - {"raw", ".darkroom/scan.parquet"} <= known  # the raw folder and the scan cache are ingest's own
+
+
+@pytest.mark.parametrize("stage", [name for name in STAGES if name not in ("train", "evaluate")])
+def test_a_stage_says_which_of_its_paths_it_writes(stage: str) -> None:
+    declared = STAGES[stage]
+    written = {out if isinstance(out, str) else next(iter(out)) for out in [*declared["outs"], *declared.get("metrics", [])]}
+    main = importlib.import_module(f"pipelines.stages.{stage}").main
+    words = itertools.pairwise(declared["cmd"].split())
+    options = {option.removeprefix("--").replace("-", "_"): path for option, path in words if option.startswith("--")}
+    assert {options[name] for name in outputs_of(main)} - {".darkroom/scan.parquet"} == written
 
 
 def test_stages_are_nouns_with_one_name_everywhere() -> None:

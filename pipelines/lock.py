@@ -1,0 +1,81 @@
+"""One run at a time in one folder: a lock that the kernel frees when its holder dies, however it dies."""
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from dataprep.errors import DarkroomError
+
+LOCK_FILE = Path(".darkroom/lock")
+
+_NO_LOCKS_HERE = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+
+
+class LockError(DarkroomError):
+    """Another run is at work in this folder."""
+
+
+@contextlib.contextmanager
+def only_run(path: Path = LOCK_FILE) -> Iterator[bool]:
+    """Holds the lock; worker processes do not inherit it, so that it ends with this process.
+
+    The file stays when the lock is freed: whoever opened it before and whoever made it anew would both hold one.
+
+    Yields:
+        Whether there is a lock: some network file systems know none, and there a stage runs without.
+
+    Raises:
+        LockError: another process holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        locked = True
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise LockError(f"one run at a time: {_holder(handle)}") from error
+        except OSError as error:
+            if error.errno not in _NO_LOCKS_HERE:
+                raise
+            locked = False
+        with contextlib.suppress(OSError):  # on a full disk the lock holds all the same
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, json.dumps(_myself()).encode(), 0)
+        yield locked
+        with contextlib.suppress(OSError):
+            os.ftruncate(handle, 0)
+    finally:
+        os.close(handle)
+
+
+def _myself() -> dict[str, object]:
+    module = getattr(sys.modules["__main__"], "__spec__", None)  # of `python -m`; the first argument is then a file's path
+    return {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "since": datetime.now().astimezone().isoformat(" ", "seconds"),
+        "command": f"python -m {module.name}" if module else sys.argv[0],
+    }
+
+
+def _holder(handle: int) -> str:
+    """Who holds the lock, as they wrote into it a moment after they took it."""
+    for _ in range(20):
+        try:
+            told = json.loads(os.pread(handle, 65536, 0))
+            return (
+                f"process {told['pid']} on {told['host']} works in this folder since {told['since']} ({told['command']}). "
+                f"Wait until it ends, or end it there: kill {told['pid']}"
+            )
+        except (ValueError, LookupError, TypeError):
+            time.sleep(0.05)
+    return f"another process works in this folder and holds {LOCK_FILE}. Wait until it ends"

@@ -1,0 +1,256 @@
+"""Reads again all that the last run made and compares it with the hashes that DVC and the shards' index remember.
+
+DVC itself trusts a file whose size and time are unchanged, and checks out a damaged file of its cache without a word.
+"""
+
+import hashlib
+import json
+import os
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from dataprep.errors import ArtifactError
+from dataprep.shards import INDEX_NAME, read_index
+from pipelines.graph import DVC_FILE, GraphError
+
+DVC_LOCK = Path("dvc.lock")
+
+_THREADS = 8  # hashing runs beside other threads, and so does waiting for a disk
+_BLOCK_BYTES = 2**20
+_LIST_ENDING = ".dir"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a stage made; `md5` is that of a file or, with .dir at its end, of the list of a folder's files."""
+
+    stage: str
+    path: Path
+    md5: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """What a file holds now; `fault` says why it could not be read."""
+
+    path: Path
+    num_bytes: int
+    md5: str
+    sha256: str
+    fault: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One file that is not what it should be, and the command that mends it."""
+
+    path: Path
+    what: str
+    command: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.what}. Run: {self.command}"
+
+
+def read_outputs(lock: Path = DVC_LOCK, graph: Path = DVC_FILE) -> list[Output]:
+    """What dvc.lock says of the last run, stage by stage in the order of dvc.yaml.
+
+    Raises:
+        GraphError: nothing was made yet, or dvc.lock cannot be read.
+    """
+    try:
+        stages = YAML(typ="safe", pure=True).load(graph.read_text(encoding="utf-8"))["stages"]
+        locked = YAML(typ="safe", pure=True).load(lock.read_text(encoding="utf-8"))["stages"]
+        outputs = [
+            Output(stage, Path(out["path"]), out["md5"]) for stage in stages for out in locked.get(stage, {}).get("outs", [])
+        ]
+    except FileNotFoundError as error:
+        raise GraphError(f"{error.filename} is missing: nothing was made in this folder yet. Run: dvc repro") from error
+    except (YAMLError, UnicodeDecodeError, LookupError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        raise GraphError(
+            f"{lock} cannot be read ({reason}). Restore it: git checkout {lock}, or remove it: dvc repro"
+        ) from error
+    if not any(output.path.exists() for output in outputs):
+        raise GraphError(f"{lock} lists {len(outputs)} outputs; none of them is here. Run: dvc repro, or dvc checkout")
+    return outputs
+
+
+def files_of(outputs: Iterable[Output], cache: Path) -> list[Path]:
+    """All files to be read: those of the outputs, and their copies in DVC's cache as far as they are there."""
+    files: dict[Path, None] = {}
+    for output in outputs:
+        listed = _read_list(output, cache)
+        names = listed if listed is not None else {}
+        inside = _files_below(output.path) if _is_folder(output) else [output.path]
+        copies = [output.md5, *names.values()]
+        for path in [*inside, *(_cached(cache, md5) for md5 in copies)]:
+            if path.is_file():
+                files[path] = None
+    return list(files)
+
+
+def hash_files(files: Iterable[Path]) -> Iterator[Hashed]:
+    """Reads files, several at once, and yields their hashes in the same order."""
+    with ThreadPoolExecutor(_THREADS) as executor:
+        yield from executor.map(_hash_file, files)
+
+
+def find_damage(outputs: Iterable[Output], cache: Path, hashed: Mapping[Path, Hashed]) -> Iterator[Damage]:
+    """Compares what files hold with what they should.
+
+    Args:
+        outputs: from `read_outputs`.
+        cache: DVC's.
+        hashed: by path, of all `files_of` these outputs.
+
+    Yields:
+        Each damaged, missing or foreign file once.
+    """
+    told: set[Path] = set()
+    for output in outputs:
+        listed = _read_list(output, cache)
+        if not _is_folder(output):
+            found = _compare(output, output.path, output.md5, cache, hashed)
+        elif listed is None:
+            found = _search_unlisted(output, cache, hashed)
+        else:
+            found = _search_listed(output, listed, cache, hashed)
+        for damage in found:
+            if damage.path not in told:  # two outputs of the same content have one copy
+                told.add(damage.path)
+                yield damage
+
+
+def _search_listed(output: Output, listed: Mapping[str, str], cache: Path, hashed: Mapping[Path, Hashed]) -> Iterator[Damage]:
+    """Looks at a folder whose files DVC lists one by one."""
+    for name, md5 in listed.items():
+        yield from _compare(output, output.path / name, md5, cache, hashed)
+    for path in _files_below(output.path):
+        if path.relative_to(output.path).as_posix() not in listed:
+            yield Damage(path, "the last run did not make it", _rebuild(output, path))
+    index = hashed.get(output.path / INDEX_NAME)
+    if index is None or index.md5 != listed.get(INDEX_NAME):
+        return  # what it says of the shards says nothing
+    for name, sha256 in (_read_shards(output) or {}).items():
+        own = hashed.get(output.path / name)
+        if own is not None and own.sha256 != sha256:  # damaged before DVC read it: its hash and its copy are of that
+            both = [own.path, _cached(cache, own.md5)]
+            yield Damage(own.path, f"its SHA-256 is not that in {index.path}", _rebuild(output, *both))
+
+
+def _search_unlisted(output: Output, cache: Path, hashed: Mapping[Path, Hashed]) -> Iterator[Damage]:
+    """Looks at a folder whose list is missing or damaged itself."""
+    suspects = _suspects(output, hashed)
+    own_list = _cached(cache, output.md5)
+    broken = [own_list] if own_list in hashed else []
+    for path in suspects:
+        yield Damage(path, "missing" if not path.exists() else "damaged", _rebuild(output, *suspects, *broken))
+    if broken:
+        mend = _rebuild(output, *suspects, *broken) if suspects else f"{_remove(*broken)} && dvc commit {output.stage}"
+        yield Damage(own_list, f"damaged in DVC's cache (the list of {output.path})", mend)
+
+
+def _compare(output: Output, path: Path, md5: str, cache: Path, hashed: Mapping[Path, Hashed]) -> Iterator[Damage]:
+    """Looks at one file and at its copy."""
+    own, copy = hashed.get(path), hashed.get(_cached(cache, md5))
+    bad_copy = [copy.path] if copy is not None and copy.md5 != md5 else []
+    whole = own is not None and own.md5 == md5
+    if not whole:
+        yield Damage(path, _what(own), _rebuild(output, path, *bad_copy))
+    for broken in bad_copy:
+        mend = shlex.join(["cp", "-f", str(path), str(broken)]) if whole else _rebuild(output, path, broken)
+        yield Damage(broken, f"{_what(copy)} in DVC's cache (the copy of {path})", mend)
+
+
+def _suspects(output: Output, hashed: Mapping[Path, Hashed]) -> list[Path]:
+    """What may be damaged in a folder without a list: its hash tells whether anything is, the index of shards what."""
+    names = {path.relative_to(output.path).as_posix(): hashed[path] for path in _files_below(output.path) if path in hashed}
+    if _list_md5({name: entry.md5 for name, entry in names.items()}) == output.md5:
+        return []
+    index, shards = output.path / INDEX_NAME, _read_shards(output)
+    if shards is None:
+        return [index if INDEX_NAME in names else output.path]
+    wrong = [name for name, sha256 in shards.items() if name not in names or names[name].sha256 != sha256]
+    foreign = sorted(names.keys() - shards.keys() - {INDEX_NAME})
+    return [index, *(output.path / name for name in [*wrong, *foreign])]  # it is a shard, or what the index says of it
+
+
+def _read_shards(output: Output) -> dict[str, str] | None:
+    """The SHA-256 of each shard as the index of its folder lists it; None where there is no index that can be read."""
+    try:
+        return {entry.file: entry.sha256 for entry in read_index(output.path, stage=output.stage).shards}
+    except (ArtifactError, OSError):
+        return None
+
+
+def _what(entry: Hashed | None) -> str:
+    if entry is None:
+        return "missing"
+    return f"cannot be read ({entry.fault})" if entry.fault else "damaged"
+
+
+def _rebuild(output: Output, *files: Path) -> str:
+    """Whatever DVC could still take for whole goes first: it compares sizes and times, and restores from its cache."""
+    return f"{_remove(*files)} && dvc repro {output.stage}"
+
+
+def _remove(*files: Path) -> str:
+    return shlex.join(["rm", "-rf" if any(path.is_dir() for path in files) else "-f", *map(str, files)])
+
+
+def _is_folder(output: Output) -> bool:
+    return output.md5.endswith(_LIST_ENDING)
+
+
+def _files_below(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if not path.is_dir())
+
+
+def _cached(cache: Path, md5: str) -> Path:
+    return cache / "files" / "md5" / md5[:2] / md5[2:]
+
+
+def _read_list(output: Output, cache: Path) -> dict[str, str] | None:
+    """Names and hashes of a folder's files as DVC's cache lists them; None where that list is missing or damaged."""
+    if not _is_folder(output):
+        return None
+    try:
+        content = _cached(cache, output.md5).read_bytes()
+    except OSError:
+        return None
+    if _md5(content).hexdigest() + _LIST_ENDING != output.md5:
+        return None
+    return {entry["relpath"]: entry["md5"] for entry in json.loads(content)}
+
+
+def _list_md5(files: Mapping[str, str]) -> str:
+    """The hash that DVC gives a folder."""
+    entries = [{"md5": md5, "relpath": name} for name, md5 in sorted(files.items())]
+    return _md5(json.dumps(entries, sort_keys=True).encode()).hexdigest() + _LIST_ENDING
+
+
+def _hash_file(path: Path) -> Hashed:
+    md5, sha256 = _md5(), hashlib.sha256()
+    num_bytes = 0
+    try:
+        with path.open("rb", buffering=0) as file:
+            block = memoryview(bytearray(min(_BLOCK_BYTES, max(1, os.fstat(file.fileno()).st_size))))
+            while count := file.readinto(block):
+                md5.update(block[:count])
+                sha256.update(block[:count])
+                num_bytes += count
+    except OSError as error:
+        return Hashed(path, num_bytes, "", "", error.strerror or type(error).__name__)
+    ending = _LIST_ENDING if path.suffix == _LIST_ENDING else ""
+    return Hashed(path, num_bytes, md5.hexdigest() + ending, sha256.hexdigest(), None)
+
+
+def _md5(content: bytes = b"") -> "hashlib._Hash":
+    return hashlib.md5(content, usedforsecurity=False)  # DVC's hash, against chance, not against an attacker
