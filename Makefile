@@ -21,11 +21,15 @@ lock: .venv/installed ## resolve requirements.lock anew from pyproject.toml
 		--generate-hashes --no-emit-index-url --no-emit-find-links --quiet \
 		--custom-compile-command "make lock" --output-file requirements.lock
 
-bench: .venv/installed ## every benchmark; wants the real images (DARKROOM_DATA) and about 10 minutes
+bench: .venv/installed ## every benchmark; wants the real images (DARKROOM_DATA) and about half an hour
 	python -m benchmarks.ingest_speed
 	python -m benchmarks.quality
 	python -m benchmarks.near_duplicates
 	python -m benchmarks.split_scale
+	python -m benchmarks.prepare
+	python -m benchmarks.storage
+	python -m benchmarks.incremental
+	python -m benchmarks.crashes
 
 picture: .venv/installed ## the README's picture of the report
 	python docs/picture.py reports/index.html docs/report.png
