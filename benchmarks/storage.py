@@ -17,7 +17,6 @@ from tempfile import TemporaryDirectory
 import h5py
 import hdf5plugin
 import numpy as np
-from dataprep.transforms import resize, saturate
 
 from benchmarks.ingest_stage import ROOT
 from benchmarks.real_images import files_of, unpacked
@@ -28,6 +27,7 @@ from dataprep.quick_decode import decode_quickly
 from dataprep.rng import rng_for
 from dataprep.shards import ShardContent, ShardIndex, ShardKey, num_buckets, write_index, write_shard
 from dataprep.stream import ShardFile, TrainSet, train_batches
+from dataprep.transforms import resize, saturate
 from pipelines.params import read_params
 
 ROUNDS = 5
