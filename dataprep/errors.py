@@ -6,6 +6,8 @@ DarkroomError
 ├── SplitError      the images cannot be split as asked
 ├── TrainError      the network did not learn anything that could be used
 └── ArtifactError   a file made by an earlier step is missing, damaged or of another format version
+
+ChangedError is none of these: it is an OSError of one file, which becomes a row.
 """
 
 from collections.abc import Iterable
@@ -33,6 +35,10 @@ class TrainError(DarkroomError):
 
 class ArtifactError(DarkroomError):
     """A file made by an earlier step is missing, damaged or of another format version."""
+
+
+class ChangedError(OSError):
+    """A file is not what it was when the folder was listed."""
 
 
 def first_five(values: Iterable[object]) -> str:

@@ -31,7 +31,7 @@ from dataprep.shards import (
     num_buckets,
     write_shard,
 )
-from dataprep.source import ReadKnown, open_source
+from dataprep.source import ReadKnown, Source, open_source
 from dataprep.transforms import PIXELS_VERSION, least_size, shape_of, steps
 
 
@@ -40,7 +40,7 @@ class PrepareTask:
     """What a worker needs to build one shard: paths, not pixels."""
 
     key: ShardKey
-    source: Path
+    source: Source
     output: Path
     rows: pl.DataFrame  # id, path, bytes, file_digest, number (of the label), in the order of the shard
     class_names: list[str]
@@ -52,7 +52,7 @@ def prepare_images(
     images: pl.DataFrame,
     output: Path,
     *,
-    source: Path,
+    source: Source,
     decode: DecodeConfig,
     prepare: PrepareConfig,
     execute: ExecuteConfig,
@@ -124,7 +124,7 @@ def preparer(decode: DecodeConfig, prepare: PrepareConfig) -> Callable[[bytes], 
 
 
 def _plan(
-    images: pl.DataFrame, output: Path, source: Path, names: list[str], decode: DecodeConfig, prepare: PrepareConfig
+    images: pl.DataFrame, output: Path, source: Source, names: list[str], decode: DecodeConfig, prepare: PrepareConfig
 ) -> list[PrepareTask]:
     """One task for each shard: an image's bucket depends on its id alone, so that a new image touches one shard."""
     numbers = pl.col("label").replace_strict(names, range(len(names)), return_dtype=pl.Int64)
@@ -146,7 +146,7 @@ def _plan(
 
 
 @contextmanager
-def _opened(source: Path) -> Iterator[ReadKnown]:
+def _opened(source: Source) -> Iterator[ReadKnown]:
     try:
         with open_source(source) as read:
             yield read
