@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from dataprep.artifacts import Place
 from dataprep.config import (
     SPLITS,
     DecodeConfig,
@@ -41,7 +41,7 @@ class PrepareTask:
 
     key: ShardKey
     source: Source
-    output: Path
+    output: Place
     rows: pl.DataFrame  # id, path, bytes, file_digest, number (of the label), in the order of the shard
     class_names: list[str]
     decode: DecodeConfig
@@ -50,7 +50,7 @@ class PrepareTask:
 
 def prepare_images(
     images: pl.DataFrame,
-    output: Path,
+    output: Place,
     *,
     source: Source,
     decode: DecodeConfig,
@@ -124,7 +124,7 @@ def preparer(decode: DecodeConfig, prepare: PrepareConfig) -> Callable[[bytes], 
 
 
 def _plan(
-    images: pl.DataFrame, output: Path, source: Source, names: list[str], decode: DecodeConfig, prepare: PrepareConfig
+    images: pl.DataFrame, output: Place, source: Source, names: list[str], decode: DecodeConfig, prepare: PrepareConfig
 ) -> list[PrepareTask]:
     """One task for each shard: an image's bucket depends on its id alone, so that a new image touches one shard."""
     numbers = pl.col("label").replace_strict(names, range(len(names)), return_dtype=pl.Int64)

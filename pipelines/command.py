@@ -8,10 +8,14 @@ from typing import Annotated, TypeAlias, TypeVar
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from upath import UPath
 
+from dataprep.artifacts import locate
 from dataprep.errors import DarkroomError
 
 PathOption: TypeAlias = Annotated[Path, typer.Option()]
+PlaceOption: TypeAlias = Annotated[UPath, typer.Option(parser=locate)]
+"""A path or a URL. Typer takes no union of types: what `locate` gives is meant, and a local one is a `Path`."""
 
 T = TypeVar("T")
 

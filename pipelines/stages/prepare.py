@@ -5,11 +5,11 @@ from dataprep.manifest import read_manifest, usable
 from dataprep.prepare import prepare_images
 from dataprep.source import locate_source
 from dataprep.transforms import shape_of
-from pipelines.command import PathOption, run, track
+from pipelines.command import PathOption, PlaceOption, run, track
 from pipelines.params import read_params
 
 
-def main(embedded: PathOption, manifest: PathOption, split: PathOption, prepared: PathOption) -> None:
+def main(embedded: PathOption, manifest: PathOption, split: PathOption, prepared: PlaceOption) -> None:
     params = read_params()
     images = usable(read_manifest(manifest)).join(read_split(split), on="id")
     written = prepare_images(

@@ -13,13 +13,13 @@ from dataprep.shards import read_index
 from dataprep.statistics import read_statistics
 from dataprep.stream import find_train_set
 from models.train import build_model, fit, save_model
-from pipelines.command import PathOption, run
+from pipelines.command import PathOption, PlaceOption, run
 from pipelines.params import read_params
 
 
 def main(
-    prepared: PathOption,
-    augmented: PathOption,
+    prepared: PlaceOption,
+    augmented: PlaceOption,
     statistics: PathOption,
     model: PathOption,
     history: PathOption,

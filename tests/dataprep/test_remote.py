@@ -3,6 +3,7 @@
 import functools
 import http.server
 import os
+import pickle
 import re
 import shutil
 import threading
@@ -11,17 +12,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import fsspec
+import numpy as np
 import polars as pl
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.registry import known_implementations
+from upath import UPath
 
-from dataprep import remote
+from dataprep import prepare, remote
+from dataprep.artifacts import Place, locate, read_bytes, write_bytes
 from dataprep.config import ExecuteConfig
-from dataprep.errors import ChangedError, ParamsError, SourceError
+from dataprep.errors import ArtifactError, ChangedError, ParamsError, SourceError
 from dataprep.prepare import prepare_images
+from dataprep.shards import ShardEntry, ShardReader, check_shards, read_index
 from dataprep.source import Source, locate_folder, read_file, scan
+from dataprep.statistics import measure_train
 from pipelines.params import read_params
 from tests.closure import ROOT
 from tests.conftest import random_image, striped, write_png
@@ -104,7 +110,7 @@ def elsewhere(request: pytest.FixtureRequest, folder: Path, serve: Callable[[Pat
     return urls[request.param]()
 
 
-def prepared(manifest: pl.DataFrame, source: Source, output: Path, workers: int = 1) -> dict[str, bytes]:
+def prepared(manifest: pl.DataFrame, source: Source, output: Place, workers: int = 1) -> dict[str, bytes]:
     """The files that prepare makes, by name; every third image to each split."""
     images = manifest.filter(pl.col("status") == "ok").with_row_index("row")
     splits = pl.col("row").mod(3).replace_strict({0: "train", 1: "validation", 2: "test"}, return_dtype=pl.String)
@@ -113,7 +119,7 @@ def prepared(manifest: pl.DataFrame, source: Source, output: Path, workers: int 
         images.with_columns(split=splits), output, source=source, decode=INGEST.decode, prepare=PARAMS.prepare, execute=execute
     )
     assert sum(shard.entry.num_images for shard in filled) == images.height
-    return {path.name: path.read_bytes() for path in output.iterdir()}
+    return {path.name: read_bytes(path) for path in output.iterdir()}
 
 
 @pytest.mark.parametrize("elsewhere", ["memory", "file", "zip", "http", "simplecache"], indirect=True)
@@ -304,3 +310,54 @@ def test_stores_that_list_all_at_once_are_asked_once(folder: Path) -> None:
     assert not remote._lists_at_once(Plain())
     assert not remote._lists_at_once(fsspec.filesystem("file"))
     assert remote._lists_at_once(fsspec.url_to_fs(f"simplecache::{in_memory(folder)}")[0])
+
+
+def test_shards_elsewhere_have_the_bytes_of_those_here_and_read_back(folder: Path, tmp_path: Path) -> None:
+    manifest = run(folder)
+    here = prepared(manifest, folder, tmp_path / "here")
+    place = locate(f"memory://shards/{tmp_path.name}")
+    assert prepared(manifest, folder, place) == here
+    write_bytes(place / "train-leftover.h5", [b"x"])
+    assert prepared(manifest, folder, place) == here
+    index = read_index(place, stage="prepare")
+    check_shards(place, index.shards, stage="prepare")
+    assert measure_train(place, PARAMS.statistics) == measure_train(tmp_path / "here", PARAMS.statistics)
+    entry = index.shards[0]
+    with ShardReader(place, entry, stage="prepare") as there, ShardReader(tmp_path / "here", entry, stage="prepare") as local:
+        assert np.array_equal(there.images(), local.images())
+        assert there.ids() == local.ids()
+    assert pickle.loads(pickle.dumps(place)) == place  # a task carries it to a worker
+
+    damaged = bytearray(here[entry.file])
+    damaged[-1] ^= 1
+    write_bytes(place / entry.file, [bytes(damaged)])
+    with pytest.raises(ArtifactError, match=rf"{entry.file} is damaged: index\.json says"):
+        ShardReader(place, entry, stage="prepare")
+    assert prepared(manifest, folder, place) == here  # one shard is made anew
+    assert isinstance(place, UPath)
+    place.fs.rm_file((place / entry.file).path)
+    with pytest.raises(ArtifactError, match=f"{entry.file} is missing"):
+        check_shards(place, index.shards, stage="prepare")
+
+
+def test_a_killed_run_elsewhere_goes_on_from_its_finished_shards(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = run(folder)
+    here = prepared(manifest, folder, tmp_path / "here")
+    place = locate(f"memory://shards/{tmp_path.name}")
+    written: list[str] = []
+    build = prepare.build_shard
+
+    def build_until_killed(task: prepare.PrepareTask, most: int) -> ShardEntry:
+        if len(written) == most:
+            raise KeyboardInterrupt
+        written.append(task.key.file)
+        return build(task)
+
+    monkeypatch.setattr(prepare, "build_shard", functools.partial(build_until_killed, most=2))
+    with pytest.raises(KeyboardInterrupt):
+        prepared(manifest, folder, place)
+    monkeypatch.setattr(prepare, "build_shard", functools.partial(build_until_killed, most=9))
+    assert prepared(manifest, folder, place) == here
+    assert len(written) == len(set(written)) == 3
