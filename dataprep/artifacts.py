@@ -2,6 +2,9 @@
 
 Bytes go to a temporary name in the same folder, are flushed to disk together with the folder, and are renamed. A reader
 refuses a file of another kind or format version and says which command rebuilds it.
+
+A place may be a URL of any file system that fsspec knows. Object stores write an object whole; elsewhere a temporary name is
+moved.
 """
 
 import contextlib
@@ -9,17 +12,26 @@ import io
 import os
 import re
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, ValidationError
+from upath import UPath
 
 from dataprep.errors import ArtifactError, first_five
 
+Place: TypeAlias = Path | UPath
+"""A file or folder of this machine, or one on any file system that fsspec knows."""
+
+_LOCAL = ("file", "local")
+_WRITES_WHOLE = ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oci", "oss", "http", "https", "memory")
+"""Kinds of file systems on which a file is either the old one or the new one, without a temporary name."""
+
 _ROWS_AT_ONCE = 2**14  # of a table, so that reading it takes little more memory than what is wanted of it
+_LONGEST = 300
 
 
 class Document(BaseModel):
@@ -43,11 +55,50 @@ class TableFormat:
 
 
 D = TypeVar("D", bound=Document)
+P = TypeVar("P", Path, UPath)
 
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]+\.tmp", re.DOTALL)
 
 
-def write_bytes(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
+def locate(place: str) -> Place:
+    """The place that a path or a URL names.
+
+    >>> locate("data/prepared"), locate("file:///data/prepared"), locate("memory://data/prepared").parent.name
+    (PosixPath('data/prepared'), PosixPath('/data/prepared'), 'data')
+
+    Raises:
+        ArtifactError: fsspec does not know this kind of place, or lacks a package for it.
+    """
+    if "://" not in place:
+        return Path(place)
+    try:
+        found = UPath(place)
+        if found.protocol in _LOCAL:
+            return Path(found.path)
+        _ = found.fs  # which wants the package of that kind
+    except (ImportError, ValueError) as error:
+        raise ArtifactError(
+            f"dvc.yaml: {place!r} must be a path or a URL that fsspec can open; {error}. Correct it or install what is missing"
+        ) from error
+    return found
+
+
+def read_bytes(path: Place) -> bytes:
+    """Reads a whole file.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        OSError: a local file cannot be read.
+        ArtifactError: a file elsewhere cannot be read.
+    """
+    if isinstance(path, Path):
+        return path.read_bytes()
+    with _elsewhere(path):
+        content: bytes = path.fs.cat_file(path.path)
+    return content
+
+
+def write_bytes(path: Place, pieces: Iterable[bytes | memoryview]) -> None:
     """Writes a whole file or nothing: temporary name, flush of file and folder, rename.
 
     Args:
@@ -57,7 +108,10 @@ def write_bytes(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
     Raises:
         OSError: the disk is full, or the like; it names the file asked for, and the old file stays.
     """
-    _write({path: pieces})
+    if isinstance(path, Path):
+        _write({path: pieces})
+    else:
+        _write_elsewhere(path, b"".join(pieces))
 
 
 def write_files(contents: Mapping[Path, bytes | memoryview]) -> None:
@@ -75,8 +129,7 @@ def _write(contents: Mapping[Path, Iterable[bytes | memoryview]]) -> None:
     try:
         for path, pieces in contents.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            # Another name for each writer: two machines that share a folder may write the same file at once.
-            temporaries[path] = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+            temporaries[path] = _temporary(path)
             with temporaries[path].open("xb") as file:
                 for piece in pieces:
                     file.write(piece)
@@ -95,30 +148,44 @@ def _write(contents: Mapping[Path, Iterable[bytes | memoryview]]) -> None:
         _flush_folder(folder)
 
 
-def remove_strays(output: Path) -> None:
+def _temporary(path: P) -> P:
+    """Another name for each writer: two machines that share a folder may write the same file at once."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+
+
+def remove_strays(output: Place) -> None:
     """Removes the temporary files that killed runs left of one output, a file or a folder of files."""
-    beside = [path for path in _hidden(output.parent) if path.name.startswith(f".{output.name}.")]
-    for path in [*beside, *_hidden(output)]:
-        if _TEMPORARY.fullmatch(path.name):
-            path.unlink(missing_ok=True)
+    for folder, start in ((output.parent, f".{output.name}."), (output, ".")):
+        if isinstance(folder, Path):
+            strays = [path for path in folder.iterdir() if _is_stray(path.name, start)] if folder.is_dir() else []
+            for path in strays:
+                path.unlink(missing_ok=True)
+        elif folder.protocol not in _WRITES_WHOLE:
+            with contextlib.suppress(FileNotFoundError), _elsewhere(folder):
+                for name in _names_elsewhere(folder):
+                    if _is_stray(name.rsplit("/", 1)[-1], start):
+                        folder.fs.rm_file(name)
 
 
-def _hidden(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if path.name.startswith(".")] if folder.is_dir() else []
+def _is_stray(name: str, start: str) -> bool:
+    return name.startswith(start) and _TEMPORARY.fullmatch(name) is not None
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Place, text: str) -> None:
     """Writes text as UTF-8, whole or not at all."""
     write_bytes(path, [text.encode("utf-8")])
 
 
-def append_text(path: Path, text: str) -> None:
+def append_text(path: Place, text: str) -> None:
     """Adds text at the end of a file. A machine that fails may lose it: it is for notes that a reader can do without."""
+    if not isinstance(path, Path):  # object stores cannot append
+        write_bytes(path, [read_bytes(path), text.encode("utf-8")])
+        return
     with path.open("a", encoding="utf-8", newline="") as file:
         file.write(text)
 
 
-def write_document(path: Path, document: Document) -> None:
+def write_document(path: Place, document: Document) -> None:
     """Writes a document as indented JSON, whole or not at all."""
     write_bytes(path, [encode_document(document)])
 
@@ -128,14 +195,14 @@ def encode_document(document: Document) -> bytes:
     return (document.model_dump_json(indent=1) + "\n").encode("utf-8")
 
 
-def read_document(path: Path, kind: type[D], *, stage: str) -> D:
+def read_document(path: Place, kind: type[D], *, stage: str) -> D:
     """Reads a document of one kind.
 
     Raises:
         ArtifactError: the file is missing, damaged or of another format version.
     """
     try:
-        return kind.model_validate_json(path.read_bytes())
+        return kind.model_validate_json(read_bytes(path))
     except FileNotFoundError as error:
         raise missing(path, stage) from error
     except ValidationError as error:
@@ -146,7 +213,7 @@ def read_document(path: Path, kind: type[D], *, stage: str) -> D:
         ) from error
 
 
-def write_table(path: Path, frame: pl.DataFrame, form: TableFormat) -> None:
+def write_table(path: Place, frame: pl.DataFrame, form: TableFormat) -> None:
     """Writes a table as Parquet, whole or not at all; the same frame gives the same bytes."""
     write_bytes(path, [encode_table(frame, form)])
 
@@ -158,15 +225,16 @@ def encode_table(frame: pl.DataFrame, form: TableFormat) -> memoryview:
     return buffer.getbuffer()
 
 
-def read_table(path: Path, form: TableFormat, columns: Sequence[str] | None = None) -> pl.DataFrame:
+def read_table(path: Place, form: TableFormat, columns: Sequence[str] | None = None) -> pl.DataFrame:
     """Reads a table of one kind, all of its columns or some.
 
     Raises:
         ArtifactError: the file is missing, damaged, or of another kind or format version.
     """
     try:
-        mark = pl.read_parquet_metadata(path).get("darkroom")
-        frame = pl.read_parquet(path, columns=None if columns is None else list(columns))
+        file = path if isinstance(path, Path) else io.BytesIO(read_bytes(path))
+        mark = pl.read_parquet_metadata(file).get("darkroom")
+        frame = pl.read_parquet(file, columns=None if columns is None else list(columns))
     except FileNotFoundError as error:
         raise missing(path, form.stage) from error
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
@@ -179,16 +247,58 @@ def read_table(path: Path, form: TableFormat, columns: Sequence[str] | None = No
     return frame
 
 
-def missing(path: Path, stage: str) -> ArtifactError:
+def missing(path: Place, stage: str) -> ArtifactError:
     """Makes the error for a file that an earlier stage should have made."""
     return ArtifactError(f"{path} is missing. Run: dvc repro {stage}")
 
 
-def remove_stale(folder: Path, keep: set[str]) -> None:
+def remove_stale(folder: Place, keep: set[str]) -> None:
     """Removes the files of a folder whose names are not in `keep`: leftovers of an earlier run or of a killed one."""
+    if not isinstance(folder, Path):
+        with _elsewhere(folder):
+            for name in _names_elsewhere(folder):
+                if name.rsplit("/", 1)[-1] not in keep:
+                    folder.fs.rm_file(name)
+        return
     for path in sorted(folder.iterdir()):
         if path.name not in keep:
             path.unlink()
+
+
+def _names_elsewhere(folder: UPath) -> list[str]:
+    """Full paths of what is in a folder, as it is now."""
+    folder.fs.invalidate_cache()
+    return [name.rstrip("/") for name in folder.fs.ls(folder.path, detail=False)]
+
+
+def _write_elsewhere(path: UPath, content: bytes) -> None:
+    with _elsewhere(path):
+        if path.protocol in _WRITES_WHOLE:
+            path.fs.pipe_file(path.path, content)
+            return
+        path.fs.makedirs(path.parent.path, exist_ok=True)
+        temporary = _temporary(path).path
+        try:
+            path.fs.pipe_file(temporary, content)
+            path.fs.mv(temporary, path.path)
+        except BaseException:
+            with contextlib.suppress(Exception):  # what went wrong before is what the user must know
+                path.fs.rm_file(temporary)
+            raise
+
+
+@contextlib.contextmanager
+def _elsewhere(path: UPath) -> Iterator[None]:
+    """Makes one line of whatever a file system elsewhere raises; that a file is missing stays what it is."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        text = " ".join(str(error).split())[:_LONGEST]
+        raise ArtifactError(
+            f"{path} cannot be read or written ({type(error).__name__}: {text}). Check the network, the account and its rights"
+        ) from error
 
 
 def _flush_folder(folder: Path) -> None:

@@ -7,12 +7,12 @@ hashes of its ids, then applied. The same function makes the online variations a
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dataprep.artifacts import Place
 from dataprep.config import AugmentConfig, ExecuteConfig, FlipConfig
 from dataprep.execute import run_tasks
 from dataprep.image import Pixels
@@ -46,8 +46,8 @@ class CopyTask:
     """What a worker needs to write the copies of one prepared shard."""
 
     key: ShardKey
-    prepared: Path
-    output: Path
+    prepared: Place
+    output: Place
     entry: ShardEntry  # of the prepared shard
     class_names: list[str]
     config: AugmentConfig
@@ -128,7 +128,7 @@ def augment_images(images: Pixels, keys: NDArray[np.uint64], config: AugmentConf
     return apply_variation(images, sample_variation(keys, config, epoch=epoch, copy=copy), config, epoch=epoch, copy=copy)
 
 
-def write_copies(prepared: Path, output: Path, config: AugmentConfig, execute: ExecuteConfig) -> Iterator[Filled]:
+def write_copies(prepared: Place, output: Place, config: AugmentConfig, execute: ExecuteConfig) -> Iterator[Filled]:
     """Writes `config.copies` variations of each train image, one shard per prepared train shard, then the index."""
     index = read_index(prepared, stage="prepare")
     settings = json.dumps(config.model_dump(), sort_keys=True)

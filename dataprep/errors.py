@@ -7,6 +7,8 @@ DarkroomError
 ├── ExecuteError    the workers that the execute section asks for cannot be had, or died of their work
 ├── TrainError      the network did not learn anything that could be used
 └── ArtifactError   a file made by an earlier step is missing, damaged or of another format version
+
+ChangedError is none of these: it is an OSError of one file, which becomes a row.
 """
 
 from collections.abc import Iterable
@@ -38,6 +40,10 @@ class TrainError(DarkroomError):
 
 class ArtifactError(DarkroomError):
     """A file made by an earlier step is missing, damaged or of another format version."""
+
+
+class ChangedError(OSError):
+    """A file is not what it was when the folder was listed."""
 
 
 def first_five(values: Iterable[object]) -> str:

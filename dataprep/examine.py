@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import FrameType
 
 import cv2
@@ -17,12 +16,13 @@ import numpy as np
 import polars as pl
 
 from dataprep.config import DecodeConfig, ExecuteConfig, LimitsConfig
+from dataprep.errors import ChangedError
 from dataprep.execute import run_guarded
 from dataprep.fingerprint import WIDEST, fingerprints, shrunk
 from dataprep.image import Pixels, Undecodable, decode, digest_bytes, digest_pixels, verify
 from dataprep.manifest import MEASURES, Reason
 from dataprep.quality import measure, measured_copy
-from dataprep.source import ChangedError, read_file
+from dataprep.source import Source, read_file
 
 FILES_PER_TASK = 256
 _MEASURED_AT_ONCE = 64
@@ -53,7 +53,7 @@ FACTS: dict[str, pl.DataType] = {
 class ExamineTask:
     """Some files to look into: their paths and how many bytes each had when the folder was listed."""
 
-    source: Path
+    source: Source
     files: Sequence[tuple[bytes, int]]
     decode: DecodeConfig
     limits: LimitsConfig
@@ -83,7 +83,7 @@ class _TooSlow(BaseException):
 
 
 def examine(
-    found: pl.DataFrame, *, source: Path, decoding: DecodeConfig, limits: LimitsConfig, execute: ExecuteConfig
+    found: pl.DataFrame, *, source: Source, decoding: DecodeConfig, limits: LimitsConfig, execute: ExecuteConfig
 ) -> Iterator[pl.DataFrame]:
     """Reads, verifies, decodes and measures files in worker processes.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from dataprep.artifacts import Place
 from dataprep.config import (
     SPLITS,
     DecodeConfig,
@@ -31,7 +32,7 @@ from dataprep.shards import (
     num_buckets,
     write_shard,
 )
-from dataprep.source import ReadKnown, open_source
+from dataprep.source import ReadKnown, Source, open_source
 from dataprep.transforms import PIXELS_VERSION, least_size, shape_of, steps
 
 READ = ("id", "path", "label", "bytes", "file_digest")
@@ -43,8 +44,8 @@ class PrepareTask:
     """What a worker needs to build one shard: paths, not pixels."""
 
     key: ShardKey
-    source: Path
-    output: Path
+    source: Source
+    output: Place
     rows: pl.DataFrame  # id, path, bytes, file_digest, number (of the label), in the order of the shard
     class_names: list[str]
     decode: DecodeConfig
@@ -56,9 +57,9 @@ class PrepareTask:
 
 def prepare_images(
     images: pl.DataFrame,
-    output: Path,
+    output: Place,
     *,
-    source: Path,
+    source: Source,
     decode: DecodeConfig,
     prepare: PrepareConfig,
     execute: ExecuteConfig,
@@ -78,7 +79,8 @@ def prepare_images(
     """
     names = class_names(images)
     # Absolute, since a worker of a cluster may have been started in another folder.
-    tasks = _plan(images, output.absolute(), source.absolute(), names, decode, prepare)
+    whole = source.absolute() if isinstance(source, Path) else source
+    tasks = _plan(images, output.absolute(), whole, names, decode, prepare)
     index = ShardIndex(shape=shape_of(prepare), class_names=names, decode=decode, prepare=prepare, shards=[])
 
     def build(missing: Sequence[PrepareTask]) -> Iterator[ShardEntry]:
@@ -131,7 +133,7 @@ def preparer(decode: DecodeConfig, prepare: PrepareConfig) -> Callable[[bytes], 
 
 
 def _plan(
-    images: pl.DataFrame, output: Path, source: Path, names: list[str], decode: DecodeConfig, prepare: PrepareConfig
+    images: pl.DataFrame, output: Place, source: Source, names: list[str], decode: DecodeConfig, prepare: PrepareConfig
 ) -> list[PrepareTask]:
     """One task for each shard: an image's bucket depends on its id alone, so that a new image touches one shard."""
     # In slices: as Python objects, all ids of a large data set would be the largest thing in memory.
@@ -154,7 +156,7 @@ def _plan(
 
 
 @contextmanager
-def _opened(source: Path) -> Iterator[ReadKnown]:
+def _opened(source: Source) -> Iterator[ReadKnown]:
     try:
         with open_source(source) as read:
             yield read

@@ -1,7 +1,6 @@
 """What `prepare` does to a few images of the data set, step by step, as one page of pictures."""
 
 import math
-from pathlib import Path
 
 import polars as pl
 
@@ -11,7 +10,7 @@ from dataprep.errors import SourceError
 from dataprep.image import Pixels, Undecodable, decode
 from dataprep.quick_decode import decode_quickly
 from dataprep.rng import stable_hashes, uniforms_for
-from dataprep.source import read_file
+from dataprep.source import Source, read_file
 from dataprep.transforms import least_size, shape_of, steps, steps_of
 
 _COMFORTABLE_PX, _LARGEST_PX = 192, 384
@@ -34,7 +33,7 @@ def choose_images(images: pl.DataFrame, num_images: int, seed: int) -> pl.DataFr
     return drawn.with_columns(turn=turn).sort("turn", "draw", "id").head(num_images).drop("draw", "turn").sort("label", "id")
 
 
-def draw_steps(images: pl.DataFrame, *, source: Path, decode: DecodeConfig, prepare: PrepareConfig, title: str) -> Pixels:
+def draw_steps(images: pl.DataFrame, *, source: Source, decode: DecodeConfig, prepare: PrepareConfig, title: str) -> Pixels:
     """Draws one row for each image: as it was decoded, after each step that is on, and as the network sees it.
 
     Args:
@@ -76,7 +75,7 @@ def _size_of(image: Pixels) -> str:
 
 
 def _read_image(
-    source: Path, image_id: str, path: bytes, num_bytes: int, config: DecodeConfig, prepare: PrepareConfig
+    source: Source, image_id: str, path: bytes, num_bytes: int, config: DecodeConfig, prepare: PrepareConfig
 ) -> tuple[Pixels, Pixels]:
     """The image as it is, and as `prepare` decodes it."""
     try:

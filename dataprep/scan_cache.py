@@ -15,11 +15,12 @@ import cv2
 import numpy as np
 import polars as pl
 
-from dataprep import examine, fingerprint, near_duplicates, quality, source
+from dataprep import examine, fingerprint, near_duplicates, quality, remote, source
 from dataprep.artifacts import TableFormat, read_table, write_table
 from dataprep.config import IngestConfig
 from dataprep.errors import ArtifactError
 from dataprep.image import decoder_mark
+from dataprep.source import Source
 
 _FORMAT = TableFormat(
     kind="scan",
@@ -55,7 +56,7 @@ class Known:
     clusters: pl.DataFrame
 
 
-def read_known(cache: Path, found: pl.DataFrame, *, folder: Path, config: IngestConfig) -> Known:
+def read_known(cache: Path, found: pl.DataFrame, *, folder: Source, config: IngestConfig) -> Known:
     """Reads what is known of the files found.
 
     Args:
@@ -75,7 +76,7 @@ def read_known(cache: Path, found: pl.DataFrame, *, folder: Path, config: Ingest
 
 
 def write_known(
-    cache: Path, found: pl.DataFrame, seen: pl.DataFrame, clusters: pl.DataFrame, *, folder: Path, config: IngestConfig
+    cache: Path, found: pl.DataFrame, seen: pl.DataFrame, clusters: pl.DataFrame, *, folder: Source, config: IngestConfig
 ) -> None:
     """Remembers what was seen, for the next `read_known`.
 
@@ -97,7 +98,7 @@ def write_known(
 
 
 def remembered(
-    looks: Iterable[pl.DataFrame], cache: Path, found: pl.DataFrame, known: Known, *, folder: Path, config: IngestConfig
+    looks: Iterable[pl.DataFrame], cache: Path, found: pl.DataFrame, known: Known, *, folder: Source, config: IngestConfig
 ) -> Iterator[pl.DataFrame]:
     """Passes on what is seen and writes it down every minute, so that a run that is cut off has not read in vain.
 
@@ -119,15 +120,15 @@ def remembered(
             written = time.monotonic()
 
 
-def _mark(folder: Path, config: IngestConfig) -> str:
+def _mark(folder: Source, config: IngestConfig) -> str:
     """Changes with all that decides what is seen in a file."""
     return _digest(
         decoder_mark(config.decode).encode(),
         config.limits.model_dump_json().encode(),
-        os.fsencode(folder.resolve()),
+        os.fsencode(folder.resolve() if isinstance(folder, Path) else folder),
         cv2.__version__.encode(),
         np.__version__.encode(),
-        *(Path(str(module.__file__)).read_bytes() for module in (examine, source, quality, fingerprint)),
+        *(Path(str(module.__file__)).read_bytes() for module in (examine, source, remote, quality, fingerprint)),
     )
 
 

@@ -7,6 +7,7 @@ to disk, since a file that it writes in place is lost when the process is killed
 
 import contextlib
 import hashlib
+import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,8 +21,19 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
+from upath import UPath
 
-from dataprep.artifacts import Document, append_text, read_document, remove_stale, write_bytes, write_document, write_text
+from dataprep.artifacts import (
+    Document,
+    Place,
+    append_text,
+    read_bytes,
+    read_document,
+    remove_stale,
+    write_bytes,
+    write_document,
+    write_text,
+)
 from dataprep.config import SPLITS, DecodeConfig, PrepareConfig, SplitName
 from dataprep.errors import ArtifactError
 from dataprep.image import Pixels
@@ -128,7 +140,7 @@ def fingerprint(*parts: object) -> str:
     return digest.hexdigest()
 
 
-def write_shard(folder: Path, key: ShardKey, content: ShardContent) -> ShardEntry:
+def write_shard(folder: Place, key: ShardKey, content: ShardContent) -> ShardEntry:
     """Writes a shard, whole or not at all; the same content gives the same bytes."""
     columns: dict[str, NDArray[np.generic]] = {
         "images": content.images,
@@ -168,13 +180,13 @@ def write_shard(folder: Path, key: ShardKey, content: ShardContent) -> ShardEntr
     )
 
 
-def write_index(folder: Path, index: ShardIndex) -> None:
+def write_index(folder: Place, index: ShardIndex) -> None:
     """Writes the index of a folder whose shards are all there."""
     write_document(folder / INDEX_NAME, index)
 
 
 def fill_folder(
-    folder: Path, tasks: Sequence[T], build: Callable[[Sequence[T]], Iterator[ShardEntry]], index: ShardIndex
+    folder: Place, tasks: Sequence[T], build: Callable[[Sequence[T]], Iterator[ShardEntry]], index: ShardIndex
 ) -> Iterator[Filled]:
     """Makes the shards that are not there yet, then the index, then removes what is no part of it.
 
@@ -190,7 +202,8 @@ def fill_folder(
     Yields:
         Each shard once, the kept ones first.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    if isinstance(folder, Path):  # elsewhere, a folder comes with its first file
+        folder.mkdir(parents=True, exist_ok=True)
     known = _whole(folder, _known_entries(folder), {task.key for task in tasks})
     for entry in known.values():
         yield Filled(entry, made=False)
@@ -209,7 +222,7 @@ def fill_folder(
     remove_stale(folder, keep={INDEX_NAME, *(entry.file for entry in entries)})
 
 
-def read_index(folder: Path, *, stage: str) -> ShardIndex:
+def read_index(folder: Place, *, stage: str) -> ShardIndex:
     """Reads the index of a folder of shards.
 
     Args:
@@ -222,7 +235,7 @@ def read_index(folder: Path, *, stage: str) -> ShardIndex:
     return read_document(folder / INDEX_NAME, ShardIndex, stage=stage)
 
 
-def check_shards(folder: Path, entries: Sequence[ShardEntry], *, stage: str) -> None:
+def check_shards(folder: Place, entries: Sequence[ShardEntry], *, stage: str) -> None:
     """Reads every byte of some shards, on several threads, and compares it with the index.
 
     Raises:
@@ -241,13 +254,14 @@ class ShardReader:
     whatever could lead to other files or run code is refused: links, external and virtual data, types without a fixed size.
     """
 
-    def __init__(self, folder: Path, entry: ShardEntry, *, stage: str) -> None:
-        damage = _damage(folder, entry)
+    def __init__(self, folder: Place, entry: ShardEntry, *, stage: str) -> None:
+        path = folder / entry.file
+        file: Path | io.BytesIO
+        damage, file = (_damage(folder, entry), path) if isinstance(path, Path) else _fetched(path, entry)
         if damage:
             raise _damaged(damage, stage)
-        path = folder / entry.file
         try:
-            self._file = h5py.File(path, "r")
+            self._file = h5py.File(file, "r")
         except OSError as error:
             raise ArtifactError(f"{path} cannot be opened as HDF5 ({error}). Run: dvc repro {stage}") from error
         try:
@@ -315,13 +329,13 @@ def _hash_of(pieces: Iterable[bytes | memoryview]) -> str:
     return digest.hexdigest()
 
 
-def _known_entries(folder: Path) -> list[ShardEntry]:
+def _known_entries(folder: Place) -> list[ShardEntry]:
     """What earlier runs say of their shards: the index of a finished one, the journal of a killed one."""
     known: list[ShardEntry] = []
     with contextlib.suppress(FileNotFoundError, ValidationError):  # none yet, or of another format version
-        known += ShardIndex.model_validate_json((folder / INDEX_NAME).read_bytes()).shards
+        known += ShardIndex.model_validate_json(read_bytes(folder / INDEX_NAME)).shards
     try:
-        lines = (folder / JOURNAL_NAME).read_bytes().splitlines()
+        lines = read_bytes(folder / JOURNAL_NAME).splitlines()
     except FileNotFoundError:
         return known
     for line in lines:
@@ -332,7 +346,7 @@ def _known_entries(folder: Path) -> list[ShardEntry]:
     return known
 
 
-def _whole(folder: Path, known: Sequence[ShardEntry], wanted: set[ShardKey]) -> dict[str, ShardEntry]:
+def _whole(folder: Place, known: Sequence[ShardEntry], wanted: set[ShardKey]) -> dict[str, ShardEntry]:
     """The entries of shards that are wanted and whole, by file."""
     asked = [entry for entry in known if ShardKey(entry.split, entry.bucket, entry.fingerprint) in wanted]
     with ThreadPoolExecutor() as threads:
@@ -340,19 +354,32 @@ def _whole(folder: Path, known: Sequence[ShardEntry], wanted: set[ShardKey]) -> 
         return {entry.file: entry for entry, damage in zip(asked, damages, strict=True) if not damage}
 
 
-def _damage(folder: Path, entry: ShardEntry) -> str | None:
+def _damage(folder: Place, entry: ShardEntry) -> str | None:
     """What is wrong with the bytes of a shard, if anything."""
     path = folder / entry.file
+    if not isinstance(path, Path):
+        return _fetched(path, entry)[0]
     try:
         seen = path.stat()
         found = _hash_of_file(path, seen.st_size, seen.st_mtime_ns, seen.st_ino)
     except FileNotFoundError:
         return f"{path} is missing"
-    return (
-        None
-        if found == entry.sha256
-        else f"{path} is damaged: {INDEX_NAME} says SHA-256 {entry.sha256[:12]}, it has {found[:12]}"
-    )
+    return _difference(path, entry, found)
+
+
+def _fetched(path: UPath, entry: ShardEntry) -> tuple[str | None, io.BytesIO]:
+    """What is wrong with the bytes of a shard elsewhere, and these bytes: what is checked is what is opened."""
+    try:
+        content = read_bytes(path)
+    except FileNotFoundError:
+        return f"{path} is missing", io.BytesIO()
+    return _difference(path, entry, hashlib.sha256(content).hexdigest()), io.BytesIO(content)
+
+
+def _difference(path: Place, entry: ShardEntry, found: str) -> str | None:
+    if found == entry.sha256:
+        return None
+    return f"{path} is damaged: {INDEX_NAME} says SHA-256 {entry.sha256[:12]}, it has {found[:12]}"
 
 
 @cache
@@ -370,13 +397,13 @@ def _damaged(damage: str, stage: str) -> ArtifactError:
     return ArtifactError(f"{damage}. Delete it, then run: dvc repro {stage} (darkroom verify looks at all files)")
 
 
-def _check_version(file: h5py.File, path: Path, stage: str) -> None:
+def _check_version(file: h5py.File, path: Place, stage: str) -> None:
     version = file.attrs.get("format_version")
     if version != FORMAT_VERSION:
         raise ArtifactError(f"{path}: expected shard format version {FORMAT_VERSION}; got {version!r}. Run: dvc repro {stage}")
 
 
-def _check_object(parent: h5py.Group, name: str, path: Path) -> None:
+def _check_object(parent: h5py.Group, name: str, path: Place) -> None:
     """Refuses what this module never writes."""
     if not isinstance(parent.get(name, getlink=True), h5py.HardLink):
         raise _foreign(path, name, "is a link")
@@ -393,7 +420,7 @@ def _check_object(parent: h5py.Group, name: str, path: Path) -> None:
         raise _foreign(path, name, f"has the type {found.dtype} or a filter that shards do not have")
 
 
-def _foreign(path: Path, name: str, what: str) -> ArtifactError:
+def _foreign(path: Place, name: str, what: str) -> ArtifactError:
     return ArtifactError(
         f"{path}: {name!r} {what}; Darkroom wrote no such shard. Do not use it: delete the folder, then: dvc repro"
     )

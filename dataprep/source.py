@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from functools import cache, partial
 from hashlib import blake2b
 from pathlib import Path
+from typing import TypeAlias
 
 import polars as pl
 
 from dataprep.embedded import write_digits
-from dataprep.errors import ParamsError, SourceError
+from dataprep.errors import ChangedError, ParamsError, SourceError
+from dataprep.remote import Entry, check_url, holds_anything, is_url, list_files, read_remote_file
 
 EMBEDDED = "embedded:"
 
@@ -21,8 +23,8 @@ _LOOKS_ESCAPED = re.compile(r"\\|~[0-9a-f]{8}$")
 _INT64 = 2**63 - 1
 _TELLS_OPEN_FILES = Path("/proc/self/fd").exists()
 
-Entry = tuple[bytes, int, int, int, str | None]
-"""path, bytes, modified_ns, changed_ns, reason; the columns of `scan`."""
+Source: TypeAlias = Path | str
+"""The raw folder: a local one, or the URL of one on any file system that fsspec knows."""
 
 ReadKnown = Callable[[bytes, int], bytes]
 """Reads a file by its relative path and its number of bytes."""
@@ -30,39 +32,47 @@ ReadKnown = Callable[[bytes, int], bytes]
 _FOUND = {"path": pl.Binary(), "bytes": pl.Int64(), "modified_ns": pl.Int64(), "changed_ns": pl.Int64(), "reason": pl.String()}
 
 
-def locate_source(source: str, embedded_folder: Path) -> Path:
+def locate_source(source: str, embedded_folder: Path) -> Source:
     """The folder that `ingest.source` names; an embedded set is written out first where that was not done yet.
 
     Args:
-        source: a folder, or `embedded:digits`.
+        source: a folder, a URL for fsspec, or `embedded:digits`.
         embedded_folder: where embedded sets are written.
 
     Raises:
-        ParamsError: there is no embedded set of that name.
+        ParamsError: there is no embedded set of that name, or the URL holds a password.
     """
     if not source.startswith(EMBEDDED):
-        try:
-            return Path(source).expanduser()
-        except RuntimeError as error:
-            raise ParamsError(f"params.yaml: ingest.source {source!r}: {error}. Write the whole path") from error
+        return locate_folder(source)
     name = source.removeprefix(EMBEDDED)
     if name != "digits":
-        raise ParamsError(f"params.yaml: ingest.source must be a folder or 'embedded:digits'; got {source!r}. Use that")
+        raise ParamsError(f"params.yaml: ingest.source must be a folder, a URL or 'embedded:digits'; got {source!r}. Use that")
     folder = embedded_folder / name
     if not folder.exists():
         write_digits(folder)
     return folder
 
 
-class ChangedError(OSError):
-    """A file is not what it was when the folder was listed."""
+def locate_folder(source: str) -> Source:
+    """A folder of this machine, or the URL of one elsewhere.
+
+    Raises:
+        ParamsError: the home folder in it does not exist, or the URL holds a password.
+    """
+    if is_url(source):
+        check_url(source)
+        return source
+    try:
+        return Path(source).expanduser()
+    except RuntimeError as error:
+        raise ParamsError(f"params.yaml: ingest.source {source!r}: {error}. Write the whole path") from error
 
 
-def scan(source: Path, skip: Sequence[str] = ()) -> pl.DataFrame:
+def scan(source: Source, skip: Sequence[str] = ()) -> pl.DataFrame:
     """Lists every entry below a folder that is not a folder itself; links are listed and not followed.
 
     Args:
-        source: the folder.
+        source: the folder; of one elsewhere see `list_files` for what the times are.
         skip: names of files and folders, with * and ?, that are listed and must not be opened.
 
     Returns:
@@ -70,16 +80,10 @@ def scan(source: Path, skip: Sequence[str] = ()) -> pl.DataFrame:
         the entry must not be opened), sorted by path.
 
     Raises:
-        SourceError: the source does not exist, is no folder, or holds no file.
+        SourceError: the source does not exist, is no folder, holds no file, or cannot be reached.
     """
-    if not source.exists():
-        raise SourceError(
-            f"params.yaml: ingest.source must be a folder of images; {str(source)!r} does not exist. Correct the path"
-        )
-    if not source.is_dir():
-        raise SourceError(f"params.yaml: ingest.source must be a folder of images; {str(source)!r} is a file. Name its folder")
-    root = os.fsencode(source)
-    rows = sorted(_walk(root, re.compile("|".join(map(fnmatch.translate, skip)) or r"(?!)")))
+    skipped = re.compile("|".join(map(fnmatch.translate, skip)) or r"(?!)")
+    rows = sorted(_walk_folder(source, skipped) if isinstance(source, Path) else list_files(source, skipped))
     if not rows:
         raise SourceError(
             f"params.yaml: ingest.source must hold images; {str(source)!r} is empty. Put images there or correct the path"
@@ -87,16 +91,15 @@ def scan(source: Path, skip: Sequence[str] = ()) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=_FOUND, orient="row")
 
 
-def check_still_there(source: Path) -> None:
+def check_still_there(source: Source) -> None:
     """Refuses a source that went away while it was read: each of its files would else be taken for a bad one.
 
     Raises:
         SourceError: the folder is gone or, as a mount point without its disk, empty.
     """
     try:
-        with os.scandir(source) as entries:
-            if next(entries, None) is not None:
-                return
+        if _holds_anything(source):
+            return
         what = "it is empty"
     except OSError as error:
         what = error.strerror or type(error).__name__
@@ -106,7 +109,24 @@ def check_still_there(source: Path) -> None:
     )
 
 
-def read_file(source: Path, path: bytes, num_bytes: int) -> bytes:
+def _holds_anything(source: Source) -> bool:
+    if not isinstance(source, Path):
+        return holds_anything(source)
+    with os.scandir(source) as entries:
+        return next(entries, None) is not None
+
+
+def _walk_folder(source: Path, skip: re.Pattern[str]) -> Iterator[Entry]:
+    if not source.exists():
+        raise SourceError(
+            f"params.yaml: ingest.source must be a folder of images; {str(source)!r} does not exist. Correct the path"
+        )
+    if not source.is_dir():
+        raise SourceError(f"params.yaml: ingest.source must be a folder of images; {str(source)!r} is a file. Name its folder")
+    return _walk(os.fsencode(source), skip)
+
+
+def read_file(source: Source, path: bytes, num_bytes: int) -> bytes:
     """Reads a file below the source, and none that a link leads to.
 
     Args:
@@ -118,6 +138,8 @@ def read_file(source: Path, path: bytes, num_bytes: int) -> bytes:
         ChangedError: it has another size, or is no file any more.
         OSError: it cannot be read, is gone, or is a link by now.
     """
+    if not isinstance(source, Path):
+        return read_remote_file(source, path, num_bytes)
     # Not blocking: a pipe that took the file's place would otherwise wait for a writer.
     root = os.fsencode(source)
     handle = os.open(os.path.join(root, path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -137,7 +159,7 @@ def read_file(source: Path, path: bytes, num_bytes: int) -> bytes:
 
 
 @contextmanager
-def open_source(source: Path) -> Iterator[ReadKnown]:
+def open_source(source: Source) -> Iterator[ReadKnown]:
     """Opens the folder to read many of its files whose digests are known, and then say whether what was read is the file meant.
 
     So it does not matter where links may lead by now, and a file costs a third of the time of `read_file`.
@@ -148,6 +170,9 @@ def open_source(source: Path) -> Iterator[ReadKnown]:
     Yields:
         A function of the relative path and the number of bytes: at most one byte more is read. It raises OSError.
     """
+    if not isinstance(source, Path):
+        yield partial(read_remote_file, source)
+        return
     folder = os.open(source, os.O_RDONLY | os.O_DIRECTORY)
     try:
         yield partial(_read_known, folder)

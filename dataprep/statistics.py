@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dataprep.artifacts import Document, read_document, write_document
+from dataprep.artifacts import Document, Place, read_document, write_document
 from dataprep.config import StatisticsConfig
 from dataprep.shards import ShardReader, read_index
 
@@ -42,7 +42,7 @@ def write_statistics(path: Path, statistics: Statistics) -> None:
     write_document(path, statistics)
 
 
-def measure_train(prepared: Path, config: StatisticsConfig) -> Statistics:
+def measure_train(prepared: Place, config: StatisticsConfig) -> Statistics:
     """Measures the train shards of a prepared folder; no other split is opened.
 
     Args:

@@ -7,11 +7,11 @@ memory. The order is a pure function of (seed, epoch, shards); windows do not de
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dataprep.artifacts import Place
 from dataprep.augment import augment_images
 from dataprep.config import AugmentConfig, SplitName
 from dataprep.image import Pixels
@@ -29,7 +29,7 @@ Targets = NDArray[np.float32]
 class ShardFile:
     """A shard to read, its folder and the stage that makes it."""
 
-    folder: Path
+    folder: Place
     entry: ShardEntry
     stage: str
 
@@ -63,7 +63,7 @@ class _Window:
     keys: NDArray[np.uint64]
 
 
-def find_train_set(prepared: Path, augmented: Path) -> TrainSet:
+def find_train_set(prepared: Place, augmented: Place) -> TrainSet:
     """The prepared train shards and the materialised copies beside them.
 
     Every byte of both folders is compared with its index first: training does not start on what is damaged.
@@ -109,7 +109,9 @@ def train_batches(
         yield np.concatenate(images_left), np.concatenate(targets_left)
 
 
-def ordered_batches(prepared: Path, split: SplitName, batch_size: int) -> Iterator[tuple[Pixels, NDArray[np.int64], list[str]]]:
+def ordered_batches(
+    prepared: Place, split: SplitName, batch_size: int
+) -> Iterator[tuple[Pixels, NDArray[np.int64], list[str]]]:
     """Yields the images (n, H, W, C), labels (n,) and ids of one split in the order of its shards, unvaried."""
     for entry in read_index(prepared, stage="prepare").of_split(split):
         with ShardReader(prepared, entry, stage="prepare") as shard:
@@ -119,7 +121,7 @@ def ordered_batches(prepared: Path, split: SplitName, batch_size: int) -> Iterat
                 yield shard.images(start, stop), labels[start:stop], ids[start:stop]
 
 
-def num_ordered_batches(prepared: Path, split: SplitName, batch_size: int) -> int:
+def num_ordered_batches(prepared: Place, split: SplitName, batch_size: int) -> int:
     """How many batches `ordered_batches` yields."""
     entries = read_index(prepared, stage="prepare").of_split(split)
     return sum(math.ceil(entry.num_images / batch_size) for entry in entries)

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import polars as pl
 
+from dataprep.artifacts import Place
 from dataprep.config import SPLITS
 from dataprep.errors import ArtifactError
 from dataprep.shards import read_index
@@ -31,7 +32,7 @@ def load_model(path: Path) -> keras.Model:
     return network
 
 
-def predict(network: keras.Model, prepared: Path, config: EvaluateConfig) -> Iterator[pl.DataFrame]:
+def predict(network: keras.Model, prepared: Place, config: EvaluateConfig) -> Iterator[pl.DataFrame]:
     """Predicts batch by batch; yields the rows of the predictions table.
 
     Args:

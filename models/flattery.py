@@ -6,13 +6,11 @@ near duplicate among the train images. The test images are not looked at. The in
 which those of one group are not: with few groups they are too narrow.
 """
 
-from pathlib import Path
-
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dataprep.artifacts import Document
+from dataprep.artifacts import Document, Place
 from dataprep.config import SplitName
 from dataprep.image import Pixels
 from dataprep.intervals import wilson_interval
@@ -60,7 +58,7 @@ class Flattery(Document):
         return f"A random split would hardly have flattered: {figures}, which may be chance {probe}"
 
 
-def measure_flattery(prepared: Path, split: pl.DataFrame, data: SplitMetrics, *, seed: int) -> Flattery | None:
+def measure_flattery(prepared: Place, split: pl.DataFrame, data: SplitMetrics, *, seed: int) -> Flattery | None:
     """Probes the split that was made and a random one, where there is something that a random one tears apart.
 
     Whole clusters are drawn, since a sample of single images would separate what belongs together by itself: of a large data
@@ -116,7 +114,9 @@ def shrink(images: Pixels, side_px: int = SIDE_PX) -> Features:
     return normed
 
 
-def _draw(prepared: Path, split: SplitName, clusters: pl.DataFrame, most: int, seed: int) -> tuple[Features, NDArray[np.int64]]:
+def _draw(
+    prepared: Place, split: SplitName, clusters: pl.DataFrame, most: int, seed: int
+) -> tuple[Features, NDArray[np.int64]]:
     """Features (n, D) and labels (n,) of at most `most` images of a split, by whole clusters, sorted by id."""
     entries = read_index(prepared, stage="prepare").of_split(split)
     ids: list[str] = []

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
+from dataprep.artifacts import Place
 from dataprep.config import AugmentConfig
 from dataprep.image import Pixels
 from dataprep.stream import Targets, TrainSet, num_ordered_batches, one_hot, ordered_batches, train_batches
@@ -28,7 +28,7 @@ def train_dataset(train_set: TrainSet, config: AugmentConfig, *, batch_size: int
     return _dataset(batches, num_batches, train_set.shape, train_set.num_classes)
 
 
-def validation_dataset(prepared: Path, train_set: TrainSet, *, batch_size: int) -> tf.data.Dataset:
+def validation_dataset(prepared: Place, train_set: TrainSet, *, batch_size: int) -> tf.data.Dataset:
     """The validation images, unvaried, in the order of their shards."""
 
     def batches() -> Iterator[tuple[Pixels, Targets]]:

@@ -13,6 +13,7 @@ import keras
 import polars as pl
 import tensorflow as tf
 
+from dataprep.artifacts import Place
 from dataprep.config import AugmentConfig
 from dataprep.errors import TrainError
 from dataprep.statistics import Statistics
@@ -43,7 +44,7 @@ def fit(
     network: keras.Model,
     train_set: TrainSet,
     *,
-    prepared: Path,
+    prepared: Place,
     config: TrainConfig,
     augment: AugmentConfig,
     callbacks: Sequence[keras.callbacks.Callback],

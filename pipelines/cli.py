@@ -57,16 +57,17 @@ def show() -> None:
 
 @app.command()
 def labels(
-    source: Annotated[Path, typer.Argument(help="A folder of images.")],
+    folder: Annotated[str, typer.Argument(metavar="SOURCE", help="A folder of images, or its URL.")],
     pattern: Annotated[str | None, typer.Option(help="As in ingest.pattern; without it one is proposed.")] = None,
 ) -> None:
     """Shows what the paths of a folder say: classes, groups, splits, and what looks wrong. Reads no pixels."""
     import polars as pl  # which takes longer than a help page should
 
     from dataprep.labels import propose_pattern, survey_labels
-    from dataprep.source import scan
+    from dataprep.source import locate_folder, scan
 
-    found = scan(source.expanduser(), read_params().ingest.skip if PARAMS_FILE.exists() else ())
+    source = locate_folder(folder)
+    found = scan(source, read_params().ingest.skip if PARAMS_FILE.exists() else ())
     paths = [os.fsdecode(path) for path in found.filter(pl.col("reason").ne_missing("skipped"))["path"].to_list()]
     survey = survey_labels(paths, pattern or propose_pattern(paths))
     matched = sum(row.num_files for row in survey.classes)
@@ -89,7 +90,8 @@ def labels(
         print(f"warning: {warning.encode('utf-8', 'backslashreplace').decode()}")
     # Single quotes: in YAML, nothing within them has another meaning.
     quoted = survey.pattern.replace("'", "''")
-    print(f"\nFor params.yaml:\ningest:\n  source: {source.expanduser().resolve()}\n  pattern: '{quoted}'")
+    whole = source.resolve() if isinstance(source, Path) else source
+    print(f"\nFor params.yaml:\ningest:\n  source: {whole}\n  pattern: '{quoted}'")
 
 
 @app.command()

@@ -11,8 +11,9 @@ from typing import Annotated, TypeAlias, TypeVar, get_type_hints
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from upath import UPath
 
-from dataprep.artifacts import remove_strays
+from dataprep.artifacts import Place, locate, remove_strays
 from dataprep.errors import DarkroomError
 from pipelines.faults import fault_line
 from pipelines.lock import only_run
@@ -22,6 +23,10 @@ OUTPUT = "output"
 PathOption: TypeAlias = Annotated[Path, typer.Option()]
 OutputOption: TypeAlias = Annotated[Path, typer.Option(), OUTPUT]
 """A path that the stage writes."""
+PlaceOption: TypeAlias = Annotated[UPath, typer.Option(parser=locate)]
+"""A path or a URL. Typer takes no union of types: what `locate` gives is meant, and a local one is a `Path`."""
+PlaceOutputOption: TypeAlias = Annotated[UPath, typer.Option(parser=locate), OUTPUT]
+"""A path or a URL that the stage writes."""
 
 T = TypeVar("T")
 
@@ -30,7 +35,7 @@ def run(main: Callable[..., None]) -> None:
     """Runs a stage's `main` with its arguments from the command line, when no other stage runs in this folder."""
 
     @functools.wraps(main)
-    def alone(**paths: Path) -> None:
+    def alone(**paths: Place) -> None:
         with only_run() as locked:
             if locked:  # then nobody else writes here, and temporary files are those of killed runs
                 for name in outputs_of(main):

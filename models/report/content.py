@@ -1,10 +1,10 @@
 """What the report shows, gathered from the outputs of the earlier steps."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 
+from dataprep.artifacts import Place
 from dataprep.config import SplitName
 from dataprep.proof import SplitMetrics
 from models.config import DiagnoseConfig
@@ -75,7 +75,7 @@ def collect(
     history: pl.DataFrame,
     manifest: pl.DataFrame,
     data: SplitMetrics,
-    prepared: Path,
+    prepared: Place,
     config: DiagnoseConfig,
 ) -> Content:
     """Chooses the images to show and reads them.

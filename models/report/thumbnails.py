@@ -2,15 +2,15 @@
 
 import base64
 import io
-from pathlib import Path
 
 from PIL import Image
 
+from dataprep.artifacts import Place
 from dataprep.image import Pixels
 from dataprep.shards import ShardReader, read_index
 
 
-def read_thumbnails(prepared: Path, ids: set[str], *, max_px: int) -> dict[str, str]:
+def read_thumbnails(prepared: Place, ids: set[str], *, max_px: int) -> dict[str, str]:
     """Reads images by id and encodes each as the text of a data address.
 
     Args:

@@ -2,11 +2,11 @@
 
 from dataprep.augment import write_copies
 from dataprep.shards import read_index
-from pipelines.command import OutputOption, PathOption, run, track
+from pipelines.command import PlaceOption, PlaceOutputOption, run, track
 from pipelines.params import read_params
 
 
-def main(prepared: PathOption, augmented: OutputOption) -> None:
+def main(prepared: PlaceOption, augmented: PlaceOutputOption) -> None:
     params = read_params()
     config = params.augment
     num_train = sum(entry.num_images for entry in read_index(prepared, stage="prepare").of_split("train"))

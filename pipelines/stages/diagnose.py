@@ -12,7 +12,7 @@ from models.metrics import measure
 from models.predictions import read_predictions
 from models.report.content import collect
 from models.report.page import render
-from pipelines.command import OutputOption, PathOption, run
+from pipelines.command import OutputOption, PathOption, PlaceOption, run
 from pipelines.params import read_params
 
 
@@ -20,7 +20,7 @@ def main(
     manifest: PathOption,
     split: PathOption,
     split_metrics: PathOption,
-    prepared: PathOption,
+    prepared: PlaceOption,
     history: PathOption,
     predictions: PathOption,
     metrics: OutputOption,

@@ -14,11 +14,11 @@ from dataprep.config import SPLITS
 from dataprep.shards import read_index
 from models.evaluate import load_model, predict
 from models.predictions import write_predictions
-from pipelines.command import OutputOption, PathOption, run, track
+from pipelines.command import OutputOption, PathOption, PlaceOption, run, track
 from pipelines.params import read_params
 
 
-def main(prepared: PathOption, model: PathOption, predictions: OutputOption) -> None:
+def main(prepared: PlaceOption, model: PathOption, predictions: OutputOption) -> None:
     params = read_params()
     index = read_index(prepared, stage="prepare")
     network = load_model(model)

@@ -5,11 +5,11 @@ from dataprep.manifest import read_manifest, usable
 from dataprep.prepare import READ, prepare_images
 from dataprep.source import locate_source
 from dataprep.transforms import shape_of
-from pipelines.command import OutputOption, PathOption, run, track
+from pipelines.command import PathOption, PlaceOutputOption, run, track
 from pipelines.params import read_params
 
 
-def main(embedded: PathOption, manifest: PathOption, split: PathOption, prepared: OutputOption) -> None:
+def main(embedded: PathOption, manifest: PathOption, split: PathOption, prepared: PlaceOutputOption) -> None:
     params = read_params()
     images = usable(read_manifest(manifest, [*READ, "status"])).join(read_split(split).select("id", "split"), on="id")
     written = prepare_images(

@@ -1,11 +1,11 @@
 """Measures mean and standard deviation of the train images."""
 
 from dataprep.statistics import measure_train, write_statistics
-from pipelines.command import OutputOption, PathOption, run
+from pipelines.command import OutputOption, PlaceOption, run
 from pipelines.params import read_params
 
 
-def main(prepared: PathOption, statistics: OutputOption) -> None:
+def main(prepared: PlaceOption, statistics: OutputOption) -> None:
     params = read_params()
     measured = measure_train(prepared, params.statistics)
     write_statistics(statistics, measured)

@@ -17,13 +17,13 @@ from dataprep.shards import read_index
 from dataprep.statistics import read_statistics
 from dataprep.stream import find_train_set
 from models.train import build_model, encode_model, fit
-from pipelines.command import OutputOption, PathOption, run
+from pipelines.command import OutputOption, PathOption, PlaceOption, run
 from pipelines.params import read_params
 
 
 def main(
-    prepared: PathOption,
-    augmented: PathOption,
+    prepared: PlaceOption,
+    augmented: PlaceOption,
     statistics: PathOption,
     model: OutputOption,
     history: OutputOption,

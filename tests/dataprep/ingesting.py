@@ -8,7 +8,7 @@ import polars as pl
 from dataprep.config import IngestConfig
 from dataprep.examine import ExamineTask, examine, examine_files
 from dataprep.ingest import build_manifest, cluster_pictures
-from dataprep.source import scan
+from dataprep.source import Source, scan
 from pipelines.params import read_params
 from tests.closure import ROOT
 from tests.conftest import local
@@ -33,14 +33,14 @@ def openable(found: pl.DataFrame) -> pl.DataFrame:
     return found.filter(pl.col("reason").is_null())
 
 
-def run(source: Path, config: IngestConfig = INGEST) -> pl.DataFrame:
+def run(source: Source, config: IngestConfig = INGEST) -> pl.DataFrame:
     """Ingests a folder in this process."""
     found = scan(source, config.skip)
     task = ExamineTask(source, openable(found).select("path", "bytes").rows(), config.decode, config.limits)
     return manifest_of(found, examine_files(task), config)
 
 
-def run_in_workers(source: Path, config: IngestConfig = INGEST, workers: int = 1) -> pl.DataFrame:
+def run_in_workers(source: Source, config: IngestConfig = INGEST, workers: int = 1) -> pl.DataFrame:
     """Ingests a folder as the stage does."""
     found = scan(source, config.skip)
     execute = local(workers)

@@ -5,8 +5,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
+from multiprocessing import Pipe
 from pathlib import Path
 
 import cv2
@@ -17,6 +19,7 @@ from dataprep import dask_backend
 from dataprep.config import ExecuteConfig
 from dataprep.errors import ExecuteError, SourceError
 from dataprep.execute import run_guarded, run_tasks
+from dataprep.worker import Work
 from tests.closure import ROOT
 from tests.conftest import local
 
@@ -448,3 +451,37 @@ def test_a_hard_limit_of_memory_is_kept_and_no_worker_lost() -> None:
     # A user who may not raise hard limits, as most may not.
     command = ["setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource", sys.executable, "-c", script]
     assert int(subprocess.run(command, check=True, capture_output=True, text=True).stdout) == sum(n * n for n in range(9))
+
+
+def swallow_the_first_signal(started: Path) -> int:
+    """Lets the signal that ends a worker come a second time, when the worker has nothing more to do."""
+    ours = signal.getsignal(signal.SIGTERM)
+    gone = threading.Event()
+
+    def again() -> None:
+        gone.wait(10)
+        time.sleep(0.3)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+
+    def first(*_: object) -> None:
+        signal.signal(signal.SIGTERM, ours)
+        gone.set()
+
+    signal.signal(signal.SIGTERM, first)
+    threading.Thread(target=again).start()  # Python waits for it at its end
+    started.touch()
+    gone.wait(10)
+    return 0
+
+
+def test_a_worker_that_is_told_twice_to_end_ends_without_a_word(tmp_path: Path) -> None:
+    ours, theirs = Pipe()
+    command = [sys.executable, "-c", f"from dataprep.worker import serve; serve({theirs.fileno()})"]
+    with subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE) as worker:
+        theirs.close()
+        ours.send(Work(swallow_the_first_signal, None))
+        ours.send(tmp_path / "started")
+        while not (tmp_path / "started").exists() and worker.poll() is None:
+            time.sleep(0.01)
+        ours.close()
+        assert worker.communicate(timeout=30)[1] == b""

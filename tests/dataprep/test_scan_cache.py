@@ -1,5 +1,7 @@
 import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
 import polars as pl
@@ -16,14 +18,17 @@ from tests.conftest import local, random_image, striped, write_png
 from tests.dataprep.ingesting import INGEST, openable, with_values
 from tests.dataprep.test_near_duplicates import scene
 
+S = TypeVar("S", Path, str)
+
 HERE = local(1)
 
 
-class Ingesting:
+class Ingesting(Generic[S]):
     """Ingests a folder again and again as the stage does, and remembers which files were opened."""
 
-    def __init__(self, source: Path, cache: Path) -> None:
-        self.source, self.cache = source, cache
+    def __init__(self, source: S, cache: Path) -> None:
+        self.source: S = source
+        self.cache = cache
         self.opened: list[bytes] = []
 
     def run(self, config: IngestConfig = INGEST) -> pl.DataFrame:
@@ -31,7 +36,9 @@ class Ingesting:
         known = read_known(self.cache, found, folder=self.source, config=config)
         unseen = openable(found).join(known.facts, on="path", how="anti")
         self.opened = unseen["path"].to_list()
-        looks = examine(unseen, source=self.source, decoding=config.decode, limits=config.limits, execute=HERE)
+        looks: Iterable[pl.DataFrame] = examine(
+            unseen, source=self.source, decoding=config.decode, limits=config.limits, execute=HERE
+        )
         seen = pl.concat([known.facts, *looks])
         clusters = cluster_pictures(seen, known.clusters, config, workers=1)
         write_known(self.cache, found, seen, clusters, folder=self.source, config=config)
@@ -39,14 +46,14 @@ class Ingesting:
 
 
 @pytest.fixture
-def ingesting(tmp_path: Path) -> Ingesting:
+def ingesting(tmp_path: Path) -> Ingesting[Path]:
     for label in range(2):
         for number in range(4):
             write_png(tmp_path / f"raw/class{label}/{number:02d}.png", striped(label, 100 * label + number))
     return Ingesting(tmp_path / "raw", tmp_path / "scan.parquet")
 
 
-def test_one_added_file_opens_one_file(ingesting: Ingesting) -> None:
+def test_one_added_file_opens_one_file(ingesting: Ingesting[Path]) -> None:
     first = ingesting.run()
     assert len(ingesting.opened) == 8
     assert ingesting.run().equals(first)
@@ -56,7 +63,9 @@ def test_one_added_file_opens_one_file(ingesting: Ingesting) -> None:
     assert ingesting.opened == [b"class0/new.png"]
 
 
-def test_a_file_of_the_same_size_and_time_is_read_again_where_it_was_written(ingesting: Ingesting, tmp_path: Path) -> None:
+def test_a_file_of_the_same_size_and_time_is_read_again_where_it_was_written(
+    ingesting: Ingesting[Path], tmp_path: Path
+) -> None:
     ingesting.run()
     os.utime(ingesting.source / "class1/00.png", ns=(1, 1))
     ingesting.run()
@@ -71,13 +80,13 @@ def test_a_file_of_the_same_size_and_time_is_read_again_where_it_was_written(ing
 
 
 @pytest.mark.parametrize("change", [{"decode__background": 0}, {"limits__min_side": 5}])
-def test_what_decides_how_a_file_is_seen_empties_the_cache(ingesting: Ingesting, change: dict[str, object]) -> None:
+def test_what_decides_how_a_file_is_seen_empties_the_cache(ingesting: Ingesting[Path], change: dict[str, object]) -> None:
     ingesting.run()
     ingesting.run(with_values(INGEST, **change))
     assert len(ingesting.opened) == 8
 
 
-def test_what_only_decides_which_images_are_used_opens_nothing(ingesting: Ingesting) -> None:
+def test_what_only_decides_which_images_are_used_opens_nothing(ingesting: Ingesting[Path]) -> None:
     for name, picture in (("a", scene(1, 24)), ("b", scene(1, 24).point(lambda level: level * 1.05))):
         picture.save(ingesting.source / f"class0/{name}.png")
     strict = with_values(INGEST, near_duplicates__max_difference=1e-9)
@@ -87,7 +96,7 @@ def test_what_only_decides_which_images_are_used_opens_nothing(ingesting: Ingest
     assert ingesting.opened == []
 
 
-def test_another_source_and_a_torn_cache_are_read_anew(ingesting: Ingesting, tmp_path: Path) -> None:
+def test_another_source_and_a_torn_cache_are_read_anew(ingesting: Ingesting[Path], tmp_path: Path) -> None:
     ingesting.run()
     ingesting.source.rename(tmp_path / "moved")
     ingesting.source = tmp_path / "moved"
@@ -98,7 +107,7 @@ def test_another_source_and_a_torn_cache_are_read_anew(ingesting: Ingesting, tmp
     assert len(ingesting.opened) == 8
 
 
-def test_what_the_moment_was_to_blame_for_is_tried_again(ingesting: Ingesting, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_moment_was_to_blame_for_is_tried_again(ingesting: Ingesting[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     found = scan(ingesting.source)
     facts = pl.DataFrame(
         {"path": found["path"], "reason": ["changed", "too_slow", "worker_died", "unreadable", *["empty"] * 4]}
@@ -117,7 +126,7 @@ def test_what_the_moment_was_to_blame_for_is_tried_again(ingesting: Ingesting, m
 
 @pytest.mark.parametrize(("removed", "left"), [(1, [(2, 2), (3, 2)]), (2, [(0, 0), (1, 0)])])
 def test_near_duplicates_found_piece_by_piece_are_those_found_at_once(
-    ingesting: Ingesting, tmp_path: Path, removed: int, left: list[tuple[int, int]]
+    ingesting: Ingesting[Path], tmp_path: Path, removed: int, left: list[tuple[int, int]]
 ) -> None:
     one, other = (np.asarray(scene(seed, 24).convert("L"), dtype=float) for seed in (1, 2))
     for step in (0, 3, 1, 2):  # each is a near duplicate of the next, and of no other
@@ -136,7 +145,7 @@ def near_duplicates(manifest: pl.DataFrame) -> list[tuple[str, str]]:
     return manifest.drop_nulls("near_duplicate").select("id", "near_duplicate").rows()
 
 
-def test_a_run_that_is_cut_off_has_not_read_in_vain(ingesting: Ingesting, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_is_cut_off_has_not_read_in_vain(ingesting: Ingesting[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scan_cache, "SECONDS_BETWEEN_WRITES", 0.0)
     monkeypatch.setattr(examine_module, "FILES_PER_TASK", 3)
     found = scan(ingesting.source)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dataprep.errors import ParamsError, SourceError
-from dataprep.source import ChangedError, locate_source, printable, read_file, scan
+from dataprep.errors import ChangedError, ParamsError, SourceError
+from dataprep.source import locate_source, printable, read_file, scan
 from tests.conftest import random_image, write_png
 
 

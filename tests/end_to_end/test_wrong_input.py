@@ -43,6 +43,16 @@ def two_images_of_one_class(raw: Path) -> None:
             {"ingest.source": "raw/nowhere"},
             "params.yaml: ingest.source must be a folder of images; 'raw/nowhere' does not exist.",
         ),
+        (
+            None,
+            {"ingest.source": "file:///nowhere/raw"},
+            "params.yaml: ingest.source must be a folder of images; 'file:///nowhere/raw' does not exist. Correct the URL",
+        ),
+        (
+            None,
+            {"ingest.source": "darkroomtest://bucket/raw"},
+            "'darkroomtest://bucket/raw' is of a kind that fsspec does not know. Correct the part before ://",
+        ),
         (empty, {}, "params.yaml: ingest.source must hold images; 'raw/case' is empty."),
         (one_class, {}, "params.yaml: ingest.pattern must tell at least 2 classes apart; got one, 'only', for 4 images"),
         (
@@ -51,7 +61,7 @@ def two_images_of_one_class(raw: Path) -> None:
             "ingest.pattern '{group}/{label}/{name}' must match the paths",
         ),
         (one_class, {"ingest.pattern": "{group}/{name}"}, "params.yaml: ingest.pattern must contain {label}"),
-        (None, {"ingest.source": "embedded:mnist"}, "must be a folder or 'embedded:digits'; got 'embedded:mnist'"),
+        (None, {"ingest.source": "embedded:mnist"}, "must be a folder, a URL or 'embedded:digits'; got 'embedded:mnist'"),
         (None, {"split.fractions": [0.7, 0.2, 0.2]}, "params.yaml: split.fractions must sum to 1; got 0.7 + 0.2 + 0.2 = 1.1."),
         (
             two_images_of_one_class,
