@@ -141,7 +141,7 @@ def _ours(folder: Path, case: Case, *, with_start: bool) -> tuple[int, float]:
     execute = ExecuteConfig.model_validate(PARAMS.execute.model_dump())
     shutil.rmtree(folder.parent / "prepared", ignore_errors=True)
     began = time.perf_counter()
-    list(run_tasks(_nothing, range(num_workers(execute)), execute))
+    list(run_tasks(time.sleep, [0] * num_workers(execute), execute))  # a task that only needs a worker
     start = time.perf_counter()
     decode, config = PARAMS.ingest.decode, case.config
     list(prepare_images(rows, folder.parent / "prepared", source=folder, decode=decode, prepare=config, execute=execute))
@@ -178,10 +178,6 @@ def _decode_all(files: list[Path], case: Case) -> float:
     return time.perf_counter() - start
 
 
-def _nothing(_: int) -> None:
-    """A task that only needs a worker."""
-
-
 CONTENDERS: dict[str, Callable[[Path, Case], tuple[int, float]]] = {
     "naive": naive,
     "pillow": pillow,
@@ -195,7 +191,7 @@ CONTENDERS: dict[str, Callable[[Path, Case], tuple[int, float]]] = {
 def run(contender: str, folder: Path, case: Case) -> Ran:
     """Runs one contender in a fresh process."""
     command = [sys.executable, "-m", "benchmarks.prepare", contender, str(folder), case.name]
-    ended = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+    ended = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     return Ran(**json.loads(ended.stdout.splitlines()[-1]))
 
 

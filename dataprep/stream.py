@@ -5,7 +5,8 @@ memory. The order is a pure function of (seed, epoch, shards); windows do not de
 """
 
 import math
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,11 +57,12 @@ class TrainSet:
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """Shuffled rows in memory: images (n, H, W, C), labels (n,), keys (n,)."""
+    """Rows in memory, images (n, H, W, C), labels (n,), keys (n,), and the order (n,) in which they are shown."""
 
     images: Pixels
     labels: NDArray[np.int64]
     keys: NDArray[np.uint64]
+    order: NDArray[np.int64]
 
 
 def find_train_set(prepared: Place, augmented: Place) -> TrainSet:
@@ -95,18 +97,21 @@ def train_batches(
     Yields:
         images (n, H, W, C) uint8 and targets (n, num_classes) float32, whose rows sum to 1.
     """
-    images_left: list[Pixels] = []
-    targets_left: list[Targets] = []
-    for number, window in enumerate(_windows(train_set, seed, epoch)):
-        for images, targets in _varied_pieces(window, train_set.num_classes, config, batch_size, epoch, number):
-            images_left.append(images)
-            targets_left.append(targets)
-            while sum(map(len, images_left)) >= batch_size:
-                images, targets = np.concatenate(images_left), np.concatenate(targets_left)
-                yield images[:batch_size], targets[:batch_size]
-                images_left, targets_left = [images[batch_size:]], [targets[batch_size:]]
-    if sum(map(len, images_left)):
-        yield np.concatenate(images_left), np.concatenate(targets_left)
+    waiting: tuple[Pixels, Targets] | None = None  # the begin of a batch that goes on in the next window
+    for number, window in enumerate(_windows(train_set, config, seed, epoch)):
+        vary = _varying(window, train_set.num_classes, config, epoch, number)
+        start = 0
+        while start < len(window.order):
+            stop = start + batch_size - (len(waiting[0]) if waiting else 0)
+            images, targets = vary(slice(start, stop))
+            if waiting:
+                images, targets = np.concatenate([waiting[0], images]), np.concatenate([waiting[1], targets])
+            waiting, start = (images, targets), stop
+            if len(images) == batch_size:
+                yield waiting
+                waiting = None
+    if waiting:
+        yield waiting
 
 
 def ordered_batches(
@@ -132,7 +137,7 @@ def one_hot(labels: NDArray[np.int64], num_classes: int) -> Targets:
     return np.eye(num_classes, dtype=np.float32)[labels]
 
 
-def _windows(train_set: TrainSet, seed: int, epoch: int) -> Iterator[_Window]:
+def _windows(train_set: TrainSet, config: AugmentConfig, seed: int, epoch: int) -> Iterator[_Window]:
     rng = rng_for(seed, "shuffle", epoch)
     blocks = [
         (number, start, min(start + BLOCK_ROWS, file.num_images))
@@ -142,59 +147,64 @@ def _windows(train_set: TrainSet, seed: int, epoch: int) -> Iterator[_Window]:
     order = rng.permutation(len(blocks))
     image_bytes = int(np.prod(train_set.shape))
     blocks_per_window = max(WINDOW_BYTES // (image_bytes * BLOCK_ROWS), 1)
-    labels, keys = _read_labels_and_keys(train_set)
+    labels, keys = _read_labels_and_keys(train_set, config)
     for first in range(0, len(order), blocks_per_window):
         chosen = [blocks[index] for index in order[first : first + blocks_per_window]]
         images = _read_blocks(train_set, chosen)
-        shuffled = rng.permutation(len(images))
         yield _Window(
-            images[shuffled],
-            np.concatenate([labels[number][start:stop] for number, start, stop in chosen])[shuffled],
-            np.concatenate([keys[number][start:stop] for number, start, stop in chosen])[shuffled],
+            images,
+            np.concatenate([labels[number][start:stop] for number, start, stop in chosen]),
+            np.concatenate([keys[number][start:stop] for number, start, stop in chosen]),
+            rng.permutation(len(images)),
         )
 
 
-def _read_labels_and_keys(train_set: TrainSet) -> tuple[list[NDArray[np.int64]], list[NDArray[np.uint64]]]:
+def _read_labels_and_keys(
+    train_set: TrainSet, config: AugmentConfig
+) -> tuple[list[NDArray[np.int64]], list[NDArray[np.uint64]]]:
     labels, keys = [], []
     for file in train_set.files:
         with file.open() as shard:
             labels.append(shard.labels())
-            keys.append(stable_hashes(shard.ids()))
+            # A hash for each id takes longer than to read the image; without variations nobody asks for it.
+            keys.append(stable_hashes(shard.ids()) if config.online else np.zeros(len(shard), dtype=np.uint64))
     return labels, keys
 
 
 def _read_blocks(train_set: TrainSet, blocks: list[tuple[int, int, int]]) -> Pixels:
     """Reads blocks of rows, one after the other in one array; one shard is open at a time, however many there are."""
-    starts = np.cumsum([0, *[stop - start for _, start, stop in blocks]])
-    images = np.empty((starts[-1], *train_set.shape), dtype=np.uint8)
-    for number in sorted({number for number, _, _ in blocks}):
-        file = train_set.files[number]
-        with file.open() as shard:
-            for place, (owner, start, stop) in zip(starts[:-1], blocks, strict=True):
-                if owner == number:
-                    images[place : place + stop - start] = shard.images(start, stop)
+    places = np.cumsum([0, *[stop - start for _, start, stop in blocks]])
+    images = np.empty((places[-1], *train_set.shape), dtype=np.uint8)
+    of_shard: dict[int, list[int]] = defaultdict(list)
+    for index, (number, _, _) in enumerate(blocks):
+        of_shard[number].append(index)
+    for number, indices in of_shard.items():
+        with train_set.files[number].open() as shard:
+            for index in indices:
+                shard.read_into(images[places[index] : places[index + 1]], blocks[index][1])
     return images
 
 
-def _varied_pieces(
-    window: _Window, num_classes: int, config: AugmentConfig, batch_size: int, epoch: int, number: int
-) -> Iterator[tuple[Pixels, Targets]]:
-    """Varies and superposes a window piece by piece; partners come from the same window."""
+def _varying(
+    window: _Window, num_classes: int, config: AugmentConfig, epoch: int, number: int
+) -> Callable[[slice], tuple[Pixels, Targets]]:
+    """Makes the function that varies and superposes some images of a window; partners come from the same window."""
     rng = rng_for(config.seed, "mixup", epoch, number)
-    partners = rng.permutation(len(window.images))
-    weights = sample_mixup(len(window.images), config.mixup, rng)
+    partners = rng.permutation(len(window.order))
+    weights = sample_mixup(len(window.order), config.mixup, rng)
 
-    def varied(rows: NDArray[np.intp]) -> Pixels:
-        if not config.online:
-            return window.images[rows]
-        return augment_images(window.images[rows], window.keys[rows], config, epoch=epoch)
+    def varied(rows: NDArray[np.int64]) -> Pixels:
+        images = window.images[rows]
+        return augment_images(images, window.keys[rows], config, epoch=epoch) if config.online else images
 
-    for start in range(0, len(window.images), batch_size):
-        rows = np.arange(start, min(start + batch_size, len(window.images)))
+    def vary(part: slice) -> tuple[Pixels, Targets]:
+        rows, weight = window.order[part], weights[part]
         images, targets = varied(rows), one_hot(window.labels[rows], num_classes)
-        mixed = np.flatnonzero(weights[rows] < 1) if config.online else rows[:0]
+        mixed = np.flatnonzero(weight < 1) if config.online else rows[:0]
         if len(mixed):
-            other, weight = partners[rows[mixed]], weights[rows[mixed]]
+            other, weight = window.order[partners[part][mixed]], weight[mixed]
             images[mixed] = superpose_images(images[mixed], varied(other), weight)
             targets[mixed] = superpose_targets(targets[mixed], one_hot(window.labels[other], num_classes), weight)
-        yield images, targets
+        return images, targets
+
+    return vary

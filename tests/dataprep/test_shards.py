@@ -1,4 +1,5 @@
 import hashlib
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -154,7 +155,7 @@ def named_type(file: h5py.File) -> None:
         (external_storage, "'images' has its values in other files"),
         (virtual_data, "'images' has its values in other files"),
         (text_of_any_length, "'ids' has the type object"),
-        (filtered, "'images' has .* a filter"),
+        (filtered, "'images' has .* a layout"),
         (endless_group, "'extra' is no data set"),
         (named_type, "'kind' is no data set"),
     ],
@@ -320,3 +321,22 @@ def test_the_number_of_buckets_holds_until_the_data_set_doubles() -> None:
 def test_a_fingerprint_tells_where_one_part_ends() -> None:
     assert fingerprint(b"ab", b"c") != fingerprint(b"a", b"bc")
     assert fingerprint(1, "1") != fingerprint("1", 1)
+
+
+def test_sums_are_exact_for_many_bright_images(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(240, 256, (1000, 4, 4, 1), dtype=np.uint8)
+    with ShardReader(tmp_path, write(tmp_path, images), stage="prepare") as shard:
+        pixel_sum, pixel_square_sum = shard.sums()
+    assert np.array_equal(pixel_sum, images.sum(axis=0, dtype=np.uint64))
+    assert np.array_equal(pixel_square_sum, (images.astype(np.uint64) ** 2).sum(axis=0))
+
+
+def test_rows_that_are_not_there_are_not_read(tmp_path: Path) -> None:
+    entry = write(tmp_path, np.zeros((3, 4, 4, 1), dtype=np.uint8))
+    with ShardReader(tmp_path, entry, stage="prepare") as shard:
+        assert len(shard.images(2, 9)) == 1
+        with pytest.raises(IndexError, match="rows 2 to 4 of 3"):
+            shard.read_into(np.empty((2, 4, 4, 1), dtype=np.uint8), 2)
+        os.truncate(tmp_path / entry.file, 100)
+        with pytest.raises(ArtifactError, match=r"is damaged: it ended while it was read\. .*dvc repro prepare"):
+            shard.images()
