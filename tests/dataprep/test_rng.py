@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataprep.rng import rng_for, stable_hashes, uniforms_for
+from dataprep.rng import rng_for, stable_hash, stable_hashes, uniforms_for
 
 
 def test_uniforms_do_not_depend_on_what_stands_beside_an_item() -> None:
@@ -29,3 +29,8 @@ def test_uniforms_are_uniform_and_uncorrelated_between_purposes(seed: int, purpo
 def test_generators_differ_by_seed_and_by_key() -> None:
     draws = {float(rng_for(seed, key, epoch).random()) for seed in (0, 1) for key in "ab" for epoch in (0, 1)}
     assert len(draws) == 8
+
+
+@given(st.lists(st.text(st.characters())))
+def test_hashes_of_many_names_are_those_of_each(names: list[str]) -> None:
+    assert stable_hashes(names).tolist() == [stable_hash(name) for name in names]
