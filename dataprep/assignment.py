@@ -1,11 +1,13 @@
 """The split table: one row for each usable image, with where it stands, what it is kept with, and by which rule."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import polars as pl
 
 from dataprep.artifacts import TableFormat, encode_table, read_table
+from dataprep.errors import ArtifactError
 
 EXCLUDED = "excluded"
 """The split of images that would leak wherever they stood: they are used nowhere."""
@@ -25,9 +27,22 @@ SPLIT = TableFormat(
 )
 
 
-def read_split(path: Path) -> pl.DataFrame:
-    """Reads the split table; columns as in `SPLIT`."""
-    return read_table(path, SPLIT)
+def read_split(path: Path, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """Reads the split table; columns as in `SPLIT`, or some of them."""
+    return read_table(path, SPLIT, columns)
+
+
+def with_split(images: pl.DataFrame, split: pl.DataFrame) -> pl.DataFrame:
+    """Sets beside each usable row of the manifest the split that it stands in; a join, without what a join takes in memory.
+
+    Raises:
+        ArtifactError: the table is of other images.
+    """
+    if not images["id"].equals(split["id"]):
+        raise ArtifactError(
+            f"the split is of other images: {split.height:,}, and the manifest has {images.height:,}. Run: dvc repro split"
+        )
+    return images.with_columns(split["split"])
 
 
 def encode_split(split: pl.DataFrame) -> memoryview:

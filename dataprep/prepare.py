@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from dataprep.artifacts import Place
 from dataprep.config import (
@@ -55,6 +57,32 @@ class PrepareTask:
         return self.key.file
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A shard to be, which rows of the table it takes, in its order, and how many bytes their files have."""
+
+    key: ShardKey
+    chosen: NDArray[np.intp]
+    num_bytes: int
+
+
+class _Tasks(Sequence[PrepareTask]):
+    """Tasks that are made when they are handed out: the rows of all of them would be a second table."""
+
+    def __init__(self, plans: list[_Plan], make: Callable[[_Plan], PrepareTask]) -> None:
+        self._plans, self._make = plans, make
+
+    def __len__(self) -> int:
+        return len(self._plans)
+
+    @overload
+    def __getitem__(self, index: int) -> PrepareTask: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[PrepareTask]: ...
+    def __getitem__(self, index: int | slice) -> PrepareTask | Sequence[PrepareTask]:
+        return _Tasks(self._plans[index], self._make) if isinstance(index, slice) else self._make(self._plans[index])
+
+
 def prepare_images(
     images: pl.DataFrame,
     output: Place,
@@ -80,15 +108,19 @@ def prepare_images(
     names = class_names(images)
     # Absolute, since a worker of a cluster may have been started in another folder.
     whole = source.absolute() if isinstance(source, Path) else source
-    tasks = _plan(images, output.absolute(), whole, names, decode, prepare)
+    plans = _plan(images, names, decode, prepare)
     index = ShardIndex(shape=shape_of(prepare), class_names=names, decode=decode, prepare=prepare, shards=[])
 
-    def build(missing: Sequence[PrepareTask]) -> Iterator[ShardEntry]:
-        # The most bytes first, so that no worker begins a long task when the others are done.
-        longest_first = sorted(missing, key=lambda task: (-int(task.rows["bytes"].sum()), task.key.file))
-        yield from run_tasks(build_shard, longest_first, execute)
+    def make(plan: _Plan) -> PrepareTask:
+        rows = images[plan.chosen].select("id", "path", "bytes", "file_digest", number=_numbers(names))
+        return PrepareTask(plan.key, whole, output.absolute(), rows, names, decode, prepare)
 
-    yield from fill_folder(output, tasks, build, index)
+    def build(missing: Sequence[_Plan]) -> Iterator[ShardEntry]:
+        # The most bytes first, so that no worker begins a long task when the others are done.
+        longest_first = sorted(missing, key=lambda plan: (-plan.num_bytes, plan.key.file))
+        yield from run_tasks(build_shard, _Tasks(longest_first, make), execute)
+
+    yield from fill_folder(output, plans, build, index)
 
 
 def build_shard(task: PrepareTask) -> ShardEntry:
@@ -132,27 +164,28 @@ def preparer(decode: DecodeConfig, prepare: PrepareConfig) -> Callable[[bytes], 
     return prepared
 
 
-def _plan(
-    images: pl.DataFrame, output: Place, source: Source, names: list[str], decode: DecodeConfig, prepare: PrepareConfig
-) -> list[PrepareTask]:
-    """One task for each shard: an image's bucket depends on its id alone, so that a new image touches one shard."""
+def _plan(images: pl.DataFrame, names: list[str], decode: DecodeConfig, prepare: PrepareConfig) -> list[_Plan]:
+    """One plan for each shard: an image's bucket depends on its id alone, so that a new image touches one shard."""
     # In slices: as Python objects, all ids of a large data set would be the largest thing in memory.
     hashes = np.concatenate([stable_hashes(part["id"].to_list()) for part in images.select("id").iter_slices()])
-    numbers = pl.col("label").replace_strict(names, range(len(names)), return_dtype=pl.Int64)
-    rows = images.select("id", "path", "bytes", "file_digest", number=numbers)
     made_of = (PIXELS_VERSION, names, decode.model_dump_json(), prepare.model_dump_json())
-    tasks = []
+    plans = []
     for split in SPLITS:
         own = np.flatnonzero((images["split"] == split).to_numpy())
         buckets = hashes[own] % np.uint64(num_buckets(len(own), prepare.images_per_shard))
         for bucket in np.unique(buckets):
             chosen = own[buckets == bucket]
             # In the order of a hash, not of the names: a block of rows is a mixture of classes.
-            chunk = rows[chosen[np.argsort(hashes[chosen], kind="stable")]]
-            made_from = (b"\0".join(chunk[name].cast(pl.Binary).to_list()) for name in ("id", "path", "file_digest"))
-            key = ShardKey(split, int(bucket), fingerprint(*made_of, *made_from, chunk["number"].to_numpy().tobytes()))
-            tasks.append(PrepareTask(key, source, output, chunk, names, decode, prepare))
-    return tasks
+            chosen = chosen[np.argsort(hashes[chosen], kind="stable")]
+            rows = images[chosen].select("id", "path", "file_digest", "bytes", number=_numbers(names))
+            made_from = (b"\0".join(rows[name].cast(pl.Binary).to_list()) for name in ("id", "path", "file_digest"))
+            key = ShardKey(split, int(bucket), fingerprint(*made_of, *made_from, rows["number"].to_numpy().tobytes()))
+            plans.append(_Plan(key, chosen, int(rows["bytes"].sum())))
+    return plans
+
+
+def _numbers(names: list[str]) -> pl.Expr:
+    return pl.col("label").replace_strict(names, range(len(names)), return_dtype=pl.Int64)
 
 
 @contextmanager

@@ -36,7 +36,7 @@ from dataprep.artifacts import (
     write_text,
 )
 from dataprep.config import SPLITS, DecodeConfig, PrepareConfig, SplitName
-from dataprep.errors import ArtifactError
+from dataprep.errors import ArtifactError, ExecuteError
 from dataprep.image import Pixels
 from dataprep.skeleton import frame, raw
 
@@ -207,6 +207,9 @@ def fill_folder(
 
     Yields:
         Each shard once, the kept ones first.
+
+    Raises:
+        ExecuteError: a shard was made elsewhere.
     """
     if isinstance(folder, Path):  # elsewhere, a folder comes with its first file
         folder.mkdir(parents=True, exist_ok=True)
@@ -220,6 +223,11 @@ def fill_folder(
         journal = folder / JOURNAL_NAME
         write_text(journal, "".join(entry.model_dump_json() + "\n" for entry in entries))
         for entry in build(missing):
+            if isinstance(folder, Path) and not (folder / entry.file).exists():
+                raise ExecuteError(
+                    f"{folder / entry.file} was written by a worker and is not here: its {folder} is another folder. "
+                    "Mount this one on every machine, under the same path (docs/cluster.md)"
+                )
             append_text(journal, entry.model_dump_json() + "\n")
             entries.append(entry)
             yield Filled(entry, made=True)

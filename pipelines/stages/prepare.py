@@ -1,6 +1,6 @@
 """Brings every image to one shape and writes the shards."""
 
-from dataprep.assignment import read_split
+from dataprep.assignment import read_split, with_split
 from dataprep.manifest import read_manifest, usable
 from dataprep.prepare import READ, prepare_images
 from dataprep.source import locate_source
@@ -11,7 +11,7 @@ from pipelines.params import read_params
 
 def main(embedded: PathOption, manifest: PathOption, split: PathOption, prepared: PlaceOutputOption) -> None:
     params = read_params()
-    images = usable(read_manifest(manifest, [*READ, "status"])).join(read_split(split).select("id", "split"), on="id")
+    images = with_split(usable(read_manifest(manifest, [*READ, "status"])), read_split(split, ["id", "split"]))
     written = prepare_images(
         images,
         prepared,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from dataprep.config import SplitName
-from dataprep.errors import ArtifactError
+from dataprep.errors import ArtifactError, ExecuteError
 from dataprep.shards import (
     Filled,
     ShardContent,
@@ -340,3 +340,16 @@ def test_rows_that_are_not_there_are_not_read(tmp_path: Path) -> None:
         os.truncate(tmp_path / entry.file, 100)
         with pytest.raises(ArtifactError, match=r"is damaged: it ended while it was read\. .*dvc repro prepare"):
             shard.images()
+
+
+def test_a_shard_that_a_worker_wrote_into_another_folder_is_noticed(tmp_path: Path, params: Params) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+
+    def elsewhere(_: object) -> Iterator[ShardEntry]:
+        yield write(there, np.zeros((3, 4, 4, 1), dtype=np.uint8))
+
+    with pytest.raises(
+        ExecuteError, match=r"train-00000-00000000\.h5 was written by a worker and is not here.*docs/cluster\.md"
+    ):
+        list(fill_folder(here, [Task(0, 0)], elsewhere, index_of([], params)))
+    assert not (here / "index.json").exists()
