@@ -9,7 +9,7 @@ repro: .venv/installed ## rebuild what is out of date, then show the metrics
 	@darkroom show
 
 test: .venv/installed ## every test
-	pytest
+	pytest --numprocesses 2 --dist loadfile
 
 check: .venv/installed ## format, lint, types
 	ruff format --check .

@@ -66,7 +66,7 @@ def names_and_labels(count: int) -> tuple[list[str], NDArray[np.int64]]:
 
 def write_ours(images: Pixels, folder: Path) -> None:
     ids, labels = names_and_labels(len(images))
-    buckets = num_buckets(len(images), PARAMS.prepare.images_per_shard)
+    buckets = num_buckets(len(images) / PARAMS.prepare.images_per_shard)
     entries = []
     for bucket in range(buckets):
         rows = slice(bucket * len(images) // buckets, (bucket + 1) * len(images) // buckets)

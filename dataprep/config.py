@@ -124,6 +124,7 @@ class PrepareConfig(Section):
     saturate: SaturateConfig
     invert: bool
     images_per_shard: Annotated[int, Field(gt=0)]
+    mib_per_shard: Annotated[int, Field(gt=0)]
 
     @field_validator("image_size")
     @classmethod

@@ -168,19 +168,21 @@ def _plan(images: pl.DataFrame, names: list[str], decode: DecodeConfig, prepare:
     """One plan for each shard: an image's bucket depends on its id alone, so that a new image touches one shard."""
     # In slices: as Python objects, all ids of a large data set would be the largest thing in memory.
     hashes = np.concatenate([stable_hashes(part["id"].to_list()) for part in images.select("id").iter_slices()])
+    sizes = images["bytes"].to_numpy()
     made_of = (PIXELS_VERSION, names, decode.model_dump_json(), prepare.model_dump_json())
     plans = []
     for split in SPLITS:
         own = np.flatnonzero((images["split"] == split).to_numpy())
-        buckets = hashes[own] % np.uint64(num_buckets(len(own), prepare.images_per_shard))
+        needed = max(len(own) / prepare.images_per_shard, int(sizes[own].sum()) / (prepare.mib_per_shard * 2**20))
+        buckets = hashes[own] % np.uint64(num_buckets(needed))
         for bucket in np.unique(buckets):
             chosen = own[buckets == bucket]
             # In the order of a hash, not of the names: a block of rows is a mixture of classes.
             chosen = chosen[np.argsort(hashes[chosen], kind="stable")]
-            rows = images[chosen].select("id", "path", "file_digest", "bytes", number=_numbers(names))
+            rows = images[chosen].select("id", "path", "file_digest", number=_numbers(names))
             made_from = (b"\0".join(rows[name].cast(pl.Binary).to_list()) for name in ("id", "path", "file_digest"))
             key = ShardKey(split, int(bucket), fingerprint(*made_of, *made_from, rows["number"].to_numpy().tobytes()))
-            plans.append(_Plan(key, chosen, int(rows["bytes"].sum())))
+            plans.append(_Plan(key, chosen, int(sizes[chosen].sum())))
     return plans
 
 

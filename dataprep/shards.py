@@ -116,14 +116,14 @@ class Filled:
     made: bool
 
 
-def num_buckets(num_images: int, images_per_shard: int) -> int:
-    """The number of shards for a split: a power of two, so that it changes only when the data set doubles.
+def num_buckets(needed: float) -> int:
+    """The number of shards for a split that would fill so many: a power of two, so that it changes only when the split doubles.
 
-    >>> num_buckets(5000, 2048)
+    >>> num_buckets(5000 / 2048)
     4
     """
     buckets = 1
-    while buckets * images_per_shard < num_images:
+    while buckets < needed:
         buckets *= 2
     return buckets
 

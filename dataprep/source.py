@@ -216,10 +216,14 @@ def printable(path: bytes) -> str:
     '7/a\\nb.png~29a2f5ff'
     """
     text = path.decode("utf-8", "backslashreplace")
-    shown = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text)
+    shown = text if text.isprintable() else "".join(map(_printable, text))
     if os.fsencode(shown) == path and not _LOOKS_ESCAPED.search(shown):
         return shown
     return f"{shown}~{blake2b(path, digest_size=4).hexdigest()}"
+
+
+def _printable(sign: str) -> str:
+    return sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii")
 
 
 def _walk(root: bytes, skip: re.Pattern[str]) -> Iterator[Entry]:

@@ -27,6 +27,7 @@ _PLAIN: dict[str, Any] = {
     "saturate": {"method": "off", "threshold": 150, "ink": "dark"},
     "invert": False,
     "images_per_shard": 1,
+    "mib_per_shard": 64,
 }
 
 

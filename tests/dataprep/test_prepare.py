@@ -16,7 +16,14 @@ DECODE = DecodeConfig(max_pixels=1_000_000, background=255)
 STRETCH = ResizeConfig(mode="stretch", interpolation="linear", pad_value=9)
 KEEP = SaturateConfig(method="off", threshold=0, ink="dark")
 CONFIG = PrepareConfig(
-    image_size=(8, 8), color="gray", resize=STRETCH, denoise_px=0, saturate=KEEP, invert=False, images_per_shard=5
+    image_size=(8, 8),
+    color="gray",
+    resize=STRETCH,
+    denoise_px=0,
+    saturate=KEEP,
+    invert=False,
+    images_per_shard=5,
+    mib_per_shard=64,
 )
 
 
@@ -154,3 +161,12 @@ def test_a_file_that_changed_since_ingest_is_named_and_nothing_of_it_is_packed(
     (source / "class1/05.png").unlink()
     with pytest.raises(SourceError, match=r"class1/05.png: cannot be read any more"):
         prepare(images, tmp_path / "prepared", source)
+
+
+def test_large_files_make_more_shards(make_tree: Callable[..., Path], tmp_path: Path) -> None:
+    source = make_tree(classes=2, images=16)
+    large = dealt(source).with_columns(bytes=pl.lit(2**20, dtype=pl.Int64))  # as the manifest would say of large files
+    few = CONFIG.model_copy(update={"images_per_shard": 1000})
+    assert len(prepare(large, tmp_path / "few", source, few)) == 3
+    entries = prepare(large, tmp_path / "more", source, few.model_copy(update={"mib_per_shard": 5}))
+    assert len([entry for entry in entries if entry.split == "train"]) == 4

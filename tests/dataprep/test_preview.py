@@ -23,6 +23,7 @@ PREPARE = PrepareConfig(
     saturate=SaturateConfig(method="otsu", threshold=0, ink="light"),
     invert=True,
     images_per_shard=5,
+    mib_per_shard=64,
 )
 
 

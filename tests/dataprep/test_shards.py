@@ -314,8 +314,8 @@ def test_without_its_index_nothing_is_trusted(folder: Folder) -> None:
 
 
 def test_the_number_of_buckets_holds_until_the_data_set_doubles() -> None:
-    assert num_buckets(1, 1000) == num_buckets(1000, 1000) == 1
-    assert num_buckets(4001, 1000) == num_buckets(8000, 1000) == 8
+    assert num_buckets(0.0) == num_buckets(0.001) == num_buckets(1.0) == 1
+    assert num_buckets(4.001) == num_buckets(8.0) == 8
 
 
 def test_a_fingerprint_tells_where_one_part_ends() -> None:

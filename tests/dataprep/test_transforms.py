@@ -35,6 +35,7 @@ OFF: dict[str, Any] = {
     "saturate": {"method": "off", "threshold": 100, "ink": "dark"},
     "invert": False,
     "images_per_shard": 5,
+    "mib_per_shard": 64,
 }
 MODES = ("stretch", "pad", "fit", "crop")
 INTERPOLATIONS = ("nearest", "linear", "cubic", "area", "lanczos")

@@ -29,7 +29,9 @@ if __name__ == "__main__":
 """
 
 
-def test_the_second_run_is_told_who_holds_the_lock(tmp_path: Path) -> None:
+def test_the_second_run_is_told_who_holds_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
+    monkeypatch.setattr(sys, "argv", ["a-program", "--its", "arguments"])
     lock = tmp_path / "new" / "lock"
     with only_run(lock) as locked:
         assert locked
@@ -40,7 +42,7 @@ def test_the_second_run_is_told_who_holds_the_lock(tmp_path: Path) -> None:
         f"one run at a time: process {os.getpid()} on {socket.gethostname()} works in this folder since 20"
     )
     assert message.endswith(f"Wait until it ends, or end it there: kill {os.getpid()}")
-    assert "pytest" in message
+    assert "(a-program)" in message
     assert "\n" not in message
     with only_run(lock) as locked:
         assert locked
