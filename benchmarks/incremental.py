@@ -42,7 +42,7 @@ def main() -> None:
 
 def enlarge(source: Path, target: Path, path: Path) -> None:
     """Writes a picture of the size that a scanned form or a picture on a web page has."""
-    image = cv2.resize(np.asarray(Image.open(path).convert("RGB")), (400, 300), interpolation=cv2.INTER_CUBIC)
+    image = cv2.resize(np.asarray(Image.open(path).convert("RGB")), (400, 300), interpolation=cv2.INTER_CUBIC).astype(np.uint8)
     grain = add_noise(image, 6.0, rng_for(0, str(path.relative_to(source))))
     enlarged = target / path.relative_to(source)
     enlarged.parent.mkdir(parents=True, exist_ok=True)
