@@ -8,8 +8,8 @@ repro: .venv/installed ## rebuild what is out of date, then show the metrics
 	dvc repro
 	@darkroom show
 
-test: .venv/installed ## every test
-	pytest --numprocesses 2 --dist loadfile
+test: .venv/installed ## every test, files with long ones not last
+	pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/installed ## format, lint, types
 	ruff format --check .
