@@ -8,6 +8,7 @@ moved.
 """
 
 import contextlib
+import errno
 import io
 import os
 import re
@@ -32,6 +33,8 @@ _WRITES_WHOLE = ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oci", 
 
 _ROWS_AT_ONCE = 2**14  # of a table, so that reading it takes little more memory than what is wanted of it
 _LONGEST = 300
+_NO_FLUSHING_HERE = (errno.EACCES, errno.EINVAL, errno.EBADF, errno.ENOTSUP)
+"""What a system says that cannot flush a folder: Windows has no handle on one, some network file systems no such thing."""
 
 
 class Document(BaseModel):
@@ -176,11 +179,8 @@ def write_text(path: Place, text: str) -> None:
     write_bytes(path, [text.encode("utf-8")])
 
 
-def append_text(path: Place, text: str) -> None:
+def append_text(path: Path, text: str) -> None:
     """Adds text at the end of a file. A machine that fails may lose it: it is for notes that a reader can do without."""
-    if not isinstance(path, Path):  # object stores cannot append
-        write_bytes(path, [read_bytes(path), text.encode("utf-8")])
-        return
     with path.open("a", encoding="utf-8", newline="") as file:
         file.write(text)
 
@@ -302,9 +302,12 @@ def _elsewhere(path: UPath) -> Iterator[None]:
 
 
 def _flush_folder(folder: Path) -> None:
-    with contextlib.suppress(PermissionError):  # Windows has no handle on a folder
+    try:
         handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)
         finally:
             os.close(handle)
+    except OSError as error:
+        if error.errno not in _NO_FLUSHING_HERE:
+            raise

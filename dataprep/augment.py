@@ -29,6 +29,11 @@ from dataprep.shards import (
     write_shard,
 )
 
+COPIES_VERSION = 1
+"""Part of what copies are made from: to be raised with every change that makes other pixels of the same settings."""
+
+_NOT_OF_COPIES = {"online", "mixup"}
+
 
 @dataclass(frozen=True, slots=True)
 class Variation:
@@ -131,10 +136,10 @@ def augment_images(images: Pixels, keys: NDArray[np.uint64], config: AugmentConf
 def write_copies(prepared: Place, output: Place, config: AugmentConfig, execute: ExecuteConfig) -> Iterator[Filled]:
     """Writes `config.copies` variations of each train image, one shard per prepared train shard, then the index."""
     index = read_index(prepared, stage="prepare")
-    settings = json.dumps(config.model_dump(), sort_keys=True)
+    settings = json.dumps(config.model_dump(exclude=_NOT_OF_COPIES), sort_keys=True)
     tasks = [
         CopyTask(
-            ShardKey("train", entry.bucket, fingerprint(entry.sha256, settings)),
+            ShardKey("train", entry.bucket, fingerprint(COPIES_VERSION, entry.sha256, settings)),
             prepared.absolute(),  # a worker of a cluster may have been started in another folder
             output.absolute(),
             entry,

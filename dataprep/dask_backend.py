@@ -36,7 +36,7 @@ _SETTINGS = {
     "distributed.nanny.pre-spawn-environ": {"MALLOC_TRIM_THRESHOLD_": 65536, **ONE_THREAD},
     "distributed.client.large-graph-warning-threshold": "1GB",  # the paths of a large shard are no mistake
 }
-_PIXEL_PACKAGES = ("numpy", "opencv-python-headless", "pillow", "h5py", "hdf5plugin", "simplejpeg", "scikit-image")
+_PIXEL_PACKAGES = ("numpy", "opencv-python-headless", "pillow", "h5py", "simplejpeg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +145,10 @@ def _client(address: str) -> Iterator[Client]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", VersionMismatchWarning)  # `_Remote` says it in one line where it matters
                 client = stack.enter_context(Client(address, timeout=SECONDS_TO_CONNECT, set_as_default=False))
+        except (TypeError, ValueError) as error:  # of a tls:// address for which there are no certificates
+            raise ExecuteError(
+                f"execute.address: {address} cannot be used ({error}). Name the certificates in Dask's settings, or use tcp://"
+            ) from error
         except OSError as error:
             raise ExecuteError(
                 f"execute.address: nobody answers at {address}. Start a scheduler there, or set execute.backend to local"

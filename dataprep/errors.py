@@ -6,7 +6,9 @@ DarkroomError
 ├── SplitError      the images cannot be split as asked
 ├── ExecuteError    the workers that the execute section asks for cannot be had, or died of their work
 ├── TrainError      the network did not learn anything that could be used
-└── ArtifactError   a file made by an earlier step is missing, damaged or of another format version
+├── ArtifactError   a file made by an earlier step is missing, damaged or of another format version
+├── LockError       another run is at work (pipelines/lock.py)
+└── GraphError      DVC's graph or its lock file cannot be read (pipelines/graph.py)
 
 ChangedError is none of these: it is an OSError of one file, which becomes a row.
 """

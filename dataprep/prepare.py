@@ -3,10 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import overload
 
+import cv2
 import numpy as np
+import PIL
 import polars as pl
 from numpy.typing import NDArray
 
@@ -37,6 +40,7 @@ from dataprep.shards import (
 from dataprep.source import ReadKnown, Source, open_source
 from dataprep.transforms import PIXELS_VERSION, least_size, shape_of, steps
 
+_DECODERS = (cv2.__version__, PIL.__version__, version("simplejpeg"))  # another one may make other pixels of the same file
 READ = ("id", "path", "label", "bytes", "file_digest")
 """Columns of the manifest that are read here."""
 
@@ -169,7 +173,7 @@ def _plan(images: pl.DataFrame, names: list[str], decode: DecodeConfig, prepare:
     # In slices: as Python objects, all ids of a large data set would be the largest thing in memory.
     hashes = np.concatenate([stable_hashes(part["id"].to_list()) for part in images.select("id").iter_slices()])
     sizes = images["bytes"].to_numpy()
-    made_of = (PIXELS_VERSION, names, decode.model_dump_json(), prepare.model_dump_json())
+    made_of = (PIXELS_VERSION, *_DECODERS, names, decode.model_dump_json(), prepare.model_dump_json())
     plans = []
     for split in SPLITS:
         own = np.flatnonzero((images["split"] == split).to_numpy())

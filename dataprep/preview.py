@@ -5,9 +5,9 @@ import math
 import polars as pl
 
 from dataprep.config import DecodeConfig, PrepareConfig
-from dataprep.contact_sheet import Column, Row, Tile, draw_sheet
-from dataprep.errors import SourceError
-from dataprep.image import Pixels, Undecodable, decode
+from dataprep.contact_sheet import Column, Row, Tile, draw_sheet, shown
+from dataprep.errors import ChangedError, SourceError
+from dataprep.image import Pixels, Undecodable, decode, digest_bytes
 from dataprep.quick_decode import decode_quickly
 from dataprep.rng import stable_hashes, uniforms_for
 from dataprep.source import Source, read_file
@@ -55,11 +55,11 @@ def draw_steps(images: pl.DataFrame, *, source: Source, decode: DecodeConfig, pr
     network = Column("what the network sees", " x ".join(map(str, shape_of(prepare))) + enlarged)
     columns = [Column("original", "as decoded"), *taken, network]
     rows = []
-    for image_id, path, label, num_bytes in images.select("id", "path", "label", "bytes").iter_rows():
-        original, decoded = _read_image(source, image_id, path, num_bytes, decode, prepare)
+    for image_id, label, *known in images.select("id", "label", "path", "bytes", "file_digest").iter_rows():
+        original, decoded = _read_image(source, image_id, *known, config=decode, prepare=prepare)
         pictures = [original, *(picture for _, picture in steps_of(decoded, prepare))]
         pictures.append(pictures[-1])
-        rows.append(Row(label, image_id, [Tile(picture, _size_of(picture)) for picture in pictures]))
+        rows.append(Row(label, image_id, [_tile(picture, tile_px) for picture in pictures]))
     return draw_sheet(title, columns, rows, tile_px=tile_px)
 
 
@@ -69,17 +69,24 @@ def _tile_px(config: PrepareConfig) -> int:
     return min(longest * math.ceil(_COMFORTABLE_PX / longest), _LARGEST_PX)
 
 
+def _tile(image: Pixels, tile_px: int) -> Tile:
+    """A picture and its size; a large one is shrunk at once, since all are held until the sheet is drawn."""
+    return Tile(shown(image, tile_px) if max(image.shape) > tile_px else image, _size_of(image))
+
+
 def _size_of(image: Pixels) -> str:
     height, width, num_channels = image.shape
     return f"{height} x {width}, {'gray' if num_channels == 1 else 'RGB'}"
 
 
 def _read_image(
-    source: Source, image_id: str, path: bytes, num_bytes: int, config: DecodeConfig, prepare: PrepareConfig
+    source: Source, image_id: str, path: bytes, num_bytes: int, digest: str, *, config: DecodeConfig, prepare: PrepareConfig
 ) -> tuple[Pixels, Pixels]:
     """The image as it is, and as `prepare` decodes it."""
     try:
         content = read_file(source, path, num_bytes)
+        if digest_bytes(content) != digest:
+            raise ChangedError("its bytes changed")
         return decode(content, config).pixels, decode_quickly(content, config, color=prepare.color, least=least_size(prepare))
     except (OSError, Undecodable) as error:
         raise SourceError(

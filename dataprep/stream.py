@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dataprep.artifacts import Place
 from dataprep.augment import augment_images
 from dataprep.config import AugmentConfig, SplitName
+from dataprep.errors import ArtifactError
 from dataprep.image import Pixels
 from dataprep.mixing import sample_mixup, superpose_images, superpose_targets
 from dataprep.rng import rng_for, stable_hashes
@@ -71,10 +72,12 @@ def find_train_set(prepared: Place, augmented: Place) -> TrainSet:
     Every byte of both folders is compared with its index first: training does not start on what is damaged.
 
     Raises:
-        ArtifactError: a shard is missing or damaged.
+        ArtifactError: a shard is missing or damaged, or the copies are those of an earlier data set.
     """
     index = read_index(prepared, stage="prepare")
     copies = read_index(augmented, stage="augment")
+    if copies.model_copy(update={"shards": index.shards}) != index:
+        raise ArtifactError(f"{augmented} holds copies of other images than {prepared} does. Run: dvc repro augment")
     check_shards(prepared, index.shards, stage="prepare")
     check_shards(augmented, copies.shards, stage="augment")
     files = [ShardFile(prepared, entry, "prepare") for entry in index.of_split("train")]
@@ -134,7 +137,9 @@ def num_ordered_batches(prepared: Place, split: SplitName, batch_size: int) -> i
 
 def one_hot(labels: NDArray[np.int64], num_classes: int) -> Targets:
     """(N,) integer labels as (N, num_classes) float32."""
-    return np.eye(num_classes, dtype=np.float32)[labels]
+    targets = np.zeros((len(labels), num_classes), dtype=np.float32)
+    targets[np.arange(len(labels)), labels] = 1
+    return targets
 
 
 def _windows(train_set: TrainSet, config: AugmentConfig, seed: int, epoch: int) -> Iterator[_Window]:

@@ -89,7 +89,7 @@ def _read(connection: Connection, messages: queue.SimpleQueue[bytes]) -> None:
     try:
         while True:
             messages.put(connection.recv_bytes())
-    except (EOFError, OSError):
+    except BaseException:  # noqa: BLE001  # whatever it was, nothing more can be read, and to wait for it would be for ever
         # A signal, since it also ends a wait, and lets a task that is under way remove its temporary files.
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
         threading.Event().wait(SECONDS_TO_END)

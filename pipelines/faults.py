@@ -15,6 +15,11 @@ _FAULTS: dict[int, tuple[str, str]] = {
     errno.EROFS: ("its file system is read-only", "Make it writable"),
     errno.EIO: ("its disk does not read or write it", "Look at the disk"),
     errno.ESTALE: ("its network folder is gone", "Bring that back"),
+    **dict.fromkeys(
+        (errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH),
+        ("its network folder does not answer", "Bring that back"),
+    ),
+    errno.EBUSY: ("another program uses it", "End that"),
     errno.EEXIST: ("a file stands where a folder must be", "Move it away"),
     errno.ENOTDIR: ("a file stands where a folder must be", "Move it away"),
     errno.EISDIR: ("a folder stands where a file must be", "Move it away"),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from dataprep.errors import DarkroomError
 
@@ -100,7 +101,7 @@ def output_path(stage: str, name: str) -> Path:
     Raises:
         GraphError: the stage has no such output.
     """
-    declared = _declared(stage)
+    declared = read_stages()[stage]
     entries = [*declared.get("outs", []), *declared.get("metrics", [])]
     paths = [Path(entry if isinstance(entry, str) else next(iter(entry))) for entry in entries]
     for path in paths:
@@ -115,7 +116,7 @@ def option_value(stage: str, option: str) -> str:
     Raises:
         GraphError: the stage has no such option.
     """
-    words = _declared(stage)["cmd"].split()
+    words = read_stages()[stage]["cmd"].split()
     if option not in words[:-1]:
         raise GraphError(f"dvc.yaml: the command of stage {stage} must have {option}; it has not. Add it")
     return str(words[words.index(option) + 1])
@@ -137,12 +138,19 @@ def last_line(text: str) -> str:
     return lines[-1] if lines else ""
 
 
-def _declared(stage: str) -> dict[str, Any]:
-    """What dvc.yaml says of a stage."""
-    if not DVC_FILE.is_file():
-        raise GraphError(f"{DVC_FILE} must be in the current folder; it is not. Run from the project's root")
-    declared: dict[str, Any] = YAML(typ="safe", pure=True).load(DVC_FILE.read_text(encoding="utf-8"))["stages"][stage]
-    return declared
+def read_stages(graph: Path = DVC_FILE) -> dict[str, dict[str, Any]]:
+    """What dvc.yaml says of each stage, in its order.
+
+    Raises:
+        GraphError: it is missing or cannot be read.
+    """
+    if not graph.is_file():
+        raise GraphError(f"{graph} must be in the current folder; it is not. Run from the project's root")
+    try:
+        stages: dict[str, dict[str, Any]] = YAML(typ="safe", pure=True).load(graph.read_text(encoding="utf-8"))["stages"]
+    except (YAMLError, UnicodeDecodeError, LookupError, TypeError) as error:
+        raise GraphError(f"{graph} cannot be read ({' '.join(str(error).split())}). Correct it") from error
+    return stages
 
 
 def _told(*arguments: str) -> str:

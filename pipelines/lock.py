@@ -16,7 +16,7 @@ from dataprep.errors import DarkroomError
 
 LOCK_FILE = Path(".darkroom/lock")
 
-_NO_LOCKS_HERE = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+_NO_LOCKS_HERE = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)
 
 
 class LockError(DarkroomError):

@@ -6,6 +6,7 @@ DVC itself trusts a file whose size and time are unchanged, and checks out a dam
 import hashlib
 import json
 import os
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,13 +18,14 @@ from ruamel.yaml.error import YAMLError
 
 from dataprep.errors import ArtifactError
 from dataprep.shards import INDEX_NAME, read_index
-from pipelines.graph import DVC_FILE, GraphError
+from pipelines.graph import DVC_FILE, GraphError, read_stages
 
 DVC_LOCK = Path("dvc.lock")
 
 _THREADS = 8  # hashing runs beside other threads, and so does waiting for a disk
 _BLOCK_BYTES = 2**20
 _LIST_ENDING = ".dir"
+_ELSEWHERE = re.compile(r"\w+://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +61,19 @@ class Damage:
 
 
 def read_outputs(lock: Path = DVC_LOCK, graph: Path = DVC_FILE) -> list[Output]:
-    """What dvc.lock says of the last run, stage by stage in the order of dvc.yaml.
+    """What dvc.lock says of the last run, stage by stage in the order of dvc.yaml; without what stands at a URL.
 
     Raises:
         GraphError: nothing was made yet, or dvc.lock cannot be read.
     """
+    stages = read_stages(graph)
     try:
-        stages = YAML(typ="safe", pure=True).load(graph.read_text(encoding="utf-8"))["stages"]
         locked = YAML(typ="safe", pure=True).load(lock.read_text(encoding="utf-8"))["stages"]
         outputs = [
-            Output(stage, Path(out["path"]), out["md5"]) for stage in stages for out in locked.get(stage, {}).get("outs", [])
+            Output(stage, Path(out["path"]), out["md5"])
+            for stage in stages
+            for out in locked.get(stage, {}).get("outs", [])
+            if not _ELSEWHERE.match(out["path"])
         ]
     except FileNotFoundError as error:
         raise GraphError(f"{error.filename} is missing: nothing was made in this folder yet. Run: dvc repro") from error

@@ -1,6 +1,6 @@
 """Brings every image to one shape and writes the shards."""
 
-from dataprep.assignment import read_split, with_split
+from dataprep.assignment import EXCLUDED, read_split, with_split
 from dataprep.manifest import read_manifest, usable
 from dataprep.prepare import READ, prepare_images
 from dataprep.source import locate_source
@@ -20,7 +20,11 @@ def main(embedded: PathOption, manifest: PathOption, split: PathOption, prepared
         prepare=params.prepare,
         execute=params.execute,
     )
-    shards = list(track(written, title="prepare", total=images.height, count=lambda shard: shard.entry.num_images))
+    shards = list(
+        track(
+            written, title="prepare", total=int((images["split"] != EXCLUDED).sum()), count=lambda shard: shard.entry.num_images
+        )
+    )
     height, width, num_channels = shape_of(params.prepare)
     print(
         f"prepare: {sum(shard.entry.num_images for shard in shards):,} images -> {len(shards):,} shards "

@@ -13,7 +13,6 @@ from dataprep.artifacts import (
     Document,
     Place,
     TableFormat,
-    append_text,
     locate,
     read_bytes,
     read_document,
@@ -157,10 +156,7 @@ def test_files_read_back_from_any_place_and_stale_ones_are_removed(place: Place,
     write_document(place / "deep/note.json", Note(text="old"))
     write_document(place / "deep/note.json", Note(text="é"))
     assert read_document(place / "deep/note.json", Note, stage="split") == Note(text="é")
-    write_text(place / "deep/lines", "one\n")
-    append_text(place / "deep/lines", "two\n")
-    assert read_bytes(place / "deep/lines") == b"one\ntwo\n"
-    assert names(place / "deep") == ["lines", "note.json", "table"]
+    assert names(place / "deep") == ["note.json", "table"]
     remove_stale(place / "deep", keep={"note.json"})
     assert names(place / "deep") == ["note.json"]
     for read in (lambda: read_table(place / "absent", FORM), lambda: read_document(place / "absent", Note, stage="split")):

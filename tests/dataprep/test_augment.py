@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dataprep.augment import (
+    COPIES_VERSION,
     add_noise,
     apply_variation,
     augment_images,
@@ -15,6 +16,7 @@ from dataprep.augment import (
     write_copies,
 )
 from dataprep.config import AugmentConfig
+from dataprep.image import digest_pixels
 from dataprep.rng import rng_for, stable_hashes
 from dataprep.shards import ShardReader, read_index
 from pipelines.params import read_params
@@ -177,3 +179,28 @@ def test_without_copies_the_folder_holds_an_empty_index(make_tree: Callable[...,
         list(write_copies(tmp_path / "prepared", tmp_path / "augmented", config, local(1)))
     assert [path.name for path in (tmp_path / "augmented").iterdir()] == ["index.json"]
     assert read_index(tmp_path / "augmented", stage="augment").shards == []
+
+
+def test_copies_are_made_again_for_other_settings_or_another_version_and_for_nothing_else(
+    make_tree: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, augmented = make_tree(classes=2, images=9), tmp_path / "augmented"
+    prepare(dealt(source), tmp_path / "prepared", source, PREPARE)
+
+    def made(**changes: object) -> set[bool]:
+        config = EVERYTHING.model_copy(update={"copies": 1, **changes})
+        return {shard.made for shard in write_copies(tmp_path / "prepared", augmented, config, local(1))}
+
+    assert made() == {True}
+    assert made() == made(online=False) == made(mixup=EVERYTHING.mixup.model_copy(update={"alpha": 9.0})) == {False}
+    assert made(seed=9) == {True}
+    assert made() == {True}
+    monkeypatch.setattr("dataprep.augment.COPIES_VERSION", -1)
+    assert made() == {True}
+
+
+def test_the_pixels_of_copies_are_those_of_their_version() -> None:
+    """Where this fails, the code makes other copies of the same images: raise COPIES_VERSION, and take the new digest."""
+    images = np.random.default_rng(0).integers(0, 256, (50, 12, 10, 1), dtype=np.uint8)
+    copies = augment_images(images, KEYS[:50], EVERYTHING, epoch=0, copy=1)
+    assert (COPIES_VERSION, digest_pixels(copies)) == (1, "fd362f501085dde0503065021dd9493b")

@@ -316,6 +316,11 @@ def test_an_address_where_nobody_answers_is_told_in_one_line(
     assert capfd.readouterr() == ("", "")
 
 
+def test_an_address_that_wants_certificates_is_told_in_one_line() -> None:
+    with pytest.raises(ExecuteError, match=r"^execute.address: tls://127.0.0.1:1 cannot be used \(.*\)\. Name"):
+        list(run_tasks(square, [1], dask(0, "tls://127.0.0.1:1")))
+
+
 def test_workers_that_are_missing_or_lack_the_code_are_told_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

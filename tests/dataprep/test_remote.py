@@ -343,6 +343,7 @@ def test_shards_elsewhere_have_the_bytes_of_those_here_and_read_back(folder: Pat
 def test_a_killed_run_elsewhere_goes_on_from_its_finished_shards(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("dataprep.shards._NOTED_AT_ONCE_ELSEWHERE", 1)
     manifest = run(folder)
     here = prepared(manifest, folder, tmp_path / "here")
     place = locate(f"memory://shards/{tmp_path.name}")

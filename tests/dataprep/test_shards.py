@@ -335,8 +335,10 @@ def test_rows_that_are_not_there_are_not_read(tmp_path: Path) -> None:
     entry = write(tmp_path, np.zeros((3, 4, 4, 1), dtype=np.uint8))
     with ShardReader(tmp_path, entry, stage="prepare") as shard:
         assert len(shard.images(2, 9)) == 1
-        with pytest.raises(IndexError, match="rows 2 to 4 of 3"):
+        with pytest.raises(IndexError, match="rows 2 to 4 as"):
             shard.read_into(np.empty((2, 4, 4, 1), dtype=np.uint8), 2)
+        with pytest.raises(IndexError, match=r"rows 0 to 2 as \(2, 4, 1\) of \(3, 4, 4, 1\)"):
+            shard.read_into(np.empty((2, 2, 4, 1), dtype=np.uint8), 0)
         os.truncate(tmp_path / entry.file, 100)
         with pytest.raises(ArtifactError, match=r"is damaged: it ended while it was read\. .*dvc repro prepare"):
             shard.images()

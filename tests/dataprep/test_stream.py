@@ -7,11 +7,12 @@ import pytest
 
 from dataprep import stream
 from dataprep.augment import write_copies
+from dataprep.errors import ArtifactError
 from dataprep.shards import ShardReader, read_index
 from dataprep.stream import find_train_set, num_ordered_batches, ordered_batches, train_batches
 from tests.conftest import local
 from tests.dataprep.test_augment import EVERYTHING, NOTHING, config_with
-from tests.dataprep.test_prepare import dealt, prepare
+from tests.dataprep.test_prepare import CONFIG, dealt, prepare
 
 
 @pytest.fixture
@@ -101,3 +102,13 @@ def test_evaluation_reads_every_image_of_a_split_in_order(folders: tuple[Path, P
     ids = [image_id for _, _, names in batches for image_id in names]
     assert len(ids) == len(set(ids)) == 23
     assert [image_id for _, _, names in ordered_batches(folders[0], "validation", 100) for image_id in names] == ids
+
+
+def test_copies_of_an_earlier_data_set_are_refused(
+    folders: tuple[Path, Path], make_tree: Callable[..., Path], tmp_path: Path
+) -> None:
+    source = make_tree(classes=3, images=30)
+    larger = CONFIG.model_copy(update={"image_size": (12, 12)})
+    prepare(dealt(source), tmp_path / "larger", source, larger)
+    with pytest.raises(ArtifactError, match=r"holds copies of other images than .*larger does\. Run: dvc repro augment"):
+        find_train_set(tmp_path / "larger", folders[1])

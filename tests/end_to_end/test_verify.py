@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from pipelines.cli import app
 from pipelines.lock import LockError, only_run
+from pipelines.verify import read_outputs
 from tests.end_to_end.conftest import Project
 
 
@@ -180,6 +181,15 @@ def test_what_is_out_of_date_is_not_damaged(project: Project) -> None:
     assert verify()[0] == 0
 
 
+def test_what_stands_at_a_url_is_passed_over(project: Project) -> None:
+    lock = Path("dvc.lock").read_text()
+    assert "path: data/prepared\n" in lock
+    Path("dvc.lock").write_text(lock.replace("path: data/prepared\n", "path: s3://bucket/prepared\n"))
+    assert [output.path for output in read_outputs()].count(Path("data/prepared")) == 0
+    assert verify()[0] == 0
+    Path("dvc.lock").write_text(lock)
+
+
 def test_before_the_first_run_it_is_one_line(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("data", "artifacts", "reports"):
         shutil.rmtree(name)
@@ -193,6 +203,10 @@ def test_before_the_first_run_it_is_one_line(project: Project, tmp_path: Path, m
     assert ended.output == "error: dvc.lock is missing: nothing was made in this folder yet. Run: dvc repro\n"
     Path("dvc.lock").write_text("stages: [")
     assert "error: dvc.lock cannot be read" in project.run("darkroom", "verify").output
+    graph = Path("dvc.yaml").read_text()
+    Path("dvc.yaml").write_text("stages: [")
+    assert "error: dvc.yaml cannot be read" in project.run("darkroom", "verify").output
+    Path("dvc.yaml").write_text(graph)
 
 
 def test_while_a_stage_runs_it_waits_for_nothing(project: Project) -> None:
