@@ -38,7 +38,8 @@ from dataprep.transforms import least_size
 from pipelines.params import read_params
 
 ROUNDS = 5
-PHOTOGRAPHS = 300
+PHOTOGRAPHS = 1200
+FROM_ONE_FIELD = 20
 PARAMS = read_params(ROOT / "params.yaml")
 
 Color = Literal["gray", "rgb"]
@@ -240,13 +241,16 @@ def write_photographs(folder: Path) -> None:
     rows, columns = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]
     fall = np.maximum(np.hypot(rows, columns), 1 / width) ** -1.4
     for number in range(PHOTOGRAPHS):
-        noise = rng.standard_normal((3, *fall.shape)) + 1j * rng.standard_normal((3, *fall.shape))
-        planes = np.fft.irfft2(noise * fall, s=(height, width))
-        planes *= np.array([50, 10, 10])[:, None, None] / planes.std(axis=(1, 2), keepdims=True)  # light, and less of color
-        levels = np.clip(128 + planes, 0, 255).astype(np.uint8).transpose(1, 2, 0)
+        if number % FROM_ONE_FIELD == 0:
+            noise = rng.standard_normal((3, *fall.shape)) + 1j * rng.standard_normal((3, *fall.shape))
+            planes = np.fft.irfft2(noise * fall, s=(height, width))
+            planes *= np.array([50, 10, 10])[:, None, None] / planes.std(axis=(1, 2), keepdims=True)  # light, and less of color
+            levels = np.clip(128 + planes, 0, 255).astype(np.uint8).transpose(1, 2, 0)
+        # A field goes on beyond its edges, so that any part of it is another picture.
+        rolled = np.roll(levels, (int(rng.integers(height)), int(rng.integers(width))), axis=(0, 1))
         path = folder / str(number % 2) / f"{number:04d}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(levels, "YCbCr").convert("RGB").save(path, quality=88)
+        Image.fromarray(rolled, "YCbCr").convert("RGB").save(path, quality=88)
 
 
 def show(case: Case, folder: Path) -> None:
