@@ -50,9 +50,18 @@ def start_scheduler(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
     raise AssertionError((folder / "log").read_text())
 
 
+_REGISTERED = "Registered to:"
+
+
 def start_worker(address: str, folder: Path, **environment: str) -> subprocess.Popen[bytes]:
     options = ["--nthreads", "1", "--no-dashboard", "--local-directory", str(folder)]
-    return start(["distributed.cli.dask_worker", address, *options], folder, **environment)
+    before = (folder / "log").read_text().count(_REGISTERED)
+    worker = start(["distributed.cli.dask_worker", address, *options], folder, **environment)
+    for _ in range(1200):  # a client waits for eight seconds, and a machine that does other work may take longer
+        if (folder / "log").read_text().count(_REGISTERED) > before or worker.poll() is not None:
+            break
+        time.sleep(0.05)
+    return worker
 
 
 def end(processes: list[subprocess.Popen[bytes]]) -> None:
