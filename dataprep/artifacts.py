@@ -22,7 +22,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, ValidationError
 from upath import UPath
 
-from dataprep.errors import ArtifactError, first_five
+from dataprep.errors import ArtifactError, first_five, in_short
 
 Place: TypeAlias = Path | UPath
 """A file or folder of this machine, or one on any file system that fsspec knows."""
@@ -32,7 +32,6 @@ _WRITES_WHOLE = ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oci", 
 """Kinds of file systems on which a file is either the old one or the new one, without a temporary name."""
 
 _ROWS_AT_ONCE = 2**14  # of a table, so that reading it takes little more memory than what is wanted of it
-_LONGEST = 300
 _NO_FLUSHING_HERE = (errno.EACCES, errno.EINVAL, errno.EBADF, errno.ENOTSUP)
 """What a system says that cannot flush a folder: Windows has no handle on one, some network file systems no such thing."""
 
@@ -295,9 +294,8 @@ def _elsewhere(path: UPath) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except Exception as error:
-        text = " ".join(str(error).split())[:_LONGEST]
         raise ArtifactError(
-            f"{path} cannot be read or written ({type(error).__name__}: {text}). Check the network, the account and its rights"
+            f"{path} cannot be read or written ({in_short(error)}). Check the network, the account and its rights"
         ) from error
 
 

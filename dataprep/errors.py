@@ -48,6 +48,19 @@ class ChangedError(OSError):
     """A file is not what it was when the folder was listed."""
 
 
+_LONGEST = 300
+
+
+def in_short(error: Exception) -> str:
+    """Class and text of somebody else's error on one line, cut where it goes on and on.
+
+    >>> in_short(RuntimeError("503:   slow down"))
+    'RuntimeError: 503: slow down'
+    """
+    text = " ".join(str(error).split())[:_LONGEST]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
 def first_five(values: Iterable[object]) -> str:
     """Lists up to five values by repr and says how many more there are.
 

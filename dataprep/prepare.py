@@ -116,7 +116,7 @@ def prepare_images(
     index = ShardIndex(shape=shape_of(prepare), class_names=names, decode=decode, prepare=prepare, shards=[])
 
     def make(plan: _Plan) -> PrepareTask:
-        rows = images[plan.chosen].select("id", "path", "bytes", "file_digest", number=_numbers(names))
+        rows = _rows(images, plan.chosen, names)
         return PrepareTask(plan.key, whole, output.absolute(), rows, names, decode, prepare)
 
     def build(missing: Sequence[_Plan]) -> Iterator[ShardEntry]:
@@ -183,15 +183,17 @@ def _plan(images: pl.DataFrame, names: list[str], decode: DecodeConfig, prepare:
             chosen = own[buckets == bucket]
             # In the order of a hash, not of the names: a block of rows is a mixture of classes.
             chosen = chosen[np.argsort(hashes[chosen], kind="stable")]
-            rows = images[chosen].select("id", "path", "file_digest", number=_numbers(names))
+            rows = _rows(images, chosen, names)
             made_from = (b"\0".join(rows[name].cast(pl.Binary).to_list()) for name in ("id", "path", "file_digest"))
             key = ShardKey(split, int(bucket), fingerprint(*made_of, *made_from, rows["number"].to_numpy().tobytes()))
-            plans.append(_Plan(key, chosen, int(sizes[chosen].sum())))
+            plans.append(_Plan(key, chosen, int(rows["bytes"].sum())))
     return plans
 
 
-def _numbers(names: list[str]) -> pl.Expr:
-    return pl.col("label").replace_strict(names, range(len(names)), return_dtype=pl.Int64)
+def _rows(images: pl.DataFrame, chosen: NDArray[np.intp], names: list[str]) -> pl.DataFrame:
+    """What a shard takes of the table, in its order."""
+    number = pl.col("label").replace_strict(names, range(len(names)), return_dtype=pl.Int64)
+    return images[chosen].select("id", "path", "bytes", "file_digest", number=number)
 
 
 @contextmanager

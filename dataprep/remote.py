@@ -16,7 +16,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import quote, unquote_to_bytes
 
-from dataprep.errors import ChangedError, ParamsError, SourceError
+from dataprep.errors import ChangedError, ParamsError, SourceError, in_short
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -30,7 +30,6 @@ _Told: TypeAlias = Mapping[str, object]
 _SEPARATOR = "::"
 _PASSWORD = re.compile(r"://[^/@]*:[^/@]*@")
 _REQUESTS_AT_ONCE = 16
-_LONGEST = 300
 
 _NO_SIGN_OF_CHANGE = frozenset(
     {"name", "Key", "size", "Size", "type", "mimetype", "url", "partial", "StorageClass", "atime", "time"}
@@ -106,7 +105,7 @@ def read_remote_file(url: str, path: bytes, num_bytes: int) -> bytes:
     except FileNotFoundError as error:
         raise FileNotFoundError(errno.ENOENT, "it is gone") from error
     except Exception as error:
-        raise OSError(errno.EIO, _in_short(error)) from error
+        raise OSError(errno.EIO, in_short(error)) from error
     if len(content) != num_bytes:
         found = f"more than {num_bytes:,}" if len(content) > num_bytes else f"{len(content):,} of {num_bytes:,}"
         raise ChangedError(f"it changed while the folder was read: {found} bytes")
@@ -124,7 +123,7 @@ def holds_anything(url: str) -> bool:
         files.invalidate_cache()
         return bool(files.ls(root, detail=False))
     except Exception as error:
-        raise OSError(errno.EIO, _in_short(error)) from error
+        raise OSError(errno.EIO, in_short(error)) from error
 
 
 def _open(url: str) -> "tuple[AbstractFileSystem, str]":
@@ -249,12 +248,6 @@ def _joined(root: str, path: bytes) -> str:
     return _prefix(root) + (quote(path) if _is_http(root) else os.fsdecode(path))
 
 
-def _in_short(error: Exception) -> str:
-    """Class and text of an error on one line."""
-    text = " ".join(str(error).split())[:_LONGEST]
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
 def _explained(url: str, error: Exception) -> str:
     """One line for each way in which a folder elsewhere cannot be listed."""
     where = "params.yaml: ingest.source must be a folder of images"
@@ -267,11 +260,9 @@ def _explained(url: str, error: Exception) -> str:
         case NotADirectoryError():
             return f"{where}; {url!r} is a file. Name its folder"
         case PermissionError():
-            return (
-                f"{where}; {url!r} may not be listed ({_in_short(error)}). Check the account (docs/cluster.md) and its rights"
-            )
+            return f"{where}; {url!r} may not be listed ({in_short(error)}). Check the account (docs/cluster.md) and its rights"
         case ValueError() if "rotocol not known" in str(error):
             return f"{where}; {url!r} is of a kind that fsspec does not know. Correct the part before ://"
     return (
-        f"{where}; {url!r} cannot be listed ({_in_short(error)}). Check the URL, the network and the account (docs/cluster.md)"
+        f"{where}; {url!r} cannot be listed ({in_short(error)}). Check the URL, the network and the account (docs/cluster.md)"
     )

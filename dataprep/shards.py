@@ -233,7 +233,7 @@ def fill_folder(
                 )
             entries.append(entry)
             if isinstance(journal, Path):
-                append_text(journal, entry.model_dump_json() + "\n")
+                append_text(journal, _lines([entry]))
             elif len(entries) % _NOTED_AT_ONCE_ELSEWHERE == 0:
                 write_text(journal, _lines(entries))
             yield Filled(entry, made=True)

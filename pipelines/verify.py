@@ -6,7 +6,6 @@ DVC itself trusts a file whose size and time are unchanged, and checks out a dam
 import hashlib
 import json
 import os
-import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from dataprep.errors import ArtifactError
+from dataprep.remote import is_url
 from dataprep.shards import INDEX_NAME, read_index
 from pipelines.graph import DVC_FILE, GraphError, read_stages
 
@@ -25,7 +25,6 @@ DVC_LOCK = Path("dvc.lock")
 _THREADS = 8  # hashing runs beside other threads, and so does waiting for a disk
 _BLOCK_BYTES = 2**20
 _LIST_ENDING = ".dir"
-_ELSEWHERE = re.compile(r"\w+://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ def read_outputs(lock: Path = DVC_LOCK, graph: Path = DVC_FILE) -> list[Output]:
             Output(stage, Path(out["path"]), out["md5"])
             for stage in stages
             for out in locked.get(stage, {}).get("outs", [])
-            if not _ELSEWHERE.match(out["path"])
+            if not is_url(out["path"])
         ]
     except FileNotFoundError as error:
         raise GraphError(f"{error.filename} is missing: nothing was made in this folder yet. Run: dvc repro") from error
