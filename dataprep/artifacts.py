@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from upath import UPath
 
 from dataprep.errors import ArtifactError, first_five, in_short
+from dataprep.unfinished import unfinished
 
 Place: TypeAlias = Path | UPath
 """A file or folder of this machine, or one on any file system that fsspec knows."""
@@ -126,26 +127,22 @@ def write_files(contents: Mapping[Path, bytes | memoryview]) -> None:
 
 
 def _write(contents: Mapping[Path, Iterable[bytes | memoryview]]) -> None:
-    temporaries: dict[Path, Path] = {}
+    temporaries = {path: _temporary(path) for path in contents}
     path = Path()
     try:
-        for path, pieces in contents.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporaries[path] = _temporary(path)
-            with temporaries[path].open("xb") as file:
-                for piece in pieces:
-                    file.write(piece)
-                file.flush()
-                os.fsync(file.fileno())
-        for path, temporary in temporaries.items():
-            temporary.replace(path)
+        with unfinished(list(temporaries.values())):
+            for path, pieces in contents.items():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with temporaries[path].open("xb") as file:
+                    for piece in pieces:
+                        file.write(piece)
+                    file.flush()
+                    os.fsync(file.fileno())
+            for path, temporary in temporaries.items():
+                temporary.replace(path)
     except OSError as error:
         # A failed write names no file, and a failed rename the temporary one.
         raise OSError(error.errno, error.strerror, os.fspath(path)) from error
-    finally:
-        for temporary in temporaries.values():
-            with contextlib.suppress(OSError):  # what failed before is worth more than what fails here
-                temporary.unlink(missing_ok=True)
     for folder in {path.parent for path in contents}:
         _flush_folder(folder)
 

@@ -4,7 +4,6 @@ A worker is started by `dataprep.lanes`, which holds the other end of its connec
 end of that connection, so that it also ends when its parent was killed.
 """
 
-import contextlib
 import os
 import queue
 import signal
@@ -21,10 +20,12 @@ from typing import Generic, TypeVar
 
 import cv2
 
+from dataprep.unfinished import remove_unfinished
+
 T = TypeVar("T")
 R = TypeVar("R")
 
-SECONDS_TO_END = 5.0  # for a task to clean up behind itself when its worker is to end
+SECONDS_TO_END = 5.0  # for a worker to come back from the C code that it is in
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,7 @@ def serve(handle: int) -> None:
     messages: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(connection, messages), daemon=True).start()
     cv2.setNumThreads(0)  # one process per core is enough; OpenCV's own threads would fight over the cores
-    with contextlib.suppress(SystemExit):
-        _work(connection, messages)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # that nobody is there any more is noticed twice
+    _work(connection, messages)
     sys.stdout.flush()
     os._exit(0)  # a tenth of a second sooner than by taking all libraries down
 
@@ -90,15 +89,17 @@ def _read(connection: Connection, messages: queue.SimpleQueue[bytes]) -> None:
         while True:
             messages.put(connection.recv_bytes())
     except BaseException:  # noqa: BLE001  # whatever it was, nothing more can be read, and to wait for it would be for ever
-        # A signal, since it also ends a wait, and lets a task that is under way remove its temporary files.
+        # A signal, since it also ends a wait, and halts the task that is under way: it writes nothing any more.
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
         threading.Event().wait(SECONDS_TO_END)
+        remove_unfinished()
         os._exit(1)
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough; the second would interrupt the cleaning up
-    sys.exit(0)
+    # Not by an exception: in a destructor or the callback of a weak reference it would be printed, and the task go on.
+    remove_unfinished()
+    os._exit(0)
 
 
 def _dump_error(error: Exception) -> bytes | memoryview:

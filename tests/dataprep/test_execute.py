@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from multiprocessing import Pipe
@@ -16,6 +15,7 @@ import psutil
 import pytest
 
 from dataprep import dask_backend
+from dataprep.artifacts import write_bytes
 from dataprep.config import ExecuteConfig
 from dataprep.errors import ExecuteError, SourceError
 from dataprep.execute import run_guarded, run_tasks
@@ -212,23 +212,24 @@ def test_an_error_ends_the_rest_soon(config: ExecuteConfig, tmp_path: Path, capf
     assert capfd.readouterr() == ("", "")
 
 
-def leave_half(task: tuple[Path, int]) -> int:
-    """Writes for a minute what it takes away when it is interrupted."""
+def dwell_while_writing(task: tuple[Path, int]) -> int:
+    """Takes a minute to write a file."""
     folder, number = task
     if number == 1:
         while not any(folder.iterdir()):
             time.sleep(0.01)
         raise SourceError("task 1")
-    try:
-        (folder / "half").touch()
+
+    def pieces() -> Iterator[bytes]:
+        yield b"half"
         time.sleep(60)
-    finally:
-        (folder / "half").unlink()
+
+    write_bytes(folder / "file", pieces())
     return number
 
 
-def test_a_task_that_is_interrupted_cleans_up(tmp_path: Path) -> None:
-    results = run_tasks(leave_half, [(tmp_path, 1), (tmp_path, 0)], local(2))
+def test_a_task_that_is_interrupted_leaves_no_half_written_file(tmp_path: Path) -> None:
+    results = run_tasks(dwell_while_writing, [(tmp_path, 1), (tmp_path, 0)], local(2))
     with pytest.raises(SourceError):
         next(results)
     assert list(tmp_path.iterdir()) == []
@@ -256,13 +257,14 @@ def test_workers_of_this_machine_never_load_dask() -> None:
 
 
 RUN = """
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
 from dataprep.config import ExecuteConfig
 from dataprep.execute import run_tasks
 from tests.dataprep.test_execute import dwell
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell runs in the background ignores it
     config = ExecuteConfig(backend=sys.argv[1], workers=2, address=None)
     list(run_tasks(dwell, [Path(sys.argv[2])] * 8, config))
 """
@@ -467,35 +469,29 @@ def test_a_hard_limit_of_memory_is_kept_and_no_worker_lost() -> None:
     assert int(subprocess.run(command, check=True, capture_output=True, text=True).stdout) == sum(n * n for n in range(9))
 
 
-def swallow_the_first_signal(started: Path) -> int:
-    """Lets the signal that ends a worker come a second time, when the worker has nothing more to do."""
-    ours = signal.getsignal(signal.SIGTERM)
-    gone = threading.Event()
+class Deaf:
+    """Takes a minute to go, in a place where Python prints an exception and goes on."""
 
-    def again() -> None:
-        gone.wait(10)
-        time.sleep(0.3)
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+    def __init__(self, started: Path) -> None:
+        self.started = started
 
-    def first(*_: object) -> None:
-        signal.signal(signal.SIGTERM, ours)
-        gone.set()
-
-    signal.signal(signal.SIGTERM, first)
-    threading.Thread(target=again).start()  # Python waits for it at its end
-    started.touch()
-    gone.wait(10)
-    return 0
+    def __del__(self) -> None:
+        self.started.touch()
+        time.sleep(60)
 
 
-def test_a_worker_that_is_told_twice_to_end_ends_without_a_word(tmp_path: Path) -> None:
+def let_go_of_something_deaf(started: Path) -> None:
+    Deaf(started)
+
+
+def test_a_worker_that_is_told_to_end_in_a_destructor_ends_at_once_and_without_a_word(tmp_path: Path) -> None:
     ours, theirs = Pipe()
     command = [sys.executable, "-c", f"from dataprep.worker import serve; serve({theirs.fileno()})"]
     with subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE) as worker:
         theirs.close()
-        ours.send(Work(swallow_the_first_signal, None))
+        ours.send(Work(let_go_of_something_deaf, None))
         ours.send(tmp_path / "started")
         while not (tmp_path / "started").exists() and worker.poll() is None:
             time.sleep(0.01)
         ours.close()
-        assert worker.communicate(timeout=30)[1] == b""
+        assert (worker.communicate(timeout=30)[1], worker.returncode) == (b"", 0)
