@@ -21,7 +21,7 @@ lock: .venv/installed ## resolve requirements.lock anew from pyproject.toml
 		--generate-hashes --no-emit-index-url --no-emit-find-links --quiet \
 		--custom-compile-command "make lock" --output-file requirements.lock
 
-bench: .venv/installed ## every benchmark; wants the real images (DARKROOM_DATA) and about half an hour
+bench: .venv/installed ## every benchmark; wants the real images (DARKROOM_DATA) and about an hour and a half
 	python -m benchmarks.ingest_speed
 	python -m benchmarks.quality
 	python -m benchmarks.near_duplicates
@@ -30,9 +30,13 @@ bench: .venv/installed ## every benchmark; wants the real images (DARKROOM_DATA)
 	python -m benchmarks.storage
 	python -m benchmarks.incremental
 	python -m benchmarks.crashes
+	python -m benchmarks.augment
+	python -m benchmarks.feeding
+	python -m benchmarks.gain
 
-picture: .venv/installed ## the README's picture of the report
+picture: .venv/installed ## the README's pictures
 	python docs/picture.py reports/index.html docs/report.png
+	darkroom preview augment --output docs/augment.png
 
 .venv: .venv/installed
 .venv/installed: requirements.lock pyproject.toml

@@ -18,8 +18,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from benchmarks.real_images import files_of, unpacked
-from dataprep.augment import add_noise
+from benchmarks.real_images import files_of, grainy, unpacked
 from dataprep.rng import rng_for
 from tests.end_to_end.conftest import Project, copy_project
 
@@ -43,7 +42,7 @@ def main() -> None:
 def enlarge(source: Path, target: Path, path: Path) -> None:
     """Writes a picture of the size that a scanned form or a picture on a web page has."""
     image = cv2.resize(np.asarray(Image.open(path).convert("RGB")), (400, 300), interpolation=cv2.INTER_CUBIC).astype(np.uint8)
-    grain = add_noise(image, 6.0, rng_for(0, str(path.relative_to(source))))
+    grain = grainy(image, 6.0, rng_for(0, str(path.relative_to(source))))
     enlarged = target / path.relative_to(source)
     enlarged.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(grain).save(enlarged, quality=90)

@@ -42,6 +42,11 @@ def read_some(folder: Path, count: int, rng: np.random.Generator) -> list[tuple[
     return [(name, image if image.ndim == 3 else image[..., np.newaxis]) for name, image in pixels]
 
 
+def grainy(image: Pixels, std: float, rng: np.random.Generator) -> Pixels:
+    """Adds the grain of a camera: Gaussian noise of this standard deviation in gray levels."""
+    return np.clip(np.rint(image + rng.normal(0, std, image.shape)), 0, 255).astype(np.uint8)
+
+
 def save(path: Path, image: Pixels) -> None:
     """Writes pixels (H, W, C) as PNG."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -21,14 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.ingest_stage import ROOT
-from benchmarks.real_images import files_of, unpacked
-from dataprep.augment import add_noise
+from benchmarks.real_images import files_of, grainy, unpacked
 from dataprep.config import AugmentConfig
 from dataprep.image import Pixels, to_gray
 from dataprep.quick_decode import decode_quickly
 from dataprep.rng import rng_for
 from dataprep.shards import ShardContent, ShardIndex, ShardKey, num_buckets, write_index, write_shard
-from dataprep.stream import ShardFile, TrainSet, train_batches
+from dataprep.stream import Order, ShardFile, TrainSet, train_batches
 from dataprep.transforms import resize, saturate
 from pipelines.params import read_params
 
@@ -84,7 +83,8 @@ def write_ours(images: Pixels, folder: Path) -> None:
 
 def ours(folder: Path) -> TrainSet:
     index = ShardIndex.model_validate_json((folder / "index.json").read_bytes())
-    return TrainSet([ShardFile(folder, entry, "prepare") for entry in index.shards], 10, index.shape)
+    num_images = sum(entry.num_images for entry in index.shards)
+    return TrainSet([ShardFile(folder, entry, "prepare") for entry in index.shards], [num_images], index.shape)
 
 
 def read_ours(folder: Path) -> int:
@@ -97,7 +97,8 @@ def read_ours(folder: Path) -> int:
 
 def shuffled_ours(folder: Path) -> int:
     still = AugmentConfig.model_validate({**PARAMS.augment.model_dump(), "online": False})
-    return sum(len(images) for images, _ in train_batches(ours(folder), still, batch_size=BATCH, seed=0, epoch=1))
+    order = Order(BATCH, seed=0, memory_gib=0.0)  # from the shards
+    return sum(len(images) for images, _ in train_batches(ours(folder), still, order, epochs=[1]))
 
 
 def write_pickle(images: Pixels, folder: Path) -> None:
@@ -265,7 +266,7 @@ def arrays() -> Iterator[tuple[str, Pixels]]:
     yield "MNIST", digits
     yield "CIFAR-10", photographs
     rng = rng_for(0, "grain")  # of a camera, without which an enlarged picture would compress too well
-    yield "CIFAR-10, enlarged, gray", np.stack([add_noise(enlarged(image), 3.0, rng) for image in photographs[:20_000]])
+    yield "CIFAR-10, enlarged, gray", np.stack([grainy(enlarged(image), 3.0, rng) for image in photographs[:20_000]])
     saturation = PARAMS.prepare.saturate.model_copy(update={"method": "threshold", "threshold": 60, "ink": "light"})
     yield "MNIST, enlarged, saturated", np.stack([saturate(enlarged(image), saturation) for image in digits[:20_000]])
 

@@ -1,193 +1,198 @@
-"""Variations of train images: rotation, flips, Gaussian noise.
+"""Variations of train images: the operations of the menu, applied with the parameters that were drawn for them.
 
-What happens to an image is a pure function of (seed, id, epoch, copy): parameters are sampled for a batch at once from the
-hashes of its ids, then applied. The same function makes the online variations and the materialised copies.
+What happens to an image is a pure function of (seed, id, epoch, copy). Geometric operations are one warp, noise is added to
+the batch; albumentations, which only this module knows, draws nothing here: it applies the numbers that it is given.
 """
 
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import importlib
+import os
+from collections.abc import Callable
+from functools import cache
+from types import ModuleType
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dataprep.artifacts import Place
-from dataprep.config import AugmentConfig, ExecuteConfig, FlipConfig
-from dataprep.execute import run_tasks
+from dataprep.config import AugmentConfig
+from dataprep.geometry import GEOMETRIC, matrices, warp
 from dataprep.image import Pixels
-from dataprep.rng import rng_for, stable_hashes, uniforms_for
-from dataprep.shards import (
-    Filled,
-    ShardContent,
-    ShardEntry,
-    ShardKey,
-    ShardReader,
-    fill_folder,
-    fingerprint,
-    read_index,
-    write_shard,
-)
+from dataprep.noise import add_noise, add_salt_and_pepper
+from dataprep.operations import Drawn, Variation, sample_variation
+from dataprep.rng import rng_for
 
-COPIES_VERSION = 1
-"""Part of what copies are made from: to be raised with every change that makes other pixels of the same settings."""
-
-_NOT_OF_COPIES = {"online", "mixup"}
+_MIDDLE_GRAY = 127.5
+_ASPECTS = (0.3, 3.3)  # width / height of what is erased (Zhong et al.: Random Erasing Data Augmentation, 2017)
+_CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+_ORDERS = ((0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))  # of three channels, but for the one that they have
 
 
-@dataclass(frozen=True, slots=True)
-class Variation:
-    """Sampled parameters of N images, each field (N,): degrees float64, the others bool; noise_keys uint64."""
-
-    degrees: NDArray[np.float64]
-    mirrored: NDArray[np.bool_]
-    upended: NDArray[np.bool_]
-    noisy: NDArray[np.bool_]
-    noise_keys: NDArray[np.uint64]
+def augment_images(
+    images: Pixels, keys: NDArray[np.uint64], config: AugmentConfig, *, epoch: int, copy: NDArray[np.integer] | int = 0
+) -> Pixels:
+    """Samples and applies in one step; see `sample_variation` and `apply_variation`."""
+    return apply_variation(images, sample_variation(keys, config, epoch=epoch, copy=copy), config)
 
 
-@dataclass(frozen=True, slots=True)
-class CopyTask:
-    """What a worker needs to write the copies of one prepared shard."""
-
-    key: ShardKey
-    prepared: Place
-    output: Place
-    entry: ShardEntry  # of the prepared shard
-    class_names: list[str]
-    config: AugmentConfig
-
-    def __str__(self) -> str:
-        return self.key.file
-
-
-def sample_variation(keys: NDArray[np.uint64], config: AugmentConfig, *, epoch: int, copy: int = 0) -> Variation:
-    """Draws what will happen to N images.
-
-    Args:
-        keys: (N,) hashes of their ids, from `stable_hashes`.
-        config: probabilities and ranges.
-        epoch: 0 for materialised copies, 1 and up in training.
-        copy: 0 for the image itself, 1 and up for its materialised copies.
-    """
-
-    def draw(purpose: str) -> NDArray[np.float64]:
-        return uniforms_for(keys, config.seed, purpose, epoch, copy)
-
-    def happens(purpose: str, operation: FlipConfig) -> NDArray[np.bool_]:
-        return draw(purpose) < operation.probability
-
-    rotated = draw("rotation") < config.rotation.probability
-    return Variation(
-        degrees=np.where(rotated, (2 * draw("angle") - 1) * config.rotation.degrees, 0.0),
-        mirrored=happens("horizontal_flip", config.horizontal_flip),
-        upended=happens("vertical_flip", config.vertical_flip),
-        noisy=draw("noise") < config.noise.probability,
-        noise_keys=keys,
-    )
-
-
-def apply_variation(images: Pixels, variation: Variation, config: AugmentConfig, *, epoch: int, copy: int = 0) -> Pixels:
-    """Applies sampled parameters; returns new images (N, H, W, C) uint8, the input is not modified.
-
-    Rotation and flips are one matrix and one bilinear interpolation; uncovered corners get `config.fill`.
-    """
-    varied = np.empty_like(images)
-    for row, image in enumerate(images):
-        varied[row] = warp(
-            image,
-            variation.degrees[row],
-            mirrored=variation.mirrored[row],
-            upended=variation.upended[row],
-            fill=config.fill,
-        )
-        if variation.noisy[row]:
-            rng = rng_for(config.seed, "noise values", int(variation.noise_keys[row]), epoch, copy)
-            varied[row] = add_noise(varied[row], config.noise.std, rng)
+def apply_variation(images: Pixels, variation: Variation, config: AugmentConfig) -> Pixels:
+    """Applies what was drawn; returns new images (N, H, W, C) uint8, the input is not modified."""
+    varied = images.copy() if "pen_width" in variation else images
+    if "pen_width" in variation:
+        change_pen_width(varied, variation["pen_width"], config)
+    geometry = matrices(variation, images.shape[1:])
+    if geometry is not None:
+        varied = warp(varied, *geometry, fill=config.fill)
+    elif varied is images:
+        varied = images.copy()
+    for name, drawn in variation.items():
+        if name not in ("pen_width", *GEOMETRIC):
+            _APPLY[name](varied, drawn, config)
     return varied
 
 
-def warp(image: Pixels, degrees: float, *, mirrored: bool, upended: bool, fill: int) -> Pixels:
-    """Flips (H, W, C), then turns it counter-clockwise about its centre by an angle."""
-    flipped = image[:: -1 if upended else 1, :: -1 if mirrored else 1]
-    if degrees == 0:
-        return flipped
-    height, width, num_channels = image.shape
-    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, 1.0)
-    if mirrored or upended:
-        matrix = matrix @ _flip_matrix(height, width, mirrored=mirrored, upended=upended)
-    turned = cv2.warpAffine(
-        image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=[fill] * 4
-    )
-    return turned.reshape(height, width, num_channels).astype(np.uint8, copy=False)
+def change_pen_width(images: Pixels, drawn: Drawn, config: AugmentConfig) -> None:
+    """Makes strokes thicker or thinner by growing or shrinking bright regions; parts of a pixel by blending. In place."""
+    for row, values in drawn.rows():
+        width = values["px"]
+        grow = cv2.dilate if (width > 0) == (config.pen_width.ink == "light") else cv2.erode
+        whole, part = divmod(abs(width), 1.0)
+        image = grow(images[row], _CROSS, iterations=int(whole)) if whole else images[row]
+        if part:
+            image = cv2.addWeighted(image, 1 - part, grow(image, _CROSS), part, 0)
+        images[row] = image.reshape(images[row].shape)
 
 
-def add_noise(image: Pixels, std: float, rng: np.random.Generator) -> Pixels:
-    """Adds Gaussian noise of the given standard deviation in gray levels, rounded and clipped to 0..255."""
-    noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(std)
-    return np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)
-
-
-def augment_images(images: Pixels, keys: NDArray[np.uint64], config: AugmentConfig, *, epoch: int, copy: int = 0) -> Pixels:
-    """Samples and applies in one step; see `sample_variation` and `apply_variation`."""
-    return apply_variation(images, sample_variation(keys, config, epoch=epoch, copy=copy), config, epoch=epoch, copy=copy)
-
-
-def write_copies(prepared: Place, output: Place, config: AugmentConfig, execute: ExecuteConfig) -> Iterator[Filled]:
-    """Writes `config.copies` variations of each train image, one shard per prepared train shard, then the index."""
-    index = read_index(prepared, stage="prepare")
-    settings = json.dumps(config.model_dump(exclude=_NOT_OF_COPIES), sort_keys=True)
-    tasks = [
-        CopyTask(
-            ShardKey("train", entry.bucket, fingerprint(COPIES_VERSION, entry.sha256, settings)),
-            prepared.absolute(),  # a worker of a cluster may have been started in another folder
-            output.absolute(),
-            entry,
-            index.class_names,
-            config,
+def _distort_elastically(images: Pixels, drawn: Drawn, config: AugmentConfig) -> None:
+    functional = _functional("geometric")
+    for row, values in drawn.rows():
+        moves_x, moves_y = functional.generate_displacement_fields(
+            images.shape[1:3],
+            alpha=values["strength"],
+            sigma=config.elastic.smoothness_px,
+            same_dxdy=False,
+            kernel_size=(0, 0),
+            random_generator=_rng(config, "elastic", values["field"]),
+            noise_distribution="gaussian",
         )
-        for entry in (index.of_split("train") if config.copies else [])
-    ]
-
-    def build(missing: Sequence[CopyTask]) -> Iterator[ShardEntry]:
-        yield from run_tasks(build_copies, missing, execute)
-
-    yield from fill_folder(output, tasks, build, index)
+        rows, columns = np.indices(images.shape[1:3], dtype=np.float32)
+        _remap(images[row], columns + moves_x, rows + moves_y, config.fill)
 
 
-def build_copies(task: CopyTask) -> ShardEntry:
-    """Writes the copies of one shard with their provenance: source id, copy number, sampled parameters."""
-    with ShardReader(task.prepared, task.entry, stage="prepare") as shard:
-        images, labels, ids = shard.images(), shard.labels(), shard.ids()
-    keys = stable_hashes(ids)
-    numbers = range(1, task.config.copies + 1)
-    variations = [sample_variation(keys, task.config, epoch=0, copy=number) for number in numbers]
-    varied = np.empty((len(numbers), *images.shape), dtype=np.uint8)
-    for number, variation in zip(numbers, variations, strict=True):
-        varied[number - 1] = apply_variation(images, variation, task.config, epoch=0, copy=number)
-    content = ShardContent(
-        images=varied.reshape(-1, *images.shape[1:]),
-        labels=np.tile(labels, len(numbers)),
-        ids=[f"{image_id}#{number}" for number in numbers for image_id in ids],
-        class_names=task.class_names,
-        extra={
-            "source_id": np.array([image_id.encode() for image_id in ids] * len(numbers), dtype="S"),
-            "copy": np.repeat(np.array(numbers, dtype=np.int32), len(ids)),
-            "degrees": np.concatenate([variation.degrees for variation in variations]),
-            "mirrored": np.concatenate([variation.mirrored for variation in variations]),
-            "upended": np.concatenate([variation.upended for variation in variations]),
-            "noisy": np.concatenate([variation.noisy for variation in variations]),
-        },
-    )
-    return write_shard(task.output, task.key, content)
+def _distort_grid(images: Pixels, drawn: Drawn, config: AugmentConfig) -> None:
+    """Moves the lines of a grid; albumentations' own maps are not those of the identity where no line moves."""
+    num_cells = config.grid_distortion.num_cells
+    for row, values in drawn.rows():
+        rng = _rng(config, "grid_distortion", values["field"])
+        steps = 1 + values["strength"] * rng.uniform(-1, 1, (2, num_cells))
+        lines = np.cumsum(steps, axis=1) / steps.sum(axis=1, keepdims=True)
+        ys, xs = (
+            np.interp(np.arange(length), np.linspace(0, length - 1, num_cells + 1), [0, *(line * (length - 1))])
+            for length, line in zip(images.shape[1:3], lines, strict=True)
+        )
+        map_x, map_y = np.meshgrid(xs.astype(np.float32), ys.astype(np.float32))
+        _remap(images[row], map_x, map_y, config.fill)
 
 
-def _flip_matrix(height: int, width: int, *, mirrored: bool, upended: bool) -> NDArray[np.float64]:
-    """The 3 x 3 matrix that mirrors pixel coordinates (x, y) within an image."""
-    return np.array(
-        [
-            [-1.0 if mirrored else 1.0, 0.0, width - 1.0 if mirrored else 0.0],
-            [0.0, -1.0 if upended else 1.0, height - 1.0 if upended else 0.0],
-            [0.0, 0.0, 1.0],
-        ]
-    )
+def _remap(image: Pixels, map_x: NDArray[np.float32], map_y: NDArray[np.float32], fill: int) -> None:
+    mapped = cv2.remap(image, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(fill,) * 4)
+    image[:] = mapped.reshape(image.shape)
+
+
+def _blur(images: Pixels, drawn: Drawn, _config: AugmentConfig) -> None:
+    functional, blurring = _functional("blur"), _transforms().GaussianBlur()
+    for row, values in drawn.rows():
+        if values["sigma_px"] > 0:
+            kernel = functional.create_gaussian_kernel_1d(values["sigma_px"])
+            images[row] = blurring.apply(images[row], kernel=kernel).reshape(images[row].shape)
+
+
+def _blur_along_a_line(images: Pixels, drawn: Drawn, _config: AugmentConfig) -> None:
+    """Kernels have odd lengths; those between by blending."""
+    blurring = _transforms().MotionBlur()
+    for row, values in drawn.rows():
+        half, part = divmod((values["length_px"] - 1) / 2, 1.0)
+        lines = [_line(2 * int(steps) + 1, 180 * values["direction"]) for steps in (half, half + 1)]
+        shorter, longer = (blurring.apply(images[row], kernel=line) for line in lines)
+        images[row] = cv2.addWeighted(shorter, 1 - part, longer, part, 0).reshape(images[row].shape)
+
+
+def _line(length: int, degrees: float) -> NDArray[np.float32]:
+    draw = _functional("blur").create_motion_kernel
+    kernel: NDArray[np.float32] = draw(length, degrees, 0.0, allow_shifted=False, random_state=None)
+    normal: NDArray[np.float32] = kernel / kernel.sum()
+    return normal
+
+
+def _brighten(images: Pixels, drawn: Drawn, _config: AugmentConfig) -> None:
+    change = _transforms().RandomBrightnessContrast()
+    for row, values in drawn.rows():
+        images[row] = change.apply(images[row], alpha=1.0, beta=255 * values["fraction"])
+
+
+def _change_contrast(images: Pixels, drawn: Drawn, _config: AugmentConfig) -> None:
+    change = _transforms().RandomBrightnessContrast()
+    for row, values in drawn.rows():
+        images[row] = change.apply(images[row], alpha=values["factor"], beta=_MIDDLE_GRAY * (1 - values["factor"]))
+
+
+def _invert(images: Pixels, drawn: Drawn, _config: AugmentConfig) -> None:
+    images[drawn.happens] = 255 - images[drawn.happens]
+
+
+def _shuffle_channels(images: Pixels, drawn: Drawn, _config: AugmentConfig) -> None:
+    for row, values in drawn.rows():
+        images[row] = images[row][:, :, _ORDERS[int(values["order"] * len(_ORDERS))]]
+
+
+def _erase(images: Pixels, drawn: Drawn, config: AugmentConfig) -> None:
+    functional = _functional("dropout")
+    _, height, width, _ = images.shape
+    for row, values in drawn.rows():
+        aspect = _ASPECTS[0] * (_ASPECTS[1] / _ASPECTS[0]) ** values["aspect"]
+        area = values["fraction"] * height * width
+        tall = min(max(np.sqrt(area / aspect), area / width), height)
+        wide = area / tall if tall else 0.0
+        top, left = values["y"] * (height - tall), values["x"] * (width - wide)
+        hole = np.rint([[left, top, left + wide, top + tall]]).astype(np.int64)
+        images[row] = functional.cutout(images[row], hole, config.fill, None)
+
+
+def _add_noise(images: Pixels, drawn: Drawn, _config: AugmentConfig) -> None:
+    add_noise(images, drawn)
+
+
+def _add_salt_and_pepper(images: Pixels, drawn: Drawn, _config: AugmentConfig) -> None:
+    add_salt_and_pepper(images, drawn)
+
+
+def _rng(config: AugmentConfig, name: str, chance: float) -> np.random.Generator:
+    """A generator for what takes many numbers, from the one that was drawn: a uniform has 53 bits."""
+    return rng_for(config.seed, name, int(chance * 2**53))
+
+
+@cache
+def _transforms() -> ModuleType:
+    """albumentations, which takes a second to import and which few settings need."""
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # or it asks the network for a newer version
+    return importlib.import_module("albumentations")
+
+
+@cache
+def _functional(kind: str) -> ModuleType:
+    """The functions behind its transforms of one kind, which take numbers instead of drawing them."""
+    return importlib.import_module(f"{_transforms().__name__}.augmentations.{kind}.functional")
+
+
+_APPLY: dict[str, Callable[[Pixels, Drawn, AugmentConfig], None]] = {
+    "elastic": _distort_elastically,
+    "grid_distortion": _distort_grid,
+    "gaussian_blur": _blur,
+    "motion_blur": _blur_along_a_line,
+    "brightness": _brighten,
+    "contrast": _change_contrast,
+    "inversion": _invert,
+    "channel_shuffle": _shuffle_channels,
+    "erasing": _erase,
+    "noise": _add_noise,
+    "salt_and_pepper": _add_salt_and_pepper,
+}

@@ -13,7 +13,8 @@ DarkroomError
 ChangedError is none of these: it is an OSError of one file, which becomes a row.
 """
 
-from collections.abc import Iterable
+import difflib
+from collections.abc import Iterable, Sequence
 
 
 class DarkroomError(Exception):
@@ -72,3 +73,13 @@ def first_five(values: Iterable[object]) -> str:
     listed = list(values)
     shown = ", ".join(repr(value) for value in listed[:5])
     return f"{shown} and {len(listed) - 5:,} more" if len(listed) > 5 else shown
+
+
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """Suggests the known name that looks most like this one, or lists them all.
+
+    >>> did_you_mean("rotaton", ["rotation", "shift"])
+    'Did you mean rotation?'
+    """
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"Did you mean {close[0]}?" if close else f"Known here: {', '.join(known)}"

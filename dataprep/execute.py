@@ -7,7 +7,7 @@ that somebody else made: its workers have a limit of memory, and what kills them
 
 import collections
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from typing import NoReturn, TypeVar
 
@@ -39,6 +39,23 @@ def run_tasks(function: Callable[[T], R], tasks: Sequence[T], config: ExecuteCon
         yield from map(function, tasks)
         return
     yield from run_in_lanes(Work(function, None), tasks, workers=workers, divide=lambda task: [task], give_up=_died)
+
+
+def run_beside(function: Callable[[T], R], tasks: Iterable[T], workers: int) -> Iterator[R]:
+    """Runs `function` on tasks while whoever takes the results does something else; these come in the order of the tasks.
+
+    Args:
+        function: as for `run_tasks`, or a `functools.partial` of one.
+        tasks: what to do, small enough to cross process borders; taken a few at a time, as there is room.
+        workers: processes of this machine; 0 = each task is done here, when its result is asked for.
+
+    Raises:
+        ExecuteError: the workers die of a task.
+    """
+    if not workers:
+        yield from map(function, tasks)
+        return
+    yield from run_in_lanes(Work(function, None), tasks, workers=workers, divide=lambda task: [task], give_up=_died_beside)
 
 
 def run_guarded(
@@ -107,4 +124,11 @@ def _died(task: object, how: str) -> NoReturn:
     raise ExecuteError(
         f"{task}: the worker that works on it dies each time ({how}), most likely of too little memory. "
         "Lower execute.workers or prepare.images_per_shard"
+    )
+
+
+def _died_beside(_: object, how: str) -> NoReturn:
+    raise ExecuteError(
+        f"train: a worker that varies images dies each time ({how}), most likely of too little memory. "
+        "Lower execute.workers or train.memory_gib"
     )

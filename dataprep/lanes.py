@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Generic, TypeVar
@@ -62,7 +62,7 @@ class _Worker(Generic[T, R]):
 
 def run_in_lanes(
     work: Work[T, R],
-    tasks: Sequence[T],
+    tasks: Iterable[T],
     *,
     workers: int,
     divide: Callable[[T], Sequence[T]],
@@ -72,7 +72,7 @@ def run_in_lanes(
 
     Args:
         work: the function of a module and the limit of memory.
-        tasks: what to do; they and the results cross process borders.
+        tasks: what to do; they and the results cross process borders. They are taken as they are needed.
         workers: how many processes.
         divide: makes smaller tasks of one that killed its worker; one that cannot be divided is given back alone.
         give_up: makes the result of a task that cannot be divided and killed its worker twice, or raises; it is told how the

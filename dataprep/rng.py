@@ -45,14 +45,40 @@ def uniforms_for(items: NDArray[np.uint64], seed: int, *keys: object) -> NDArray
 
     Returns:
         (N,) float64.
+    """
+    numbers: NDArray[np.float64] = uniforms(items, np.array([stable_hash(seed, *keys)], dtype=np.uint64))[0]
+    return numbers
+
+
+def uniforms(items: NDArray[np.uint64], purposes: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """Draws one number in [0, 1) for each item and purpose.
+
+    Args:
+        items: (N,) hashes of the items.
+        purposes: (P,) hashes of what the numbers are for, the seed among it.
+
+    Returns:
+        (P, N) float64.
 
     Source: the finaliser of SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
     """
-    with np.errstate(over="ignore"):
-        mixed = items ^ np.uint64(stable_hash(seed, *keys))
-        for _ in range(2):  # twice: the keys enter by xor, and one round leaves traces of that
-            mixed = mixed + _GOLDEN
-            mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-            mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-            mixed = mixed ^ (mixed >> np.uint64(31))
-    return (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    mixed = items ^ purposes[:, np.newaxis]
+    for _ in range(2):  # twice: the purposes enter by xor, and one round leaves traces of that
+        mixed = _mixed(mixed)
+    numbers: NDArray[np.float64] = (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return numbers
+
+
+def of_copies(items: NDArray[np.uint64], copies: NDArray[np.integer] | int) -> NDArray[np.uint64]:
+    """Hashes of copies of items: those of copy 0 are the items' own. (N,) uint64; `copies` (N,) or one number for all."""
+    return items + np.asarray(copies).astype(np.uint64) * _GOLDEN  # wraps, as it should
+
+
+def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    values = values + _GOLDEN
+    values ^= values >> np.uint64(30)
+    values *= np.uint64(0xBF58476D1CE4E5B9)
+    values ^= values >> np.uint64(27)
+    values *= np.uint64(0x94D049BB133111EB)
+    values ^= values >> np.uint64(31)
+    return values

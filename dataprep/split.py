@@ -7,7 +7,8 @@ hash         each image goes where the hash of its group, or else of its pixels,
 given        each image stays where its path puts it; what is missing of the three splits is dealt from train
 
 An image that is pinned stands in the split of its pin or in none. Fractions are asked of the images that no pin and no given
-split places: an image pinned to train takes nothing away from validation and test.
+split places: an image pinned to train takes nothing away from validation and test. Images of origin `simulated` are pinned
+to train whatever the section says: validation and test stay real.
 """
 
 from collections.abc import Callable, Sized
@@ -17,7 +18,7 @@ import polars as pl
 
 from dataprep.assignment import EXCLUDED
 from dataprep.clusters import KEYS, cluster_sizes, find_clusters
-from dataprep.config import SPLITS, SplitConfig, SplitName
+from dataprep.config import SIMULATED, SPLITS, PinField, SplitConfig, SplitName
 from dataprep.deal import deal
 from dataprep.errors import SplitError, first_five
 from dataprep.rng import stable_hashes, uniforms_for
@@ -142,11 +143,16 @@ def _pinned(config: SplitConfig) -> pl.Expr:
     asked = [
         pl.when(pl.col(field) == value).then(pl.lit(name))
         for name in _PIN_ORDER
-        for field, pins in config.pin.items()
+        for field, pins in _pins(config).items()
         for value, split in pins.items()
         if split == name
     ]
     return pl.coalesce(*asked, pl.lit(None, dtype=pl.String))
+
+
+def _pins(config: SplitConfig) -> dict[PinField, dict[str, SplitName]]:
+    """The pins of the section, and that which always holds: what was simulated is never measured on."""
+    return {**config.pin, "origin": {**config.pin.get("origin", {}), SIMULATED: "train"}}
 
 
 def _check_given(images: pl.DataFrame, given: set[str]) -> None:
@@ -198,6 +204,7 @@ def _taken_along(placed: pl.DataFrame, config: SplitConfig) -> str:
     if config.method == "hash" or "pin" not in placed["rule"]:
         return ""
     pins = ", ".join(f"split.pin.{field}: {first_five(values)}" for field, values in config.pin.items() if values)
+    pins = pins or f"origin {SIMULATED!r} is for training only"
     return f", since pinned images take their whole cluster along ({pins})"
 
 

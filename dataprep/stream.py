@@ -1,30 +1,35 @@
 """Batches from shards in bounded memory: shuffled and varied for training, in order for evaluation.
 
-An epoch visits blocks of consecutive rows in random order, some dozens of blocks make a window, and a window is shuffled in
-memory. The order is a pure function of (seed, epoch, shards); windows do not depend on the batch size.
+A train set that fits `memory_gib` is read once and shuffled as a whole. Of a larger one, an epoch visits blocks of consecutive
+rows in random order, some dozens of blocks make a window, and a window is shuffled in memory. Rows are varied in parts, by
+workers beside the training step; the order and every pixel are a pure function of (seed, epoch, shards), for any number of
+workers and any batch size.
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dataprep.artifacts import Place
 from dataprep.augment import augment_images
+from dataprep.balance import shown_per_class, shows_per_class, shows_per_image
 from dataprep.config import AugmentConfig, SplitName
 from dataprep.errors import ArtifactError
+from dataprep.execute import run_beside
 from dataprep.image import Pixels
-from dataprep.mixing import sample_mixup, superpose_images, superpose_targets
+from dataprep.mixing import NOT_MIXED, Mixing, Targets, mix_images, mix_targets, sample_mixing
 from dataprep.rng import rng_for, stable_hashes
 from dataprep.shards import ShardEntry, ShardReader, check_shards, read_index
 
 BLOCK_ROWS = 64
 WINDOW_BYTES = 64 * 2**20
-
-Targets = NDArray[np.float32]
+PART_BYTES = 2 * 2**20
+PART_ROWS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +50,66 @@ class ShardFile:
 
 @dataclass(frozen=True, slots=True)
 class TrainSet:
-    """The shards to train on."""
+    """The shards to train on, the images of each class in them, and the shape (H, W, C) of one."""
 
     files: list[ShardFile]
-    num_classes: int
+    class_counts: list[int]
     shape: tuple[int, int, int]
 
     @property
     def num_images(self) -> int:
-        return sum(file.num_images for file in self.files)
+        return sum(self.class_counts)
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.class_counts)
+
+    @property
+    def num_bytes(self) -> int:
+        return self.num_images * math.prod(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """How the rows of a train set come: in batches of so many, by this seed, from memory where they fit."""
+
+    batch_size: int
+    seed: int
+    memory_gib: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What is known of all rows, in the order of the files: labels (N,), hashes of the ids (N,)."""
+
+    labels: NDArray[np.int64]
+    keys: NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """Rows in memory, images (n, H, W, C), labels (n,), keys (n,), and the order (n,) in which they are shown."""
+    """Rows in memory, images (n, H, W, C), labels (n,), keys (n,); and which of them are shown, (m,), in this order."""
 
     images: Pixels
     labels: NDArray[np.int64]
     keys: NDArray[np.uint64]
-    order: NDArray[np.int64]
+    shown: NDArray[np.int64]
+    copies: NDArray[np.int64]  # (m,): 0 where a row is shown for the first time in this epoch, then 1 and up
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some images of a window, first those that are shown, then those that they are mixed with, and what is to be done.
+
+    images (m, H, W, C), labels, keys and copies (m,); mixing of the first n, whose partners are rows of this part.
+    """
+
+    images: Pixels
+    labels: NDArray[np.int64]
+    keys: NDArray[np.uint64]
+    copies: NDArray[np.int64]
+    mixing: Mixing
+    epoch: int
 
 
 def find_train_set(prepared: Place, augmented: Place) -> TrainSet:
@@ -82,39 +128,62 @@ def find_train_set(prepared: Place, augmented: Place) -> TrainSet:
     check_shards(augmented, copies.shards, stage="augment")
     files = [ShardFile(prepared, entry, "prepare") for entry in index.of_split("train")]
     files += [ShardFile(augmented, entry, "augment") for entry in copies.shards]
-    return TrainSet(files, len(index.class_names), index.shape)
+    return TrainSet(files, _class_counts(files, len(index.class_names)), index.shape)
 
 
 def train_batches(
-    train_set: TrainSet, config: AugmentConfig, *, batch_size: int, seed: int, epoch: int
+    train_set: TrainSet, config: AugmentConfig, order: Order, *, epochs: Iterable[int], workers: int = 0
 ) -> Iterator[tuple[Pixels, Targets]]:
-    """Yields one epoch of shuffled, varied and superposed batches.
+    """Yields shuffled, varied and mixed batches, epoch after epoch.
 
     Args:
         train_set: where the rows are.
-        config: what may happen to them.
-        batch_size: images per batch; the last one may be smaller.
-        seed: of the order; the variations have `config.seed`.
-        epoch: 1 and up.
+        config: what may happen to them; the variations have its seed.
+        order: batch size and shuffling.
+        epochs: their numbers, 1 and up; a batch holds images of one epoch, and its last one may be smaller.
+        workers: processes that vary images beside this one, which then only reads and hands over; 0 = none.
 
     Yields:
-        images (n, H, W, C) uint8 and targets (n, num_classes) float32, whose rows sum to 1.
+        images (n, H, W, C) uint8 and targets (n, num_classes) float32; the rows of these sum to 1, but for superpositions.
     """
-    waiting: tuple[Pixels, Targets] | None = None  # the begin of a batch that goes on in the next window
-    for number, window in enumerate(_windows(train_set, config, seed, epoch)):
-        vary = _varying(window, train_set.num_classes, config, epoch, number)
-        start = 0
-        while start < len(window.order):
-            stop = start + batch_size - (len(waiting[0]) if waiting else 0)
-            images, targets = vary(slice(start, stop))
-            if waiting:
-                images, targets = np.concatenate([waiting[0], images]), np.concatenate([waiting[1], targets])
-            waiting, start = (images, targets), stop
-            if len(images) == batch_size:
-                yield waiting
-                waiting = None
+    vary = partial(vary_part, config=config, num_classes=train_set.num_classes)
+    waiting: list[tuple[Pixels, Targets]] = []  # parts of a batch
+    waiting_for, epoch = order.batch_size, 0
+    for images, targets, of_epoch in run_beside(vary, _parts(train_set, config, order, epochs), workers):
+        if of_epoch != epoch and waiting:
+            yield _joined(waiting)
+            waiting, waiting_for = [], order.batch_size
+        epoch, start = of_epoch, 0
+        while start < len(images):
+            taken = slice(start, start + waiting_for)
+            waiting.append((images[taken], targets[taken]))
+            start, waiting_for = taken.stop, waiting_for - len(waiting[-1][0])
+            if not waiting_for:
+                yield _joined(waiting)
+                waiting, waiting_for = [], order.batch_size
     if waiting:
-        yield waiting
+        yield _joined(waiting)
+
+
+def num_train_batches(train_set: TrainSet, config: AugmentConfig, order: Order) -> int:
+    """How many batches an epoch has."""
+    shown = shown_per_class(np.array(train_set.class_counts), config).sum()
+    return math.ceil(int(shown) / order.batch_size)
+
+
+def vary_part(part: Part, *, config: AugmentConfig, num_classes: int) -> tuple[Pixels, Targets, int]:
+    """Varies and mixes the images of a part.
+
+    Returns:
+        images (n, H, W, C) uint8, targets (n, num_classes) float32, and the number of the epoch.
+    """
+    images, targets = part.images, one_hot(part.labels, num_classes)
+    if config.online:
+        images = augment_images(images, part.keys, config, epoch=part.epoch, copy=part.copies)
+        if (part.mixing.kind != NOT_MIXED).any():
+            targets = mix_targets(targets, part.mixing, part.images.shape[1:3])
+            images = mix_images(images, part.mixing, config.superpose)
+    return images, targets, part.epoch
 
 
 def ordered_batches(
@@ -127,6 +196,23 @@ def ordered_batches(
             for start in range(0, len(shard), batch_size):
                 stop = start + batch_size
                 yield shard.images(start, stop), labels[start:stop], ids[start:stop]
+
+
+def superposed_batches(
+    prepared: Place, split: SplitName, config: AugmentConfig, batch_size: int
+) -> Iterator[tuple[Pixels, Targets]]:
+    """Yields every image of one split on others of its batch, as `superpose` says, with the union of their labels.
+
+    Always the same mixtures; nothing else is done to the images.
+    """
+    num_classes = len(read_index(prepared, stage="prepare").class_names)
+    every = config.superpose.model_copy(update={"probability": 1.0})
+    off = {name: getattr(config, name).model_copy(update={"probability": 0.0}) for name in ("mixup", "cutmix")}
+    mixed_config = config.model_copy(update={**off, "superpose": every})
+    for number, (images, labels, _) in enumerate(ordered_batches(prepared, split, batch_size)):
+        mixing = sample_mixing(labels, mixed_config, rng_for(config.seed, "superposed", split, number))
+        targets = mix_targets(one_hot(labels, num_classes), mixing, images.shape[1:3])
+        yield mix_images(images, mixing, every), targets
 
 
 def num_ordered_batches(prepared: Place, split: SplitName, batch_size: int) -> int:
@@ -142,38 +228,100 @@ def one_hot(labels: NDArray[np.int64], num_classes: int) -> Targets:
     return targets
 
 
-def _windows(train_set: TrainSet, config: AugmentConfig, seed: int, epoch: int) -> Iterator[_Window]:
-    rng = rng_for(seed, "shuffle", epoch)
-    blocks = [
+def _joined(pieces: list[tuple[Pixels, Targets]]) -> tuple[Pixels, Targets]:
+    if len(pieces) == 1:
+        return pieces[0]
+    return np.concatenate([images for images, _ in pieces]), np.concatenate([targets for _, targets in pieces])
+
+
+def _class_counts(files: list[ShardFile], num_classes: int) -> list[int]:
+    counts = np.zeros(num_classes, dtype=np.int64)
+    for file in files:
+        with file.open() as shard:
+            counts += np.bincount(shard.labels(), minlength=num_classes)
+    counted: list[int] = counts.tolist()
+    return counted
+
+
+def _parts(train_set: TrainSet, config: AugmentConfig, order: Order, epochs: Iterable[int]) -> Iterator[Part]:
+    """Cuts windows into what one worker does at a time."""
+    rows = _read_rows(train_set)
+    per_class = shows_per_class(np.array(train_set.class_counts), config)
+    part_rows = min(max(PART_BYTES // math.prod(train_set.shape), 1), PART_ROWS)
+    whole = _read_blocks(train_set, _blocks(train_set)) if train_set.num_bytes <= order.memory_gib * 2**30 else None
+    for epoch in epochs:
+        shows = shows_per_image(rows.labels, rows.keys, per_class, config.seed, epoch)
+        windows = _windows(train_set, rows, shows, whole, rng_for(order.seed, "shuffle", epoch))
+        for number, window in enumerate(windows):
+            mixing = sample_mixing(window.labels[window.shown], config, rng_for(config.seed, "mixing", epoch, number))
+            for start in range(0, len(window.shown), part_rows):
+                yield _part(window, mixing, slice(start, start + part_rows), epoch)
+
+
+def _part(window: _Window, mixing: Mixing, part: slice, epoch: int) -> Part:
+    """The images of a part and those that they are mixed with; partners become rows of the part."""
+    chosen = np.arange(len(window.shown))[part]
+    own = mixing[part]
+    mixed = own.kind != NOT_MIXED
+    others = np.unique(own.partners[mixed])
+    partners = np.zeros_like(own.partners)
+    partners[mixed] = len(chosen) + np.searchsorted(others, own.partners[mixed])
+    every = np.concatenate([chosen, others])
+    rows = window.shown[every]
+    return Part(
+        window.images[rows],
+        window.labels[rows],
+        window.keys[rows],
+        window.copies[every],
+        Mixing(own.kind, partners, own.weights, own.places),
+        epoch,
+    )
+
+
+def _windows(
+    train_set: TrainSet, rows: _Rows, shows: NDArray[np.int64], whole: Pixels | None, rng: np.random.Generator
+) -> Iterator[_Window]:
+    """One window of all rows where they are in memory, else one after the other from the shards."""
+    if whole is not None:
+        yield _window(whole, np.arange(len(whole)), rows, shows, rng)
+        return
+    blocks = _blocks(train_set)
+    first_rows = np.cumsum([0, *[file.num_images for file in train_set.files]])
+    order = rng.permutation(len(blocks))
+    blocks_per_window = max(WINDOW_BYTES // (math.prod(train_set.shape) * BLOCK_ROWS), 1)
+    for first in range(0, len(order), blocks_per_window):
+        chosen = [blocks[index] for index in order[first : first + blocks_per_window]]
+        numbers = np.concatenate([first_rows[number] + np.arange(start, stop) for number, start, stop in chosen])
+        yield _window(_read_blocks(train_set, chosen), numbers, rows, shows, rng)
+
+
+def _window(
+    images: Pixels, numbers: NDArray[np.int64], rows: _Rows, shows: NDArray[np.int64], rng: np.random.Generator
+) -> _Window:
+    """Shuffles the images that stand in these rows of the train set, each as often as it is shown."""
+    times = shows[numbers]
+    shown = np.repeat(np.arange(len(numbers)), times)
+    copies = np.arange(len(shown)) - np.repeat(np.cumsum(times) - times, times)
+    shuffled = rng.permutation(len(shown))
+    return _Window(images, rows.labels[numbers], rows.keys[numbers], shown[shuffled], copies[shuffled])
+
+
+def _blocks(train_set: TrainSet) -> list[tuple[int, int, int]]:
+    """The number of a file, and the first and last row but one of a block in it."""
+    return [
         (number, start, min(start + BLOCK_ROWS, file.num_images))
         for number, file in enumerate(train_set.files)
         for start in range(0, file.num_images, BLOCK_ROWS)
     ]
-    order = rng.permutation(len(blocks))
-    image_bytes = int(np.prod(train_set.shape))
-    blocks_per_window = max(WINDOW_BYTES // (image_bytes * BLOCK_ROWS), 1)
-    labels, keys = _read_labels_and_keys(train_set, config)
-    for first in range(0, len(order), blocks_per_window):
-        chosen = [blocks[index] for index in order[first : first + blocks_per_window]]
-        images = _read_blocks(train_set, chosen)
-        yield _Window(
-            images,
-            np.concatenate([labels[number][start:stop] for number, start, stop in chosen]),
-            np.concatenate([keys[number][start:stop] for number, start, stop in chosen]),
-            rng.permutation(len(images)),
-        )
 
 
-def _read_labels_and_keys(
-    train_set: TrainSet, config: AugmentConfig
-) -> tuple[list[NDArray[np.int64]], list[NDArray[np.uint64]]]:
+def _read_rows(train_set: TrainSet) -> _Rows:
     labels, keys = [], []
     for file in train_set.files:
         with file.open() as shard:
             labels.append(shard.labels())
-            # A hash for each id takes longer than to read the image; without variations nobody asks for it.
-            keys.append(stable_hashes(shard.ids()) if config.online else np.zeros(len(shard), dtype=np.uint64))
-    return labels, keys
+            keys.append(stable_hashes(shard.ids()))
+    return _Rows(np.concatenate(labels), np.concatenate(keys))
 
 
 def _read_blocks(train_set: TrainSet, blocks: list[tuple[int, int, int]]) -> Pixels:
@@ -188,28 +336,3 @@ def _read_blocks(train_set: TrainSet, blocks: list[tuple[int, int, int]]) -> Pix
             for index in indices:
                 shard.read_into(images[places[index] : places[index + 1]], blocks[index][1])
     return images
-
-
-def _varying(
-    window: _Window, num_classes: int, config: AugmentConfig, epoch: int, number: int
-) -> Callable[[slice], tuple[Pixels, Targets]]:
-    """Makes the function that varies and superposes some images of a window; partners come from the same window."""
-    rng = rng_for(config.seed, "mixup", epoch, number)
-    partners = rng.permutation(len(window.order))
-    weights = sample_mixup(len(window.order), config.mixup, rng)
-
-    def varied(rows: NDArray[np.int64]) -> Pixels:
-        images = window.images[rows]
-        return augment_images(images, window.keys[rows], config, epoch=epoch) if config.online else images
-
-    def vary(part: slice) -> tuple[Pixels, Targets]:
-        rows, weight = window.order[part], weights[part]
-        images, targets = varied(rows), one_hot(window.labels[rows], num_classes)
-        mixed = np.flatnonzero(weight < 1) if config.online else rows[:0]
-        if len(mixed):
-            other, weight = window.order[partners[part][mixed]], weight[mixed]
-            images[mixed] = superpose_images(images[mixed], varied(other), weight)
-            targets[mixed] = superpose_targets(targets[mixed], one_hot(window.labels[other], num_classes), weight)
-        return images, targets
-
-    return vary

@@ -25,12 +25,14 @@ def build_cnn(
     Args:
         config: the layers.
         shape: (H, W, C) of the images.
-        num_classes: width of the softmax.
+        num_classes: width of the head.
         mean: gray levels to subtract, (1, 1, C) or (H, W, C); as the divisor, for `normalise.method` standard only.
         divisor: gray levels to divide by, of the same shape, never 0.
     """
     inputs = keras.Input(shape, dtype="uint8", name="image")
     x = _NORMALISATIONS[config.normalise.method](inputs, mean, divisor)
+    if config.input_noise:
+        x = keras.layers.GaussianNoise(config.input_noise, name="input_noise")(x)
     for number, filters in enumerate(config.filters, start=1):
         x = keras.layers.Conv2D(
             filters,
@@ -55,9 +57,9 @@ def build_cnn(
         )(x)
         x = _activated(x, config, f"dense_{number}")
     x = _dropped(x, config, "dropout_output")
-    outputs = keras.layers.Dense(num_classes, activation="softmax", kernel_regularizer=_penalty(config), name="probabilities")(
-        x
-    )
+    outputs = keras.layers.Dense(
+        num_classes, activation=config.head, kernel_regularizer=_penalty(config), name="probabilities"
+    )(x)
     return keras.Model(inputs, outputs, name="darkroom_cnn")
 
 

@@ -20,6 +20,7 @@ class ModelConfig(Section):
     """The network: normalisation, blocks of convolution and pooling, then dense layers."""
 
     normalise: NormaliseConfig
+    input_noise: Fraction  # Keras takes no more
     filters: Annotated[tuple[Positive, ...], Field(strict=False)]
     kernel_size: Positive
     pooling: Literal["max", "average"]
@@ -28,6 +29,7 @@ class ModelConfig(Section):
     l1: Weight
     l2: Weight
     batch_normalisation: bool
+    head: Literal["softmax", "sigmoid"]
 
     @field_validator("kernel_size")
     @classmethod
@@ -45,13 +47,15 @@ class TrainConfig(Section):
     batch_size: Positive
     epochs: Positive
     patience: Positive
+    memory_gib: Annotated[float, Field(ge=0.0)]
     seed: Seed
 
 
 class EvaluateConfig(Section):
-    """How predictions are made."""
+    """How predictions are made, and on how many images each operation of the menu is tried."""
 
     batch_size: Positive
+    images_per_operation: Annotated[int, Field(ge=0)]
 
 
 class DiagnoseConfig(Section):

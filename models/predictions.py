@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dataprep.artifacts import TableFormat, read_table, write_table
+from dataprep.artifacts import TableFormat, read_table
 
 PREDICTIONS = TableFormat(
     kind="predictions",
@@ -29,11 +29,6 @@ PROBABILITY = "probability_"
 def read_predictions(path: Path) -> pl.DataFrame:
     """Reads the predictions."""
     return read_table(path, PREDICTIONS)
-
-
-def write_predictions(path: Path, predictions: pl.DataFrame) -> None:
-    """Writes the predictions."""
-    write_table(path, predictions, PREDICTIONS)
 
 
 def predictions_frame(

@@ -17,7 +17,7 @@ from dataprep.artifacts import Place
 from dataprep.config import AugmentConfig
 from dataprep.errors import TrainError
 from dataprep.statistics import Statistics
-from dataprep.stream import TrainSet
+from dataprep.stream import Order, TrainSet, num_train_batches
 from models.architectures import build_cnn
 from models.config import ModelConfig, TrainConfig
 from models.inputs import train_dataset, validation_dataset
@@ -34,8 +34,8 @@ def build_model(model: ModelConfig, train: TrainConfig, train_set: TrainSet, sta
     network = build_cnn(model, shape=train_set.shape, num_classes=train_set.num_classes, mean=mean, divisor=divisor)
     network.compile(
         optimizer=_OPTIMIZERS[train.optimizer](learning_rate=train.learning_rate),
-        loss="categorical_crossentropy",
-        metrics=["accuracy"],
+        loss=_LOSSES[model.head],
+        metrics=[keras.metrics.MeanMetricWrapper(_CORRECT[model.head], name="accuracy")],
     )
     return network
 
@@ -47,6 +47,7 @@ def fit(
     prepared: Place,
     config: TrainConfig,
     augment: AugmentConfig,
+    workers: int,
     callbacks: Sequence[keras.callbacks.Callback],
     verbose: Literal[0, 1, 2],
 ) -> pl.DataFrame:
@@ -58,6 +59,7 @@ def fit(
         prepared: the folder with the validation shards.
         config: epochs, batch size, patience, seed of the order.
         augment: what may happen to train images.
+        workers: processes that vary them beside the training step; 0 = a thread of this one.
         callbacks: what else wants to hear of each epoch.
         verbose: Keras' own display: 0 none, 1 a progress bar, 2 a line per epoch.
 
@@ -65,14 +67,16 @@ def fit(
         TrainError: the loss was not a number in any epoch.
 
     Returns:
-        One row per epoch: epoch, loss, accuracy (running means, with augmentation and dropout), val_loss, val_accuracy.
+        One row per epoch: epoch, loss, accuracy (running means, with augmentation and dropout; of head sigmoid, the fraction of
+        images whose classes are all right), val_loss, val_accuracy.
     """
     stopping = keras.callbacks.EarlyStopping(monitor="val_loss", patience=config.patience, restore_best_weights=True)
+    order = Order(config.batch_size, config.seed, config.memory_gib)
     history = network.fit(
-        train_dataset(train_set, augment, batch_size=config.batch_size, seed=config.seed, epochs=config.epochs),
-        steps_per_epoch=math.ceil(train_set.num_images / config.batch_size),
+        train_dataset(train_set, augment, order, epochs=config.epochs, workers=workers),
+        steps_per_epoch=num_train_batches(train_set, augment, order),
         epochs=config.epochs,
-        validation_data=validation_dataset(prepared, train_set, batch_size=config.batch_size),
+        validation_data=validation_dataset(prepared, train_set, augment, batch_size=config.batch_size),
         callbacks=[stopping, keras.callbacks.TerminateOnNaN(), *callbacks],
         verbose=verbose,
         shuffle=False,  # the stream is shuffled
@@ -86,13 +90,26 @@ def fit(
     return pl.DataFrame({"epoch": range(1, len(columns["loss"]) + 1), **columns})
 
 
+def exact_match(targets: keras.KerasTensor, probabilities: keras.KerasTensor) -> keras.KerasTensor:
+    """1 for each of N images whose classes are all found and none besides, else 0.
+
+    Args:
+        targets: (N, num_classes), above 0.5 where the image has the class.
+        probabilities: (N, num_classes), above 0.5 where the network says so.
+    """
+    same = keras.ops.equal(keras.ops.greater(targets, 0.5), keras.ops.greater(probabilities, 0.5))
+    return keras.ops.cast(keras.ops.all(same, axis=-1), "float32")
+
+
 def encode_model(network: keras.Model, *, recipe: dict[str, object]) -> bytes:
     """The bytes of a .keras file, without what differs from run to run: the date, memory addresses, the zip's times.
 
     Args:
-        network: any Keras model.
+        network: from `build_model`; it is compiled anew.
         recipe: class names and all that was done to the images; kept under "darkroom" in the file's metadata.
     """
+    # A metric of our own could not be loaded without our code.
+    network.compile(optimizer=network.optimizer, loss=network.loss, metrics=[_SAVED_METRICS[network.loss]])
     with tempfile.TemporaryDirectory() as folder:
         saved = Path(folder) / "model.keras"
         network.save(saved)
@@ -132,3 +149,7 @@ _OPTIMIZERS = {
     "sgd": keras.optimizers.SGD,
     "rmsprop": keras.optimizers.RMSprop,
 }
+
+_LOSSES = {"softmax": "categorical_crossentropy", "sigmoid": "binary_crossentropy"}
+_SAVED_METRICS = {"categorical_crossentropy": "categorical_accuracy", "binary_crossentropy": "binary_accuracy"}
+_CORRECT = {"softmax": keras.metrics.categorical_accuracy, "sigmoid": exact_match}

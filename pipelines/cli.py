@@ -2,13 +2,13 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from dataprep.artifacts import read_document
+from dataprep.artifacts import locate, read_document
 from dataprep.config import SPLITS
 from dataprep.errors import DarkroomError, SourceError, first_five
 from pipelines.command import run_program, track
@@ -16,6 +16,9 @@ from pipelines.graph import cache_folder, option_value, out_of_date, output_path
 from pipelines.lock import only_run
 from pipelines.params import PARAMS_FILE, read_params
 from pipelines.recipes import apply_recipe, recipe_titles
+
+if TYPE_CHECKING:
+    from dataprep.image import Pixels  # which loads OpenCV, and a help page needs none
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 preview = typer.Typer(no_args_is_help=True, help="Draws what a step does to a few images.")
@@ -132,7 +135,6 @@ def preview_prepare(
     seed: Annotated[int, typer.Option(min=0, help="Another number chooses other images.")] = 0,
 ) -> None:
     """Draws a few images beside what each step of prepare makes of them, with params.yaml as it is now."""
-    from dataprep.contact_sheet import write_png
     from dataprep.manifest import read_manifest, usable
     from dataprep.preview import choose_images, draw_steps
     from dataprep.source import locate_source
@@ -147,10 +149,25 @@ def preview_prepare(
         prepare=params.prepare,
         title=f"prepare: {shown}, seed {seed}; sizes are height x width",
     )
-    try:
-        write_png(output, sheet)
-    except OSError as error:
-        raise DarkroomError(f"--output {str(output)!r} cannot be written ({error.strerror}). Name another place") from error
+    _write_sheet(output, sheet)
+    print(f"preview: {shown} -> {output}")
+
+
+@preview.command(name="augment")
+def preview_augment(
+    output: Annotated[Path, typer.Option(dir_okay=False, help="The PNG to write.")] = Path("reports/preview-augment.png"),
+    images: Annotated[int, typer.Option(min=1, max=100, help="How many train images, spread over the classes.")] = 6,
+    seed: Annotated[int, typer.Option(min=0, help="Another number chooses other images.")] = 0,
+    menu: Annotated[bool, typer.Option("--all", help="Operations that are off as well.")] = False,  # noqa: FBT002  # a flag
+) -> None:
+    """Draws a few train images under each operation of augment and under all, with params.yaml as it is now."""
+    from dataprep.variation_sheet import draw_variations
+
+    config = read_params().augment
+    shown = f"{images:,} train images, seed {seed}"
+    prepared = locate(option_value("prepare", "--prepared"))
+    sheet = draw_variations(prepared, config, num_images=images, seed=seed, menu=menu, title=f"augment: {shown}")
+    _write_sheet(output, sheet)
     print(f"preview: {shown} -> {output}")
 
 
@@ -192,6 +209,15 @@ def recipes() -> None:
     titles = recipe_titles()
     for name, title in titles.items():
         print(f"{name:<{max(map(len, titles))}}  {title}")
+
+
+def _write_sheet(output: Path, sheet: "Pixels") -> None:
+    from dataprep.contact_sheet import write_png
+
+    try:
+        write_png(output, sheet)
+    except OSError as error:
+        raise DarkroomError(f"--output {str(output)!r} cannot be written ({error.strerror}). Name another place") from error
 
 
 def _shown(name: str) -> str:

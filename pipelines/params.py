@@ -1,6 +1,5 @@
 """params.yaml, read once, checked as a whole and frozen."""
 
-import difflib
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,7 +18,7 @@ from dataprep.config import (
     SplitConfig,
     StatisticsConfig,
 )
-from dataprep.errors import ParamsError
+from dataprep.errors import ParamsError, did_you_mean
 from models.config import DiagnoseConfig, EvaluateConfig, ModelConfig, TrainConfig
 
 PARAMS_FILE = Path("params.yaml")
@@ -49,6 +48,31 @@ class Params(Section):
             raise ValueError(
                 f"model.filters must have at most {most} blocks, since each halves prepare.image_size "
                 f"{list(self.prepare.image_size)}; got {len(self.model.filters)}. Remove blocks or enlarge the images"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _operations_suit_the_images(self) -> "Params":
+        shuffle, grid = self.augment.channel_shuffle, self.augment.grid_distortion
+        if shuffle.probability > 0 and self.prepare.color != "rgb":
+            raise ValueError(
+                f"augment.channel_shuffle must have probability 0 for prepare.color {self.prepare.color!r}, which has one "
+                f"channel; got {shuffle.probability:g}. Set it to 0, or prepare.color to rgb"
+            )
+        if grid.probability > 0 and grid.num_cells > min(self.prepare.image_size):
+            raise ValueError(
+                f"augment.grid_distortion.num_cells must be at most {min(self.prepare.image_size)}, so that a cell of "
+                f"prepare.image_size {list(self.prepare.image_size)} has a pixel; got {grid.num_cells}. Lower it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _union_of_labels_has_a_head(self) -> "Params":
+        probability = self.augment.superpose.probability
+        if probability > 0 and self.model.head != "sigmoid":
+            raise ValueError(
+                f"model.head must be 'sigmoid' for augment.superpose.probability {probability:g}, since an image then has "
+                f"several labels; got {self.model.head!r}. Set model.head to sigmoid, or the probability to 0"
             )
         return self
 
@@ -118,7 +142,7 @@ def check_params(text: str, path: Path) -> Params:
 def _sentence(error: ErrorDetails) -> str:
     where = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
-        return f"unknown key {where}. {_did_you_mean(error['loc'])}"
+        return f"unknown key {where}. {_suggestion(error['loc'])}"
     if error["type"] in ("tuple_type", "too_long") or (error["type"] == "missing" and isinstance(error["loc"][-1], int)):
         where = ".".join(str(part) for part in error["loc"] if isinstance(part, str))
         return f"{where} must be a list as long as in the project's own params.yaml; got {error['input']!r}. Correct the list"
@@ -134,15 +158,13 @@ def _sentence(error: ErrorDetails) -> str:
     return f"{where} {text}; got {error['input']!r}. Correct the value"
 
 
-def _did_you_mean(location: tuple[int | str, ...]) -> str:
+def _suggestion(location: tuple[int | str, ...]) -> str:
     section: type[BaseModel] = Params
     for part in location[:-1]:
         inner = section.model_fields[str(part)].annotation
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             section = inner
-    known = list(section.model_fields)
-    close = difflib.get_close_matches(str(location[-1]), known, n=1)
-    return f"Did you mean {close[0]}?" if close else f"Known here: {', '.join(known)}"
+    return did_you_mean(str(location[-1]), list(section.model_fields))
 
 
 def _keys_that_dvc_ignores(node: object, where: str = "") -> Iterator[str]:

@@ -2,19 +2,27 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from dataprep.artifacts import Place
-from dataprep.config import SplitName
+from dataprep.balance import shown_with_copies
+from dataprep.config import AugmentConfig, SplitName
 from dataprep.proof import SplitMetrics
+from dataprep.variation_sheet import draw_variations
 from models.config import DiagnoseConfig
 from models.diagnose import Diagnosis, correct_examples, mistakes_by_cell, worst_mistakes
 from models.metrics import Metrics
 from models.report.charts import learning_curves
-from models.report.thumbnails import read_thumbnails
+from models.report.thumbnails import png_address, read_thumbnails
+from models.trials import Trials
 
 CORRECT_PER_CLASS = 3
 LISTED_FILES = 20
+SHEET_IMAGES = 5
+FITTING_PX = 1600
+NOTEWORTHY = 0.05
+"""Points of accuracy that an operation must cost before the report warns of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,15 @@ class Unusual:
 
 
 @dataclass(frozen=True, slots=True)
+class Balance:
+    """Train images of one class, and how many of them, varied or copied, the network sees in an epoch."""
+
+    class_name: str
+    num_images: int
+    num_shown: int
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
     """All that the page shows."""
 
@@ -65,6 +82,11 @@ class Content:
     num_quarantined: int
     num_skipped: int
     num_files: int
+    trials: Trials
+    weakest_alone: str | None  # the operation that is on and under which the network reads worst, where it costs it much
+    balance: list[Balance]
+    sheet: str  # data address of a PNG
+    sheet_fits: bool  # on a page, shrunk a little
 
 
 def collect(
@@ -76,6 +98,8 @@ def collect(
     manifest: pl.DataFrame,
     data: SplitMetrics,
     prepared: Place,
+    trials: Trials,
+    augment: AugmentConfig,
     config: DiagnoseConfig,
 ) -> Content:
     """Chooses the images to show and reads them.
@@ -88,6 +112,8 @@ def collect(
         manifest: for the files that are not in the data set.
         data: counts of the split stage.
         prepared: the folder with the images.
+        trials: each operation tried alone.
+        augment: the menu.
         config: how many of each to show.
     """
     worst = worst_mistakes(predictions, config.split, config.worst_images)
@@ -95,6 +121,7 @@ def collect(
     cells = mistakes_by_cell(predictions, config.split, config.images_per_cell)
     ids = {image_id for rows in (worst, correct, cells) for image_id in rows["id"].to_list()}
     thumbnails = read_thumbnails(prepared, ids, max_px=config.thumbnail_px)
+    sheet = draw_variations(prepared, augment, num_images=SHEET_IMAGES, seed=config.seed, menu=False, title="train images")
     quarantined = manifest.filter(pl.col("status") == "quarantined")
     return Content(
         metrics=metrics,
@@ -110,7 +137,26 @@ def collect(
         num_quarantined=quarantined.height,
         num_skipped=manifest.filter(pl.col("status") == "skipped").height,
         num_files=manifest.height,
+        trials=trials,
+        weakest_alone=_weakest_alone(trials),
+        balance=_balance(data, augment),
+        sheet=png_address(sheet, max_px=max(sheet.shape)),
+        sheet_fits=sheet.shape[1] <= FITTING_PX,
     )
+
+
+def _weakest_alone(trials: Trials) -> str | None:
+    """The operation that is on and costs the network the most, if that is more than chance and worth a word."""
+    on = [trial for trial in trials.trials if trial.probability > 0]
+    if not on or trials.accuracy is None or trials.accuracy - on[0].accuracy < NOTEWORTHY:
+        return None
+    return on[0].operation if on[0].accuracy_interval[1] < trials.accuracy else None
+
+
+def _balance(data: SplitMetrics, augment: AugmentConfig) -> list[Balance]:
+    counts = [row.train.images for row in data.classes]
+    shown = shown_with_copies(np.array(counts), augment).tolist()
+    return [Balance(row.class_name, count, times) for row, count, times in zip(data.classes, counts, shown, strict=True)]
 
 
 def _unusual(manifest: pl.DataFrame, shown: pl.DataFrame) -> list[Unusual]:

@@ -54,6 +54,7 @@ def render(content: Content) -> str:
         cell_examples=[
             [example.label, example.predicted, example.id, example.confidence, example.image] for example in content.cells
         ],
+        most_shown=max((row.num_shown for row in content.balance), default=1) or 1,
         curves=_svg_address(content.learning_curves),
         style=style,
         script=script,

@@ -1,6 +1,6 @@
 """Writes the materialised copies of train images, none where augment.copies is 0."""
 
-from dataprep.augment import write_copies
+from dataprep.copies import plan_copies, write_copies
 from dataprep.shards import read_index
 from pipelines.command import PlaceOption, PlaceOutputOption, run, track
 from pipelines.params import read_params
@@ -10,8 +10,9 @@ def main(prepared: PlaceOption, augmented: PlaceOutputOption) -> None:
     params = read_params()
     config = params.augment
     num_train = sum(entry.num_images for entry in read_index(prepared, stage="prepare").of_split("train"))
-    written = write_copies(prepared, augmented, config, params.execute)
-    total = num_train * config.copies
+    tasks = plan_copies(prepared, augmented, config)
+    total = sum(len(task.rows) for task in tasks)
+    written = write_copies(prepared, augmented, tasks, params.execute)
     shards = list(track(written, title="augment", total=total, count=lambda shard: shard.entry.num_images))
     online = "varied anew each epoch" if config.online else "not varied in training"
     print(f"augment: {num_train:,} train images {online}, {total:,} copies in {len(shards):,} shards")

@@ -12,6 +12,7 @@ from models.metrics import measure
 from models.predictions import read_predictions
 from models.report.content import collect
 from models.report.page import render
+from models.trials import read_trials
 from pipelines.command import OutputOption, PathOption, PlaceOption, run
 from pipelines.params import read_params
 
@@ -23,17 +24,18 @@ def main(
     prepared: PlaceOption,
     history: PathOption,
     predictions: PathOption,
+    trials: PathOption,
     metrics: OutputOption,
     diagnosis: OutputOption,
     report: OutputOption,
     confusion: OutputOption,
 ) -> None:
-    config = read_params().diagnose
+    params = read_params()
+    config = params.diagnose
     rows = read_predictions(predictions)
     measured = measure(rows)
     data = read_document(split_metrics, SplitMetrics, stage="split")
-    flattery = measure_flattery(prepared, read_split(split), data, seed=config.seed)
-    judged = diagnose(measured, config, flattery)
+    judged = diagnose(measured, config, measure_flattery(prepared, read_split(split), data, seed=config.seed))
     content = collect(
         rows,
         metrics=measured,
@@ -42,12 +44,14 @@ def main(
         manifest=read_manifest(manifest),
         data=data,
         prepared=prepared,
+        trials=read_trials(trials),
+        augment=params.augment,
         config=config,
     )
-    shown = rows.filter(pl.col("split") == config.split).select(actual="label", predicted="predicted")
+    shown = rows.filter(pl.col("split") == config.split)
     write_files(
         {
-            confusion: shown.write_csv().encode(),
+            confusion: shown.select(actual="label", predicted="predicted").write_csv().encode(),
             metrics: encode_document(measured),
             diagnosis: encode_document(judged),
             report: render(content).encode(),

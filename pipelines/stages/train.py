@@ -13,6 +13,7 @@ from dvclive import Live
 from dvclive.keras import DVCLiveCallback
 
 from dataprep.artifacts import write_files
+from dataprep.execute import num_workers
 from dataprep.shards import read_index
 from dataprep.statistics import read_statistics
 from dataprep.stream import find_train_set
@@ -39,6 +40,7 @@ def main(
             prepared=prepared,
             config=params.train,
             augment=params.augment,
+            workers=num_workers(params.execute),
             callbacks=[DVCLiveCallback(live=log)],
             verbose=1 if sys.stdout.isatty() else 2,
         )

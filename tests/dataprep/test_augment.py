@@ -1,75 +1,102 @@
-from collections.abc import Callable
-from pathlib import Path
+"""One conformance suite over the whole menu; what each operation does by itself; and that nothing depends on the order."""
+
+import multiprocessing
+import subprocess
+import sys
+from functools import partial
 
 import albumentations
 import cv2
 import numpy as np
 import pytest
 
-from dataprep.augment import (
-    COPIES_VERSION,
-    add_noise,
-    apply_variation,
-    augment_images,
-    sample_variation,
-    warp,
-    write_copies,
-)
+from dataprep.augment import augment_images
 from dataprep.config import AugmentConfig
-from dataprep.image import digest_pixels
-from dataprep.rng import rng_for, stable_hashes
-from dataprep.shards import ShardReader, read_index
-from pipelines.params import read_params
-from tests.closure import ROOT
-from tests.conftest import local, random_image
-from tests.dataprep.test_prepare import CONFIG as PREPARE
-from tests.dataprep.test_prepare import dealt, prepare
+from dataprep.image import Pixels, digest_pixels
+from dataprep.operations import OPERATIONS, Strength, alone, sample_variation, suited_operations
+from dataprep.rng import stable_hashes
+from tests.dataprep.augmenting import EVERYTHING, KEYS, MENU, NOTHING, config_with, smooth_stack, stack
 
-OFF = read_params(ROOT / "params.yaml").augment.model_copy(update={"copies": 0})
-KEYS = stable_hashes([f"{number}.png" for number in range(400)])
+CHANNELS = [1, 3]
+SUITED = [(name, channels) for channels in CHANNELS for name in suited_operations(channels)]
 
 
-def config_with(**changes: dict[str, float]) -> AugmentConfig:
-    """All operations off but those named."""
-    quiet = {name: {"probability": 0.0} for name in ("rotation", "horizontal_flip", "vertical_flip", "noise", "mixup")}
-    values = OFF.model_dump()
-    for name, change in {**quiet, **{name: {**quiet[name], **change} for name, change in changes.items()}}.items():
-        values[name] |= change
-    return AugmentConfig.model_validate(values)
-
-
-NOTHING = config_with()
-EVERYTHING = config_with(
-    rotation={"probability": 0.8, "degrees": 30.0},
-    horizontal_flip={"probability": 0.5},
-    vertical_flip={"probability": 0.5},
-    noise={"probability": 0.7, "std": 10.0},
-)
-
-
-def stack(channels: int, count: int = 40) -> np.ndarray:
-    return np.stack([random_image(seed, (9, 14, channels)) for seed in range(count)])
-
-
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("channels", CHANNELS)
 def test_no_probability_is_the_identity(channels: int) -> None:
     images = stack(channels)
-    assert np.array_equal(augment_images(images, KEYS[:40], NOTHING, epoch=1), images)
+    varied = augment_images(images, KEYS[:40], NOTHING, epoch=1)
+    assert np.array_equal(varied, images)
+    assert not np.shares_memory(varied, images)
 
 
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("strength", ["weakest", "strongest", "random"])
+@pytest.mark.parametrize(("name", "channels"), SUITED)
+def test_an_operation_keeps_shape_and_type_repeats_itself_and_leaves_its_input(
+    name: str, channels: int, strength: Strength
+) -> None:
+    images = stack(channels, shape=(24, 31))
+    before = images.copy()
+    config = alone(MENU, name, strength)
+    varied = augment_images(images, KEYS[:40], config, epoch=1)
+    assert (varied.shape, varied.dtype.name) == (images.shape, "uint8")
+    assert np.array_equal(images, before)
+    assert np.array_equal(augment_images(images, KEYS[:40], config, epoch=1), varied)
+    if strength == "strongest":
+        assert all(not np.array_equal(one, other) for one, other in zip(varied, images, strict=True))
+
+
+@pytest.mark.parametrize("name", [name for name, operation in OPERATIONS.items() if operation.ranges])
+@pytest.mark.parametrize("channels", CHANNELS)
+def test_an_operation_at_its_neutral_value_is_the_identity(name: str, channels: int) -> None:
+    images = stack(channels)
+    neutral = [OPERATIONS[name].neutral] * 2
+    config = config_with(**{name: dict[str, object].fromkeys(OPERATIONS[name].ranges.values(), neutral)})
+    assert np.array_equal(augment_images(images, KEYS[:40], config, epoch=1), images)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_operation_happens_as_often_as_its_probability_says(name: str) -> None:
+    keys = stable_hashes([str(number) for number in range(20_000)])
+    happens = sample_variation(keys, config_with(**{name: {"probability": 0.3}}), epoch=1)[name].happens
+    assert abs(happens.mean() - 0.3) < 0.015
+
+
+@pytest.mark.parametrize("channels", CHANNELS)
 def test_forwards_backwards_shuffled_and_one_by_one_are_the_same(channels: int) -> None:
     images, keys = stack(channels), KEYS[:40]
     whole = augment_images(images, keys, EVERYTHING, epoch=3)
-    assert whole.shape == images.shape
-    assert whole.dtype == np.uint8
     assert not np.array_equal(whole, images)
     assert np.array_equal(augment_images(images[::-1], keys[::-1], EVERYTHING, epoch=3)[::-1], whole)
     order = np.random.default_rng(0).permutation(40)
     assert np.array_equal(augment_images(images[order], keys[order], EVERYTHING, epoch=3), whole[order])
     for row in range(40):
-        alone = augment_images(images[row : row + 1], keys[row : row + 1], EVERYTHING, epoch=3)
-        assert np.array_equal(alone[0], whole[row])
+        alone_again = augment_images(images[row : row + 1], keys[row : row + 1], EVERYTHING, epoch=3)
+        assert np.array_equal(alone_again[0], whole[row])
+
+
+def varied_batch(rows: slice, images: Pixels, keys: np.ndarray, config: AugmentConfig) -> Pixels:
+    return augment_images(images[rows], keys[rows], config, epoch=2, copy=1)
+
+
+def test_a_thousand_images_have_one_digest_for_any_workers_batch_size_and_direction() -> None:
+    images, keys = stack(3, count=1000), stable_hashes([f"{number}.png" for number in range(1000)])
+    config = EVERYTHING.model_copy(
+        update={"channel_shuffle": EVERYTHING.channel_shuffle.model_copy(update={"probability": 0.4})}
+    )
+    digests = set()
+    for batch_size in (1, 7, 64):
+        batches = [slice(start, start + batch_size) for start in range(0, 1000, batch_size)]
+        for workers in (1, 2, 4) if batch_size == 64 else (1,):
+            vary = partial(varied_batch, images=images, keys=keys, config=config)
+            for turned in (False, True):
+                asked = batches[::-1] if turned else batches
+                if workers == 1:
+                    done = list(map(vary, asked))
+                else:
+                    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+                        done = pool.map(vary, asked, chunksize=1)
+                digests.add(digest_pixels(np.concatenate(done[::-1] if turned else done)))
+    assert len(digests) == 1
 
 
 def test_another_epoch_copy_or_seed_is_another_variation() -> None:
@@ -86,121 +113,128 @@ def test_another_epoch_copy_or_seed_is_another_variation() -> None:
             assert not np.array_equal(variations[first], variations[second])
 
 
-def test_the_input_is_not_modified() -> None:
-    images = stack(1)
-    before = images.copy()
-    augment_images(images, KEYS[:40], EVERYTHING, epoch=1)
-    assert np.array_equal(images, before)
+def test_parameters_are_spread_evenly_over_their_range() -> None:
+    keys = stable_hashes([str(number) for number in range(20_000)])
+    degrees = sample_variation(keys, EVERYTHING, epoch=1)["rotation"].values["degrees"]
+    assert degrees.min() >= -30
+    assert degrees.max() <= 20
+    counts, _ = np.histogram(degrees, bins=10, range=(-30, 20))
+    assert np.abs(counts / counts.mean() - 1).max() < 0.1
 
 
-def test_parameters_have_the_stated_distribution() -> None:
+def test_draws_of_two_operations_tell_nothing_of_one_another() -> None:
     keys = stable_hashes([str(number) for number in range(20_000)])
     variation = sample_variation(keys, EVERYTHING, epoch=1)
-    turned = variation.degrees != 0
-    assert abs(turned.mean() - 0.8) < 0.015
-    assert abs(variation.mirrored.mean() - 0.5) < 0.02
-    assert abs(variation.upended.mean() - 0.5) < 0.02
-    assert abs(variation.noisy.mean() - 0.7) < 0.02
-    counts, _ = np.histogram(variation.degrees[turned], bins=12, range=(-30, 30))
-    assert np.abs(variation.degrees).max() <= 30
-    assert np.abs(counts / counts.mean() - 1).max() < 0.12
+    drawn = [values for operation in variation.values() for values in operation.values.values()]
+    drawn += [operation.happens.astype(float) for operation in variation.values()]
+    correlations = np.corrcoef(drawn) - np.eye(len(drawn))
+    assert np.abs(correlations).max() < 0.035  # five standard deviations of what chance alone gives
 
 
-@pytest.mark.parametrize("degrees", [-27.5, 10.0, 90.0, 180.0])
-@pytest.mark.parametrize("channels", [1, 3])
-def test_rotation_is_albumentations_own(degrees: float, channels: int) -> None:
-    image = random_image(5, (15, 21, channels))
-    theirs = albumentations.Rotate(
-        limit=(degrees, degrees), interpolation=cv2.INTER_LINEAR, border_mode=cv2.BORDER_CONSTANT, fill=7, p=1.0
-    )(image=image)["image"].reshape(image.shape)
-    ours = warp(image, degrees, mirrored=False, upended=False, fill=7)
-    assert np.array_equal(ours, theirs)
+def test_brightness_and_contrast_are_those_of_their_formula() -> None:
+    levels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
+    brighter = augment_images(levels, KEYS[:1], config_with(brightness={"fraction": [0.2, 0.2]}), epoch=1)
+    assert np.abs(brighter - np.clip(levels + 51.0, 0, 255)).max() <= 1
+    harder = augment_images(levels, KEYS[:1], config_with(contrast={"factor": [1.5, 1.5]}), epoch=1)
+    assert np.abs(harder - np.clip(127.5 + 1.5 * (levels - 127.5), 0, 255)).max() <= 1
 
 
-@pytest.mark.parametrize(("mirrored", "upended"), [(True, False), (False, True), (True, True)])
-def test_a_folded_flip_is_a_flip_and_then_a_rotation(mirrored: bool, upended: bool) -> None:
-    image = random_image(6, (15, 21, 3))
-    flipped = image[:: -1 if upended else 1, :: -1 if mirrored else 1]
-    assert np.array_equal(warp(image, 0, mirrored=mirrored, upended=upended, fill=0), flipped)
-    expected = warp(np.ascontiguousarray(flipped), 20, mirrored=False, upended=False, fill=0)
-    folded = warp(image, 20, mirrored=mirrored, upended=upended, fill=0)
-    assert np.abs(folded.astype(int) - expected).max() <= 1 + 255 // 32  # OpenCV interpolates in steps of 1/32 pixel
-    assert np.abs(folded.astype(int) - expected).mean() < 1.5
+def test_inversion_and_another_order_of_the_channels() -> None:
+    images = stack(3)
+    assert np.array_equal(augment_images(images, KEYS[:40], config_with(inversion={}), epoch=1), 255 - images)
+    shuffled = augment_images(images, KEYS[:40], config_with(channel_shuffle={}), epoch=1)
+    assert np.array_equal(np.sort(shuffled, axis=-1), np.sort(images, axis=-1))
+    orders = {
+        tuple(int(np.flatnonzero((image == one[..., c : c + 1]).all(axis=(0, 1)))[0]) for c in range(3))
+        for image, one in zip(images, shuffled, strict=True)
+    }
+    assert len(orders) == 5
 
 
-def test_noise_has_the_stated_deviation_and_is_clipped() -> None:
-    gray = np.full((200, 200, 1), 128, dtype=np.uint8)
-    noisy = add_noise(gray, 20.0, rng_for(0, "test")).astype(float)
-    assert abs(noisy.mean() - 128) < 0.5
-    assert abs(noisy.std() - 20) < 0.5
-    assert add_noise(np.full_like(gray, 250), 20.0, rng_for(0, "test")).max() == 255
+def test_erasing_covers_the_fraction_that_was_drawn_with_the_fill() -> None:
+    images = np.full((40, 40, 50, 1), 200, dtype=np.uint8)
+    config = config_with(erasing={"fraction": [0.2, 0.2]}).model_copy(update={"fill": 7})
+    erased = augment_images(images, KEYS[:40], config, epoch=1) == 7
+    assert np.abs(erased.mean(axis=(1, 2, 3)) - 0.2).max() < 0.02
+    rows, columns = erased.any(axis=2).sum(axis=1), erased.any(axis=1).sum(axis=1)
+    assert np.array_equal(rows * columns, erased.sum(axis=(1, 2)))  # a rectangle each
+    assert len(np.unique(rows)) > 10
 
 
-def test_sampled_parameters_decide_everything() -> None:
-    images = stack(3, count=400)
-    variation = sample_variation(KEYS, EVERYTHING, epoch=2)
-    applied = apply_variation(images, variation, EVERYTHING, epoch=2)
-    assert np.array_equal(applied, augment_images(images, KEYS, EVERYTHING, epoch=2))
-    untouched = (variation.degrees == 0) & ~variation.mirrored & ~variation.upended & ~variation.noisy
-    assert untouched.any()
-    assert np.array_equal(applied[untouched], images[untouched])
+@pytest.mark.parametrize(("ink", "paper", "level"), [("light", 0, 255), ("dark", 255, 0)])
+def test_pen_width_moves_both_edges_of_a_stroke(ink: str, paper: int, level: int) -> None:
+    image = np.full((1, 20, 20, 1), paper, dtype=np.uint8)
+    image[0, :, 8:12] = level
+
+    def width(px: float) -> float:
+        varied = augment_images(image, KEYS[:1], config_with(pen_width={"px": [px, px], "ink": ink}), epoch=1)
+        return float(np.abs(varied[0, 10].astype(float) - paper).sum() / 255)
+
+    assert [width(px) for px in (-1.0, 0.0, 1.0, 2.0)] == [2, 4, 6, 8]
+    assert abs(width(0.5) - 5) < 0.02
+    assert abs(width(-0.5) - 3) < 0.02
 
 
-def test_copies_come_from_train_alone_and_say_what_was_done(make_tree: Callable[..., Path], tmp_path: Path) -> None:
-    source = make_tree(classes=3, images=9)
-    prepared, augmented = tmp_path / "prepared", tmp_path / "augmented"
-    prepare(dealt(source), prepared, source)
-    config = EVERYTHING.model_copy(update={"copies": 2})
-    list(write_copies(prepared, augmented, config, local(1)))
-    index = read_index(augmented, stage="augment")
-    sources = read_index(prepared, stage="prepare").of_split("train")
-    assert [entry.split for entry in index.shards] == ["train"] * len(sources)
-    for entry, of in zip(index.shards, sources, strict=True):
-        with (
-            ShardReader(prepared, of, stage="prepare") as shard,
-            ShardReader(augmented, entry, stage="augment") as copies,
-        ):
-            ids = shard.ids()
-            assert copies.ids() == [f"{image_id}#{number}" for number in (1, 2) for image_id in ids]
-            assert [name.decode() for name in copies.column("source_id").tolist()] == ids * 2
-            assert copies.labels().tolist() == shard.labels().tolist() * 2
-            expected = [augment_images(shard.images(), stable_hashes(ids), config, epoch=0, copy=number) for number in (1, 2)]
-            assert np.array_equal(copies.images(), np.concatenate(expected))
-            assert np.array_equal(
-                copies.column("degrees")[: len(ids)], sample_variation(stable_hashes(ids), config, epoch=0, copy=1).degrees
-            )
+@pytest.mark.parametrize("channels", CHANNELS)
+@pytest.mark.parametrize("sigma", [0.4, 1.5])
+def test_gaussian_blur_is_albumentations_own(sigma: float, channels: int) -> None:
+    images = stack(channels, count=3)
+    blurred = augment_images(images, KEYS[:3], config_with(gaussian_blur={"sigma_px": [sigma, sigma]}), epoch=1)
+    theirs = albumentations.GaussianBlur(sigma_limit=(sigma, sigma), blur_limit=0, p=1.0)
+    assert np.array_equal(blurred, np.stack([theirs(image=image)["image"].reshape(image.shape) for image in images]))
 
 
-def test_without_copies_the_folder_holds_an_empty_index(make_tree: Callable[..., Path], tmp_path: Path) -> None:
-    source = make_tree(classes=2, images=9)
-    prepare(dealt(source), tmp_path / "prepared", source, PREPARE)
-    for copies in (1, 0):
-        config = EVERYTHING.model_copy(update={"copies": copies})
-        list(write_copies(tmp_path / "prepared", tmp_path / "augmented", config, local(1)))
-    assert [path.name for path in (tmp_path / "augmented").iterdir()] == ["index.json"]
-    assert read_index(tmp_path / "augmented", stage="augment").shards == []
+def test_motion_blur_spreads_a_point_over_its_length_and_keeps_its_light() -> None:
+    point = np.zeros((30, 21, 21, 1), dtype=np.uint8)
+    point[:, 10, 10] = 210
+    for length in (3.0, 4.0, 7.0):
+        blurred = augment_images(point, KEYS[:30], config_with(motion_blur={"length_px": [length, length]}), epoch=1)
+        assert np.abs(blurred.sum(axis=(1, 2, 3)).astype(int) - 210).max() <= 7
+        assert (blurred > 0).any(axis=2).sum(axis=1).max() == 2 * np.ceil((length - 1) / 2) + 1
 
 
-def test_copies_are_made_again_for_other_settings_or_another_version_and_for_nothing_else(
-    make_tree: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source, augmented = make_tree(classes=2, images=9), tmp_path / "augmented"
-    prepare(dealt(source), tmp_path / "prepared", source, PREPARE)
-
-    def made(**changes: object) -> set[bool]:
-        config = EVERYTHING.model_copy(update={"copies": 1, **changes})
-        return {shard.made for shard in write_copies(tmp_path / "prepared", augmented, config, local(1))}
-
-    assert made() == {True}
-    assert made() == made(online=False) == made(mixup=EVERYTHING.mixup.model_copy(update={"alpha": 9.0})) == {False}
-    assert made(seed=9) == {True}
-    assert made() == {True}
-    monkeypatch.setattr("dataprep.augment.COPIES_VERSION", -1)
-    assert made() == {True}
+@pytest.mark.parametrize("name", ["elastic", "grid_distortion"])
+def test_distortions_move_pixels_a_little_and_differ_from_image_to_image(name: str) -> None:
+    images = np.repeat(smooth_stack(count=1), 20, axis=0)
+    varied = augment_images(images, KEYS[:20], alone(MENU, name, "strongest"), epoch=1)
+    difference = np.abs(varied.astype(int) - images)[:, 4:-4, 4:-4]
+    assert 1 < difference.mean() < 40
+    assert len({image.tobytes() for image in varied}) == 20
 
 
-def test_the_pixels_of_copies_are_those_of_their_version() -> None:
-    """Where this fails, the code makes other copies of the same images: raise COPIES_VERSION, and take the new digest."""
-    images = np.random.default_rng(0).integers(0, 256, (50, 12, 10, 1), dtype=np.uint8)
-    copies = augment_images(images, KEYS[:50], EVERYTHING, epoch=0, copy=1)
-    assert (COPIES_VERSION, digest_pixels(copies)) == (1, "fd362f501085dde0503065021dd9493b")
+def test_elastic_distortion_is_albumentations_own_for_its_field() -> None:
+    """The field of a generator, smoothed and scaled as albumentations does it, moves the pixels."""
+    image = smooth_stack(count=1)
+    config = config_with(elastic={"strength": [30.0, 30.0], "smoothness_px": 3.0})
+    ours = augment_images(image, KEYS[:1], config, epoch=1)
+    again = augment_images(255 - image, KEYS[:1], config.model_copy(update={"fill": 255}), epoch=1)
+    assert np.abs(ours.astype(int) - (255 - again.astype(int))).max() <= 1  # the same field whatever the image shows
+    theirs = albumentations.ElasticTransform(alpha=30, sigma=3, p=1.0)(image=image[0])["image"]
+    moved = [float(np.abs(one.astype(int) - image[0]).mean()) for one in (ours[0], theirs)]
+    assert 0.5 < moved[0] / moved[1] < 2
+
+
+def test_albumentations_is_loaded_where_it_is_needed_and_asks_no_network() -> None:
+    script = (
+        "import sys, os, numpy as np; os.environ.pop('NO_ALBUMENTATIONS_UPDATE', None);"
+        "from dataprep.augment import augment_images; from tests.dataprep.augmenting import KEYS, config_with, stack;"
+        "loaded = lambda: print('albumentations' in sys.modules);"
+        "augment_images(stack(), KEYS[:40], config_with(rotation={}, noise={}), epoch=1); loaded();"
+        "augment_images(stack(), KEYS[:40], config_with(erasing={}), epoch=1); loaded();"
+        "print(os.environ['NO_ALBUMENTATIONS_UPDATE'])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["False", "True", "1"]
+
+
+def test_opencv_gives_the_same_pixels_with_one_thread_and_several() -> None:
+    images = stack(3, count=40, shape=(70, 80))
+    before = cv2.getNumThreads()
+    try:
+        digests = set()
+        for threads in (1, 4):
+            cv2.setNumThreads(threads)
+            digests.add(digest_pixels(augment_images(images, KEYS[:40], EVERYTHING, epoch=1)))
+    finally:
+        cv2.setNumThreads(before)
+    assert len(digests) == 1

@@ -6,12 +6,20 @@ import numpy as np
 import pytest
 
 from dataprep import stream
-from dataprep.augment import write_copies
+from dataprep.config import AugmentConfig
 from dataprep.errors import ArtifactError
 from dataprep.shards import ShardReader, read_index
-from dataprep.stream import find_train_set, num_ordered_batches, ordered_batches, train_batches
-from tests.conftest import local
-from tests.dataprep.test_augment import EVERYTHING, NOTHING, config_with
+from dataprep.stream import (
+    Order,
+    find_train_set,
+    num_ordered_batches,
+    num_train_batches,
+    ordered_batches,
+    superposed_batches,
+    train_batches,
+)
+from tests.dataprep.augmenting import EVERYTHING, NOTHING, config_with
+from tests.dataprep.test_copies import copy_all
 from tests.dataprep.test_prepare import CONFIG, dealt, prepare
 
 
@@ -22,14 +30,24 @@ def folders(make_tree: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(stream, "WINDOW_BYTES", 0)
     source = make_tree(classes=3, images=30)
     prepare(dealt(source), tmp_path / "prepared", source)
-    list(write_copies(tmp_path / "prepared", tmp_path / "augmented", EVERYTHING.model_copy(update={"copies": 1}), local(1)))
+    copy_all(tmp_path / "prepared", tmp_path / "augmented", EVERYTHING.model_copy(update={"copies": 1}))
     return tmp_path / "prepared", tmp_path / "augmented"
 
 
 def epoch_of(
-    folders: tuple[Path, Path], *, batch_size: int = 7, seed: int = 0, epoch: int = 1, config: object = NOTHING
+    folders: tuple[Path, Path],
+    *,
+    batch_size: int = 7,
+    seed: int = 0,
+    epoch: int = 1,
+    config: AugmentConfig = NOTHING,
+    memory_gib: float = 0.0,
+    workers: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    batches = list(train_batches(find_train_set(*folders), config, batch_size=batch_size, seed=seed, epoch=epoch))  # type: ignore[arg-type]
+    order = Order(batch_size, seed, memory_gib)
+    train_set = find_train_set(*folders)
+    batches = list(train_batches(train_set, config, order, epochs=[epoch], workers=workers))
+    assert len(batches) == num_train_batches(train_set, config, order)
     assert {len(images) for images, _ in batches[:-1]} <= {batch_size}
     return np.concatenate([images for images, _ in batches]), np.concatenate([targets for _, targets in batches])
 
@@ -38,9 +56,10 @@ def as_rows(images: np.ndarray) -> list[bytes]:
     return [image.tobytes() for image in images]
 
 
-def test_an_epoch_shows_every_train_image_and_copy_once(folders: tuple[Path, Path]) -> None:
+@pytest.mark.parametrize("memory_gib", [0.0, 1.0])
+def test_an_epoch_shows_every_train_image_and_copy_once(folders: tuple[Path, Path], memory_gib: float) -> None:
     train_set = find_train_set(*folders)
-    images, targets = epoch_of(folders)
+    images, targets = epoch_of(folders, memory_gib=memory_gib)
     assert len(images) == train_set.num_images == len(targets)
     stored = []
     for folder, name in zip(folders, ("prepare", "augment"), strict=True):
@@ -59,18 +78,82 @@ def test_order_depends_on_seed_and_epoch_alone(folders: tuple[Path, Path]) -> No
     assert as_rows(epoch_of(folders, seed=1)[0]) != first
 
 
+MIXED = config_with(
+    rotation={"probability": 0.5, "degrees": [-20.0, 20.0]},
+    noise={"probability": 0.5, "std": [9.0, 9.0]},
+    mixup={"probability": 0.4, "alpha": 0.4},
+    cutmix={"probability": 0.2},
+    superpose={"probability": 0.2},
+)
+
+
+@pytest.mark.parametrize("memory_gib", [0.0, 1.0])
 @pytest.mark.parametrize("batch_size", [1, 5, 32, 1000])
-def test_neither_images_nor_targets_depend_on_the_batch_size(folders: tuple[Path, Path], batch_size: int) -> None:
-    config = config_with(
-        rotation={"probability": 0.5, "degrees": 20.0},
-        noise={"probability": 0.5, "std": 9.0},
-        mixup={"probability": 0.6, "alpha": 0.4},
-    )
-    images, targets = epoch_of(folders, config=config)
-    others, other_targets = epoch_of(folders, batch_size=batch_size, config=config)
+def test_neither_images_nor_targets_depend_on_the_batch_size(
+    folders: tuple[Path, Path], batch_size: int, memory_gib: float
+) -> None:
+    images, targets = epoch_of(folders, config=MIXED, memory_gib=memory_gib)
+    others, other_targets = epoch_of(folders, batch_size=batch_size, config=MIXED, memory_gib=memory_gib)
     assert np.array_equal(images, others)
     assert np.array_equal(targets, other_targets)
     assert ((targets > 0).sum(axis=1) == 2).any()
+    assert (targets.sum(axis=1) > 1.5).any()
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_nor_do_they_depend_on_workers_or_the_size_of_their_parts(
+    folders: tuple[Path, Path], workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = MIXED.model_copy(update={"balance": "oversample"})
+    images, targets = epoch_of(folders, config=config, memory_gib=1.0)
+    monkeypatch.setattr(stream, "PART_ROWS", 5)
+    others, other_targets = epoch_of(folders, config=config, memory_gib=1.0, workers=workers)
+    assert np.array_equal(images, others)
+    assert np.array_equal(targets, other_targets)
+
+
+def test_epochs_follow_one_another_and_each_is_what_it_is_alone(folders: tuple[Path, Path]) -> None:
+    train_set = find_train_set(*folders)
+    order = Order(7, 0, 1.0)
+    together = list(train_batches(train_set, MIXED, order, epochs=[1, 2, 3]))
+    apart = [batch for epoch in (1, 2, 3) for batch in train_batches(train_set, MIXED, order, epochs=[epoch])]
+    assert len(together) == 3 * num_train_batches(train_set, MIXED, order)
+    for (images, targets), (others, other_targets) in zip(together, apart, strict=True):
+        assert np.array_equal(images, others)
+        assert np.array_equal(targets, other_targets)
+
+
+def test_a_train_set_in_memory_is_read_once_and_shuffled_as_a_whole(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_set = find_train_set(*folders)
+    assert as_rows(epoch_of(folders, memory_gib=1.0)[0]) != as_rows(epoch_of(folders)[0])
+    batches = train_batches(train_set, NOTHING, Order(7, 0, 1.0), epochs=[1, 2, 3])
+    next(batches)
+    monkeypatch.setattr(ShardReader, "read_into", None)
+    assert len(list(batches)) == 3 * num_train_batches(train_set, NOTHING, Order(7, 0, 1.0)) - 1
+
+
+def test_balanced_classes_are_shown_alike_each_time_in_another_variation(folders: tuple[Path, Path]) -> None:
+    whole = find_train_set(*folders)
+    rare = [number for number in range(whole.num_classes) if whole.class_counts[number] == min(whole.class_counts)]
+    config = config_with(noise={"std": [9.0, 9.0]}).model_copy(update={"balance": "oversample"})
+    images, targets = epoch_of(folders, config=config)
+    assert targets.sum(axis=0).tolist() == [max(whole.class_counts)] * whole.num_classes
+    assert len(set(as_rows(images))) == len(images)  # an image that comes twice comes in two variations
+    assert rare
+
+
+def test_superposed_evaluation_shows_every_image_and_is_always_the_same(folders: tuple[Path, Path]) -> None:
+    config = config_with(superpose={"num_images": 2})
+    first, again = (list(superposed_batches(folders[0], "validation", config, 8)) for _ in range(2))
+    assert sum(len(images) for images, _ in first) == 23
+    of_several = [targets for _, targets in first if targets.any(axis=0).sum() > 1]
+    assert of_several
+    assert (np.concatenate(of_several).sum(axis=1) == 2).all()
+    for (images, targets), (others, other_targets) in zip(first, again, strict=True):
+        assert np.array_equal(images, others)
+        assert np.array_equal(targets, other_targets)
 
 
 def test_offline_only_shows_the_images_as_stored(folders: tuple[Path, Path]) -> None:

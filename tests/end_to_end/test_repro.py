@@ -19,7 +19,7 @@ READERS = {
     "split": ["split"],
     "prepare": ["prepare"],
     "statistics": ["statistics"],
-    "augment": ["augment", "train"],
+    "augment": ["augment", "train", "evaluate", "diagnose"],
     "model": ["train"],
     "train": ["train"],
     "evaluate": ["evaluate"],

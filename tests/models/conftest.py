@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from dataprep.augment import write_copies
 from dataprep.config import StatisticsConfig
 from dataprep.statistics import measure_train, write_statistics
 from models.config import ModelConfig, TrainConfig
 from pipelines.params import Params
-from tests.conftest import local, write_striped_tree
+from tests.conftest import write_striped_tree
+from tests.dataprep.test_copies import copy_all
 from tests.dataprep.test_prepare import dealt, prepare
 
 
@@ -19,7 +19,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
     folder = tmp_path_factory.mktemp("tiny")
     write_striped_tree(folder / "raw", classes=3, images=40)
     prepare(dealt(folder / "raw"), folder / "prepared", folder / "raw")
-    list(write_copies(folder / "prepared", folder / "augmented", params.augment, local(1)))
+    copy_all(folder / "prepared", folder / "augmented", params.augment)
     write_statistics(folder / "statistics.json", measure_train(folder / "prepared", StatisticsConfig(per="pixel")))
     return folder
 

@@ -19,6 +19,7 @@ VARIANTS: dict[str, dict[str, object]] = {
     "average pooling, large kernel": {"filters": (4, 4), "pooling": "average", "kernel_size": 5},
     "penalties": {"filters": (4,), "l1": 0.01, "l2": 0.01},
     **{f"normalised by {method}": {"filters": (4,), "normalise": {"method": method}} for method in ("scale", "log", "none")},
+    "noise at the input": {"filters": (4,), "input_noise": 0.5},
     "no batch normalisation, no dropout": {"filters": (4,), "batch_normalisation": False, "dropout": 0.0},
 }
 
@@ -50,6 +51,22 @@ def test_shape_one_training_step_save_and_load(params: Params, variant: dict[str
     network.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
     assert np.array_equal(loaded.predict_on_batch(images()), network.predict_on_batch(images()))
+
+
+def test_input_noise_is_there_in_training_only(params: Params) -> None:
+    network = build(params, {"filters": (4,), "input_noise": 0.9, "dropout": 0.0, "batch_normalisation": False})
+    still, again = (np.asarray(network(images(), training=False)) for _ in range(2))
+    assert np.array_equal(still, again)
+    noisy, other = (np.asarray(network(images(), training=True)) for _ in range(2))
+    assert not np.array_equal(noisy, still)
+    assert not np.array_equal(noisy, other)
+
+
+def test_a_sigmoid_head_judges_each_class_by_itself(params: Params) -> None:
+    probabilities = build(params, {"filters": (4,), "head": "sigmoid"}).predict_on_batch(images())
+    assert probabilities.min() > 0
+    assert probabilities.max() < 1
+    assert np.abs(probabilities.sum(axis=1) - 1).max() > 0.1
 
 
 def normalised(method: str, x: np.ndarray) -> np.ndarray:

@@ -4,12 +4,13 @@ import numpy as np
 import polars as pl
 import pytest
 
+from dataprep.artifacts import write_table
 from dataprep.errors import ArtifactError
 from dataprep.statistics import read_statistics
 from dataprep.stream import find_train_set, ordered_batches
 from models.config import ModelConfig, TrainConfig
 from models.evaluate import load_model, predict
-from models.predictions import class_names_of, predictions_frame, read_predictions, write_predictions
+from models.predictions import PREDICTIONS, class_names_of, predictions_frame, read_predictions
 from models.train import build_model, encode_model
 from pipelines.params import Params
 
@@ -31,7 +32,7 @@ def test_every_image_of_every_split_is_predicted_once(tiny: Path, model: Path, p
     assert {split: len(ids) for split in ("train", "test") for ids in [rows.filter(pl.col("split") == split)]} == {
         split: sum(len(names) for _, _, names in ordered_batches(tiny / "prepared", split, 50)) for split in ("train", "test")
     }
-    write_predictions(tmp_path / "predictions.parquet", rows)
+    write_table(tmp_path / "predictions.parquet", rows, PREDICTIONS)
     assert read_predictions(tmp_path / "predictions.parquet").equals(rows)
 
 

@@ -17,9 +17,10 @@ from models.diagnose import diagnose
 from models.flattery import Flattery, ProbeScore
 from models.metrics import measure
 from models.report.charts import learning_curves
-from models.report.content import Content, collect
+from models.report.content import Content, _balance, _weakest_alone, collect
 from models.report.page import render
 from models.report.thumbnails import png_address
+from models.trials import Superposed, Trial, Trials
 from pipelines.params import Params
 from tests.conftest import random_image
 from tests.dataprep.test_shards import content_of
@@ -47,6 +48,18 @@ MANIFEST = pl.DataFrame(
         "message": [None] * 3 + ["the file has 0 bytes", "its name is in ingest.skip"],
         "issues": [["dark", "low_contrast"], ["dark"], [], None, None],
     }
+)
+
+
+TRIALS = Trials(
+    images=60,
+    accuracy=0.9,
+    trials=[
+        Trial(operation="vertical_flip", probability=0.0, accuracy=0.1, accuracy_interval=(0.05, 0.2)),
+        Trial(operation="rotation", probability=0.5, accuracy=0.62, accuracy_interval=(0.5, 0.7)),
+        Trial(operation="noise", probability=0.5, accuracy=0.88, accuracy_interval=(0.8, 0.93)),
+    ],
+    superposed={"validation": Superposed(images=60, exact_match=0.731, exact_match_interval=(0.6, 0.8))},
 )
 
 
@@ -89,6 +102,8 @@ def content(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Content
         manifest=MANIFEST,
         data=data,
         prepared=prepared,
+        trials=TRIALS,
+        augment=params.augment,
         config=params.diagnose,
     )
 
@@ -101,6 +116,25 @@ def html(content: Content) -> str:
 def test_the_page_is_the_same_bytes_twice(content: Content, html: str) -> None:
     assert render(content) == html
     assert learning_curves(HISTORY) == learning_curves(HISTORY)
+
+
+def test_the_page_shows_augmentation_and_warns_of_what_destroys_labels(content: Content, html: str) -> None:
+    assert '<img class="sheet fits" src="data:image/png;base64,' in html
+    assert "Superposed validation images, 60 of them: all classes found and none besides in 73.1% (60.0% to 80.0%)" in html
+    warned = re.findall(r'<p class="warning"><b>([a-z ]+)</b> is on, and under it alone', html)
+    assert warned == ["rotation"]  # a vertical flip is worse, and off
+    calm = TRIALS.model_copy(update={"trials": TRIALS.trials[::2]})
+    assert "is on, and under it alone" not in render(
+        dataclasses.replace(content, trials=calm, weakest_alone=_weakest_alone(calm))
+    )
+    untried = dataclasses.replace(content, trials=Trials(images=0, accuracy=None, trials=[], superposed={}))
+    assert "None was tried: evaluate.images_per_operation is 0." in render(untried)
+
+
+def test_the_page_shows_how_often_each_class_is_seen(content: Content, params: Params) -> None:
+    assert [(row.num_images, row.num_shown) for row in content.balance] == [(40, 40)] * 3
+    copies = params.augment.model_copy(update={"copies": 2})
+    assert [row.num_shown for row in _balance(content.data, copies)] == [120] * 3
 
 
 def test_the_page_names_figures_mistakes_and_quarantined_files(content: Content, html: str) -> None:

@@ -2,24 +2,44 @@ import json
 import zipfile
 from pathlib import Path
 
+import keras
 import numpy as np
 import polars as pl
 import pytest
 
+from dataprep.config import AugmentConfig
 from dataprep.errors import TrainError
 from dataprep.statistics import read_statistics
 from dataprep.stream import find_train_set
 from models.config import ModelConfig, NormaliseConfig, TrainConfig
 from models.evaluate import load_model, predict
-from models.train import build_model, encode_model, fit
+from models.train import build_model, encode_model, exact_match, fit
+from models.trials import try_operations
 from pipelines.params import Params
+from tests.dataprep.augmenting import config_with
 
 
-def train(tiny: Path, model: ModelConfig, config: TrainConfig, params: Params, path: Path) -> pl.DataFrame:
+def train(
+    tiny: Path,
+    model: ModelConfig,
+    config: TrainConfig,
+    params: Params,
+    path: Path,
+    *,
+    augment: AugmentConfig | None = None,
+    workers: int = 0,
+) -> pl.DataFrame:
     train_set = find_train_set(tiny / "prepared", tiny / "augmented")
     network = build_model(model, config, train_set, read_statistics(tiny / "statistics.json"))
     history = fit(
-        network, train_set, prepared=tiny / "prepared", config=config, augment=params.augment, callbacks=[], verbose=0
+        network,
+        train_set,
+        prepared=tiny / "prepared",
+        config=config,
+        augment=augment or params.augment,
+        workers=workers,
+        callbacks=[],
+        verbose=0,
     )
     path.write_bytes(encode_model(network, recipe={"class_names": ["class0", "class1", "class2"]}))
     return history
@@ -39,6 +59,39 @@ def test_the_same_seed_gives_the_same_file_and_another_seed_another(
     assert histories[0].equals(histories[1])
     assert (tmp_path / "one.keras").read_bytes() == (tmp_path / "two.keras").read_bytes()
     assert (tmp_path / "one.keras").read_bytes() != (tmp_path / "three.keras").read_bytes()
+
+
+def test_workers_beside_the_training_step_change_no_byte(
+    tiny: Path, small: ModelConfig, short: TrainConfig, params: Params, tmp_path: Path
+) -> None:
+    brief = short.model_copy(update={"epochs": 2})
+    for workers in (0, 2):
+        train(tiny, small, brief, params, tmp_path / f"{workers}.keras", workers=workers)
+    assert (tmp_path / "0.keras").read_bytes() == (tmp_path / "2.keras").read_bytes()
+
+
+def test_superposed_classes_are_told_apart_by_a_sigmoid_head(
+    tiny: Path, small: ModelConfig, short: TrainConfig, params: Params, tmp_path: Path
+) -> None:
+    augment = config_with(superpose={"num_images": 2})
+    longer = short.model_copy(update={"epochs": 25, "patience": 25})
+    history = train(
+        tiny, small.model_copy(update={"head": "sigmoid"}), longer, params, tmp_path / "model.keras", augment=augment
+    )
+    assert history["val_accuracy"].max() > 0.8  # type: ignore[operator]  # polars types a maximum loosely
+    network = load_model(tmp_path / "model.keras")
+    trials = try_operations(network.predict_on_batch, tiny / "prepared", augment, params.evaluate)
+    assert {split: mixtures.exact_match > 0.7 for split, mixtures in trials.superposed.items()} == {
+        "validation": True,
+        "test": True,
+    }
+    assert keras.models.load_model(tmp_path / "model.keras", safe_mode=True).output_shape == (None, 3)
+
+
+def test_exact_match_wants_all_classes_and_none_besides() -> None:
+    targets = np.array([[1, 1, 0], [1, 1, 0], [1, 1, 0], [0, 0, 1]], dtype=np.float32)
+    probabilities = np.array([[0.9, 0.6, 0.2], [0.9, 0.4, 0.2], [0.9, 0.9, 0.9], [0.1, 0.2, 0.8]], dtype=np.float32)
+    assert np.asarray(exact_match(targets, probabilities)).tolist() == [1, 0, 0, 1]
 
 
 @pytest.mark.parametrize("method", ["scale", "log", "none"])

@@ -40,8 +40,9 @@ def test_imports_go_one_way(path: Path) -> None:
 
 
 def test_the_ground_floor_imports_nothing_above_it_and_there_are_no_cycles() -> None:
-    for name in ("errors", "config", "rng"):
-        assert relative(import_closure(ROOT / f"dataprep/{name}.py")) == {f"dataprep/{name}.py"}
+    ground_floor = {f"dataprep/{name}.py" for name in ("errors", "config", "rng")}
+    for name in ground_floor:
+        assert relative(import_closure(ROOT / name)) <= ground_floor
     for path in SOURCES:
         below = set(filter(None, map(module_path, imported_names(path))))
         assert all(path not in import_closure(other) for other in below), path

@@ -9,11 +9,94 @@ from pipelines.params import Params, check_params, read_params
 from tests.closure import ROOT
 
 TEXT = (ROOT / "params.yaml").read_text()
+CUTMIX_OFF = "labels by area\n    probability: 0.0"
 
 
 def changed(old: str, new: str) -> str:
     assert TEXT.count(old) == 1, old
     return TEXT.replace(old, new)
+
+
+def in_menu(name: str, key: str, value: str) -> str:
+    """Sets one key of an operation, which many of them have."""
+    lines = TEXT.splitlines()
+    section = next(number for number, line in enumerate(lines) if line.startswith(f"  {name}:"))
+    number = next(number for number in range(section, len(lines)) if lines[number].startswith(f"    {key}: "))
+    lines[number] = f"    {key}: {value}"
+    return "\n".join(lines)
+
+
+AUGMENT_CASES = [
+    (
+        in_menu("rotation", "probability", "-0.1"),
+        "params.yaml: augment.rotation.probability should be greater than or equal to 0; got -0.1. Correct the value",
+    ),
+    (
+        in_menu("noise", "probability", "1.5"),
+        "params.yaml: augment.noise.probability should be less than or equal to 1",
+    ),
+    (
+        in_menu("rotation", "degrees", "[10.0, -10.0]"),
+        "params.yaml: augment.rotation.degrees must be [lowest, highest]; got [10.0, -10.0]. Exchange the two",
+    ),
+    (
+        in_menu("zoom", "factor", "[0.0, 1.0]"),
+        "params.yaml: augment.zoom.factor must lie within 0.1 to 10; got [0.0, 1.0]. Correct the value",
+    ),
+    (in_menu("noise", "std", "[.nan, 1.0]"), "params.yaml: augment.noise.std must be [lowest, highest]; got [nan, 1.0]"),
+    (in_menu("noise", "std", "8.0"), "params.yaml: augment.noise.std must be a list as long as"),
+    (
+        in_menu("channel_shuffle", "probability", "0.5"),
+        "params.yaml: augment.channel_shuffle must have probability 0 for prepare.color 'gray', which has one channel; got 0.5",
+    ),
+    (
+        in_menu("horizontal_flip", "probability", "0.5"),
+        "params.yaml: augment horizontal_flip must have probability 0, since label_safe has 'digits' and it changes such a "
+        "class; got 0.5. Set it to 0, or take 'digits' out of augment.label_safe",
+    ),
+    (
+        in_menu("rotation", "degrees", "[-10.0, 180.0]"),
+        "params.yaml: augment rotation.degrees must lie within -60 to 60, since label_safe has 'digits' (a 6 that is turned "
+        "too far is a 9); got [-10.0, 180.0]. Narrow it",
+    ),
+    (
+        in_menu("inversion", "probability", "0.5").replace("label_safe: [digits]", "label_safe: [digits, inversion]"),
+        "params.yaml: augment inversion must have probability 0, since label_safe has 'inversion'",
+    ),
+    (
+        changed("label_safe: [digits]", "label_safe: [digit]"),
+        "params.yaml: augment.label_safe must name kinds of labels (digits, letters) or operations that change a class; got "
+        "'digit'. Did you mean digits?",
+    ),
+    (
+        in_menu("mixup", "probability", "0.7").replace(CUTMIX_OFF, CUTMIX_OFF.replace("0.0", "0.7")),
+        "params.yaml: augment mixup, cutmix and superpose must have probabilities whose sum is at most 1, since an image gets "
+        "one of them; got 0.7 + 0.7 + 0. Lower one",
+    ),
+    (
+        in_menu("superpose", "probability", "1.0"),
+        "params.yaml: model.head must be 'sigmoid' for augment.superpose.probability 1, since an image then has several "
+        "labels; got 'softmax'",
+    ),
+    (
+        in_menu("grid_distortion", "probability", "0.5").replace("num_cells: 4", "num_cells: 20"),
+        "params.yaml: augment.grid_distortion.num_cells must be at most 16, so that a cell of prepare.image_size [16, 16] has "
+        "a pixel; got 20",
+    ),
+    (
+        changed("    smoothness_px:", "    smoothnes_px:"),
+        "params.yaml: unknown key augment.elastic.smoothnes_px. Did you mean smoothness_px?",
+    ),
+    (changed("balance: none", "balance: all"), "params.yaml: augment.balance should be 'none', 'oversample' or 'to_fraction'"),
+    (
+        changed("balance_fraction: 0.5", "balance_fraction: 0.0"),
+        "params.yaml: augment.balance_fraction should be greater than 0",
+    ),
+    (
+        changed("input_noise: 0.0", "input_noise: 2.0"),
+        "params.yaml: model.input_noise should be less than or equal to 1; got 2.0",
+    ),
+]
 
 
 @pytest.mark.parametrize(
@@ -83,6 +166,12 @@ def changed(old: str, new: str) -> str:
             changed("color: gray", "color: rgb").replace("method: off", "method: threshold"),
             "params.yaml: prepare must have color 'gray' for saturate.method 'threshold'; got 'rgb'. Set color to gray, or",
         ),
+        (
+            changed("pin: {}", "pin: {origin: {simulated: test}}"),
+            "params.yaml: split.pin must leave origin 'simulated' in train, since scores on simulated images say nothing of "
+            "real ones; got 'test'. Take the pin out",
+        ),
+        *AUGMENT_CASES,
         (changed("denoise_px: 0", "denoise_px: 4"), "params.yaml: prepare.denoise_px should be 0, 3, 5 or 7; got 4"),
         (changed("denoise_px: 0", "denoise_px: off"), "params.yaml: prepare.denoise_px should be 0, 3, 5 or 7; got 'off'"),
         (

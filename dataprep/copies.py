@@ -1,0 +1,127 @@
+"""Materialised copies of train images: shards like the prepared ones, which say of each copy where it comes from.
+
+One shard holds one copy of the images of one prepared shard, so that more copies leave those that are there as they are.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dataprep.artifacts import Place
+from dataprep.augment import apply_variation
+from dataprep.balance import shows_per_class, shows_per_image
+from dataprep.config import AugmentConfig, ExecuteConfig
+from dataprep.execute import run_tasks
+from dataprep.operations import Variation, active_operations, sample_variation
+from dataprep.rng import stable_hashes
+from dataprep.shards import (
+    Filled,
+    ShardContent,
+    ShardEntry,
+    ShardKey,
+    ShardReader,
+    fill_folder,
+    fingerprint,
+    read_index,
+    write_shard,
+)
+
+COPIES_VERSION = 2
+"""Part of what copies are made from: to be raised with every change that makes other pixels of the same settings."""
+
+_MATERIALISED = 0  # the epoch of copies; those of training begin with 1
+
+
+@dataclass(frozen=True, slots=True)
+class CopyTask:
+    """What a worker needs to write one copy of the images of one prepared shard, or of some of them."""
+
+    key: ShardKey
+    prepared: Place
+    output: Place
+    entry: ShardEntry  # of the prepared shard
+    class_names: list[str]
+    config: AugmentConfig
+    number: int  # of the copy, from 1 on
+    rows: NDArray[np.int64]  # (n,) of the prepared shard, ascending
+
+    def __str__(self) -> str:
+        return self.key.file
+
+
+def plan_copies(prepared: Place, output: Place, config: AugmentConfig) -> list[CopyTask]:
+    """The copies that `config` asks for: `copies` of each train image; with `balance`, more of the rarer classes."""
+    index = read_index(prepared, stage="prepare")
+    entries = index.of_split("train") if config.copies else []
+    active = {name: section.model_dump() for name, section in active_operations(config).items()}
+    settings = json.dumps({"seed": config.seed, "fill": config.fill, **active})
+    copies = _copies_per_image(prepared, entries, config, len(index.class_names))
+    stride = 1 << max((entry.bucket for entry in entries), default=0).bit_length()
+    tasks = []
+    for number in range(1, max((int(few.max(initial=0)) for few in copies), default=0) + 1):
+        for entry, of_rows in zip(entries, copies, strict=True):
+            rows = np.flatnonzero(of_rows >= number)
+            if len(rows):
+                made_of = fingerprint(COPIES_VERSION, entry.sha256, settings, number, rows.astype("<i8").tobytes())
+                key = ShardKey("train", entry.bucket + (number - 1) * stride, made_of)
+                # Absolute: a worker of a cluster may have been started in another folder.
+                places = prepared.absolute(), output.absolute()
+                tasks.append(CopyTask(key, *places, entry, index.class_names, config, number, rows))
+    return tasks
+
+
+def write_copies(prepared: Place, output: Place, tasks: Sequence[CopyTask], execute: ExecuteConfig) -> Iterator[Filled]:
+    """Writes the copies that were planned, then the index of their folder."""
+
+    def build(missing: Sequence[CopyTask]) -> Iterator[ShardEntry]:
+        yield from run_tasks(build_copies, missing, execute)
+
+    yield from fill_folder(output, tasks, build, read_index(prepared, stage="prepare"))
+
+
+def build_copies(task: CopyTask) -> ShardEntry:
+    """Writes one shard of copies with their provenance: source id, number of the copy, what was drawn."""
+    with ShardReader(task.prepared, task.entry, stage="prepare") as shard:
+        images, labels, ids = shard.images()[task.rows], shard.labels()[task.rows], shard.ids()
+    ids = [ids[row] for row in task.rows.tolist()]
+    variation = sample_variation(stable_hashes(ids), task.config, epoch=_MATERIALISED, copy=task.number)
+    content = ShardContent(
+        images=apply_variation(images, variation, task.config),
+        labels=labels,
+        ids=[f"{image_id}#{task.number}" for image_id in ids],
+        class_names=task.class_names,
+        extra={
+            "source_id": np.array([image_id.encode() for image_id in ids], dtype="S"),
+            "copy": np.full(len(ids), task.number, dtype=np.int32),
+            **_columns(variation),
+        },
+    )
+    return write_shard(task.output, task.key, content)
+
+
+def _columns(variation: Variation) -> dict[str, NDArray[np.generic]]:
+    """What was drawn: `<operation>`, whether it happened, and `<operation>.<parameter>`."""
+    columns: dict[str, NDArray[np.generic]] = {}
+    for name, drawn in variation.items():
+        columns[name] = drawn.happens
+        columns |= {f"{name}.{parameter}": values for parameter, values in drawn.values.items()}
+    return columns
+
+
+def _copies_per_image(
+    prepared: Place, entries: Sequence[ShardEntry], config: AugmentConfig, num_classes: int
+) -> list[NDArray[np.int64]]:
+    if config.balance == "none" or not entries:
+        return [np.full(entry.num_images, config.copies) for entry in entries]
+    labels, keys = [], []
+    for entry in entries:
+        with ShardReader(prepared, entry, stage="prepare") as shard:
+            labels.append(shard.labels())
+            keys.append(stable_hashes(shard.ids()))
+    every = np.concatenate(labels)
+    per_class = (1 + config.copies) * shows_per_class(np.bincount(every, minlength=num_classes), config) - 1
+    copies = shows_per_image(every, np.concatenate(keys), per_class, config.seed, "copies")
+    return np.split(copies, np.cumsum([entry.num_images for entry in entries])[:-1])

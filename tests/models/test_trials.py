@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dataprep.image import Pixels
+from dataprep.operations import OPERATIONS, suited_operations
+from dataprep.stream import ordered_batches
+from models.trials import try_operations
+from pipelines.params import Params
+from tests.dataprep.augmenting import config_with
+
+
+def knows_stripes(images: Pixels) -> np.ndarray:
+    """Reads the striped classes of the tests: rows, columns or a diagonal that vary most."""
+    levels = images[..., 0].astype(float)
+    rows, columns = levels.mean(axis=2).std(axis=1), levels.mean(axis=1).std(axis=1)
+    scores = np.column_stack([rows, columns, np.full(len(images), 30.0)])
+    probabilities: np.ndarray = (scores / scores.sum(axis=1, keepdims=True)).astype(np.float32)
+    return probabilities
+
+
+def test_an_operation_that_destroys_labels_is_seen(tiny: Path, params: Params) -> None:
+    menu = config_with(rotation={"probability": 0.3, "degrees": [90.0, 90.0]}, brightness={"fraction": [0.1, 0.1]})
+    trials = try_operations(knows_stripes, tiny / "prepared", menu, params.evaluate)
+    found = {trial.operation: trial for trial in trials.trials}
+    assert set(found) == set(suited_operations(1))
+    assert len(found) == len(OPERATIONS) - 1
+    assert trials.accuracy == found["brightness"].accuracy == 1.0
+    assert found["rotation"].accuracy < 0.5  # rows become columns
+    assert found["rotation"].accuracy_interval[1] < 0.7
+    assert found["rotation"].probability == 0.3
+    assert found["pen_width"].probability == 0
+    assert [trial.accuracy for trial in trials.trials] == sorted(trial.accuracy for trial in trials.trials)
+    assert trials.superposed == {}
+
+
+@pytest.mark.parametrize("batch_size", [3, 500])
+def test_trials_are_the_same_for_any_batch_size(tiny: Path, params: Params, batch_size: int) -> None:
+    whole = try_operations(knows_stripes, tiny / "prepared", params.augment, params.evaluate)
+    other = params.evaluate.model_copy(update={"batch_size": batch_size})
+    assert try_operations(knows_stripes, tiny / "prepared", params.augment, other) == whole
+    assert whole.images == sum(len(labels) for _, labels, _ in ordered_batches(tiny / "prepared", "validation", 50))
+
+
+def test_fewer_images_are_tried_where_fewer_are_asked_for(tiny: Path, params: Params) -> None:
+    few = params.evaluate.model_copy(update={"images_per_operation": 12})
+    trials = try_operations(knows_stripes, tiny / "prepared", params.augment, few)
+    assert 4 <= trials.images <= 20
+    none = params.evaluate.model_copy(update={"images_per_operation": 0})
+    assert try_operations(knows_stripes, tiny / "prepared", params.augment, none).trials == []
+
+
+def test_mixtures_are_read_whole_or_not_at_all(tiny: Path, params: Params) -> None:
+    menu = config_with(superpose={"num_images": 2, "combine": "sum"})
+
+    def reads_everything(images: Pixels) -> np.ndarray:
+        return np.ones((len(images), 3), dtype=np.float32)
+
+    trials = try_operations(reads_everything, tiny / "prepared", menu, params.evaluate)
+    assert list(trials.superposed) == ["validation", "test"]
+    assert {mixtures.exact_match for mixtures in trials.superposed.values()} == {0.0}
