@@ -29,7 +29,7 @@ from pipelines.params import read_params
 
 ROUNDS = 5
 BATCH = 64
-STEPS = 60  # of an epoch
+STEPS = 40  # of an epoch
 SHAPE = (96, 96, 1)
 NUM_CLASSES = 10
 BAR = 0.08
@@ -90,7 +90,6 @@ def whole_menu() -> AugmentConfig:
 STREAMS: dict[str, tuple[Callable[[], AugmentConfig], int]] = {
     "ours, as stored": (still, 0),
     "ours, rotation flip noise, in a thread": (rotation_flip_noise, 0),
-    "ours, rotation flip noise, 1 worker": (rotation_flip_noise, 1),
     "ours, rotation flip noise, 2 workers": (rotation_flip_noise, 2),
     "ours, the whole menu, in a thread": (whole_menu, 0),
     "ours, the whole menu, 2 workers": (whole_menu, 2),
@@ -137,10 +136,14 @@ def train(name: str, folder: Path) -> float:
         signature = (tf.TensorSpec((BATCH, *SHAPE), np.uint8), tf.TensorSpec((BATCH, NUM_CLASSES), np.float32))
         dataset = tf.data.Dataset.from_generator(lambda: PEERS[name](folder), output_signature=signature).prefetch(PREFETCHED)
 
-    begins: list[float] = []
-    clock = keras.callbacks.LambdaCallback(on_epoch_begin=lambda *_: begins.append(time.perf_counter()))
-    network.fit(dataset, epochs=3, steps_per_epoch=STEPS, verbose=0, callbacks=[clock], shuffle=False)
-    return STEPS * BATCH / (begins[2] - begins[1])
+    times: list[float] = []
+
+    def note(*_: object) -> None:
+        times.append(time.perf_counter())
+
+    clock = keras.callbacks.LambdaCallback(on_epoch_begin=note, on_epoch_end=note)
+    network.fit(dataset, epochs=2, steps_per_epoch=STEPS, verbose=0, callbacks=[clock], shuffle=False)
+    return STEPS * BATCH / (times[3] - times[2])
 
 
 def run(name: str, folder: Path) -> float:

@@ -42,6 +42,11 @@ class Mixing:
         return Mixing(self.kind[rows], self.partners[rows], self.weights[rows], self.places[rows])
 
 
+def is_mixing(config: AugmentConfig) -> bool:
+    """Whether images may be mixed at all."""
+    return max(config.mixup.probability, config.cutmix.probability, config.superpose.probability) > 0
+
+
 def sample_mixing(labels: NDArray[np.int64], config: AugmentConfig, rng: np.random.Generator) -> Mixing:
     """Draws, for each of N images with these labels, what it is mixed with and how; partners are among the N.
 

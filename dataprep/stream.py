@@ -22,7 +22,8 @@ from dataprep.config import AugmentConfig, SplitName
 from dataprep.errors import ArtifactError
 from dataprep.execute import run_beside
 from dataprep.image import Pixels
-from dataprep.mixing import NOT_MIXED, Mixing, Targets, mix_images, mix_targets, sample_mixing
+from dataprep.mixing import NOT_MIXED, Mixing, Targets, is_mixing, mix_images, mix_targets, sample_mixing
+from dataprep.operations import active_operations
 from dataprep.rng import rng_for, stable_hashes
 from dataprep.shards import ShardEntry, ShardReader, check_shards, read_index
 
@@ -147,6 +148,7 @@ def train_batches(
         images (n, H, W, C) uint8 and targets (n, num_classes) float32; the rows of these sum to 1, but for superpositions.
     """
     vary = partial(vary_part, config=config, num_classes=train_set.num_classes)
+    workers = workers if config.online and (active_operations(config) or is_mixing(config)) else 0
     waiting: list[tuple[Pixels, Targets]] = []  # parts of a batch
     waiting_for, epoch = order.batch_size, 0
     for images, targets, of_epoch in run_beside(vary, _parts(train_set, config, order, epochs), workers):

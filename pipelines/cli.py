@@ -161,12 +161,15 @@ def preview_augment(
     menu: Annotated[bool, typer.Option("--all", help="Operations that are off as well.")] = False,  # noqa: FBT002  # a flag
 ) -> None:
     """Draws a few train images under each operation of augment and under all, with params.yaml as it is now."""
+    from dataprep.shards import read_index
     from dataprep.variation_sheet import draw_variations
 
     config = read_params().augment
-    shown = f"{images:,} train images, seed {seed}"
     prepared = locate(option_value("prepare", "--prepared"))
-    sheet = draw_variations(prepared, config, num_images=images, seed=seed, menu=menu, title=f"augment: {shown}")
+    num_train = sum(entry.num_images for entry in read_index(prepared, stage="prepare").of_split("train"))
+    shown = f"{min(images, num_train):,} of {num_train:,} train images"
+    title = f"augment: {shown}, seed {seed}"
+    sheet = draw_variations(prepared, config, num_images=images, seed=seed, menu=menu, title=title)
     _write_sheet(output, sheet)
     print(f"preview: {shown} -> {output}")
 

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -9,7 +11,7 @@ from ruamel.yaml import YAML
 
 from tests.closure import ROOT
 from tests.conftest import striped, write_png
-from tests.end_to_end.conftest import STAGES, Project
+from tests.end_to_end.conftest import ENVIRONMENT, STAGES, Project
 
 # What reads a section of params.yaml directly, first stage first; what follows in the graph runs after it.
 READERS = {
@@ -92,15 +94,39 @@ def other(value: object) -> object:
     return value + 1 if isinstance(value, int | float) else f"not {value}"
 
 
+STATUS = """
+import json, sys
+from pathlib import Path
+from dvc.repo import Repo
+
+for text in json.load(sys.stdin):
+    Path("params.yaml").write_text(text)
+    with Repo() as repo:
+        print(json.dumps(repo.status()))
+"""
+"""What `dvc status --json` prints for one params.yaml after the other, without a start of DVC for each."""
+
+
 def test_each_parameter_in_turn_makes_its_readers_out_of_date_and_nothing_else(project: Project) -> None:
     params = YAML(typ="safe", pure=True).load(project.read("params.yaml"))
-    wrong = {}
-    for where, value in leaves(params).items():
+    changed, texts = list(leaves(params).items()), []
+    for where, value in changed:
         project.set({where: other(value)})
-        status = json.loads(project.run("dvc", "status", "--json").output)
+        texts.append(project.read("params.yaml"))
+        project.set({where: value})
+    statuses = subprocess.run(
+        [sys.executable, "-c", STATUS],
+        cwd=project.root,
+        env=ENVIRONMENT,
+        input=json.dumps(texts),
+        capture_output=True,
+        text=True,
+    )
+    wrong = {}
+    for (where, _), line in zip(changed, statuses.stdout.splitlines(), strict=True):
         stale = {
             stage
-            for stage, reasons in status.items()
+            for stage, reasons in json.loads(line).items()
             for reason in reasons
             if isinstance(reason, dict) and "params.yaml" in reason.get("changed deps", {})
         }
@@ -108,7 +134,6 @@ def test_each_parameter_in_turn_makes_its_readers_out_of_date_and_nothing_else(p
         expected = next(READERS[prefix] for prefix in prefixes if prefix in READERS)
         if sorted(stale) != sorted(expected):
             wrong[where] = stale
-        project.set({where: value})
     assert wrong == {}
 
 

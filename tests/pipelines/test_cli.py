@@ -10,10 +10,13 @@ from typer.testing import CliRunner
 
 from dataprep.errors import ArtifactError, DarkroomError, SourceError
 from dataprep.manifest import write_manifest
+from dataprep.shards import read_index
 from pipelines.cli import app
+from pipelines.params import read_params
 from tests.closure import ROOT
 from tests.conftest import random_image, write_png
 from tests.dataprep.ingesting import run
+from tests.dataprep.test_prepare import dealt, prepare
 
 
 def labels(*arguments: str) -> str:
@@ -148,6 +151,32 @@ def test_preview_that_cannot_be_written_is_one_line(ingested: Path) -> None:
         DarkroomError, match=r"^--output 'params.yaml/sheet.png' cannot be written \(.+\)\. Name another place$"
     ):
         preview_prepare("--output", "params.yaml/sheet.png")
+
+
+def preview_augment(*arguments: str) -> str:
+    result = CliRunner().invoke(app, ["preview", "augment", *arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_preview_draws_train_images_under_what_is_on_or_the_whole_menu(ingested: Path) -> None:
+    source = Path(read_params().ingest.source)
+    prepare(dealt(source), Path("data/prepared"), source)
+    num_train = sum(entry.num_images for entry in read_index(Path("data/prepared"), stage="prepare").of_split("train"))
+    shown = f"{min(num_train, 6)} of {num_train} train images"
+    assert preview_augment() == f"preview: {shown} -> reports/preview-augment.png\n"
+    preview_augment("--output", "again.png")
+    assert (ingested / "again.png").read_bytes() == (ingested / "reports/preview-augment.png").read_bytes()
+    preview_augment("--output", "all.png", "--all")
+    with Image.open("again.png") as few, Image.open("all.png") as whole:
+        assert few.height <= whole.height  # longer headings
+        assert whole.width > 4 * few.width
+
+
+def test_preview_without_prepared_images_says_what_to_run(ingested: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"^data/prepared/index.json is missing\. Run: dvc repro prepare$"):
+        preview_augment()
+    assert not (ingested / "reports").exists()
 
 
 def test_preview_of_nothing_is_refused(ingested: Path) -> None:
