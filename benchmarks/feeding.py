@@ -20,10 +20,11 @@ from benchmarks.augment import settings as rotation_flip_noise
 from benchmarks.ingest_stage import ROOT
 from benchmarks.storage import write_ours
 from dataprep.config import AugmentConfig
+from dataprep.copies import write_copies
 from dataprep.image import Pixels
 from dataprep.operations import OPERATIONS
 from dataprep.rng import stable_hashes
-from dataprep.shards import ShardReader, read_index, write_index
+from dataprep.shards import ShardReader
 from dataprep.stream import Order, TrainSet, find_train_set
 from pipelines.params import read_params
 
@@ -131,7 +132,7 @@ def train(name: str, folder: Path) -> float:
     if name in STREAMS:
         config, workers = STREAMS[name]
         order = Order(BATCH, seed=0, memory_gib=0.0)  # from the shards
-        dataset = train_dataset(train_set, config(), order, epochs=3, workers=workers)
+        dataset = train_dataset(train_set, config(), order, epochs=3, workers=workers, failures=[])
     else:
         signature = (tf.TensorSpec((BATCH, *SHAPE), np.uint8), tf.TensorSpec((BATCH, NUM_CLASSES), np.float32))
         dataset = tf.data.Dataset.from_generator(lambda: PEERS[name](folder), output_signature=signature).prefetch(PREFETCHED)
@@ -163,8 +164,7 @@ def main() -> None:
         folder = Path(temporary)
         images, _ = some(STEPS * BATCH)
         write_ours(images, folder / "prepared")
-        index = read_index(folder / "prepared", stage="prepare")
-        write_index(folder / "augmented", index.model_copy(update={"shards": []}))
+        list(write_copies(folder / "prepared", folder / "augmented", [], PARAMS.execute))
         speeds: dict[str, list[float]] = {name: [] for name in names}
         for _ in range(ROUNDS):
             for name in names:

@@ -22,18 +22,23 @@ def shows_per_class(counts: NDArray[np.int64], config: AugmentConfig) -> NDArray
     return shows
 
 
-def shown_per_class(counts: NDArray[np.int64], config: AugmentConfig) -> NDArray[np.int64]:
-    """How many images of each class are shown in an epoch, (num_classes,) int64: what `shows_per_image` comes to."""
-    per_class = shows_per_class(counts, config)
+def copies_per_class(counts: NDArray[np.int64], config: AugmentConfig) -> NDArray[np.float64]:
+    """How many copies an image of each class gets on average, so that with them the classes are balanced; (num_classes,)."""
+    if not config.copies:
+        return np.zeros(len(counts))
+    copies: NDArray[np.float64] = (1 + config.copies) * shows_per_class(counts, config) - 1
+    return copies
+
+
+def total_per_class(counts: NDArray[np.int64], per_class: NDArray[np.float64]) -> NDArray[np.int64]:
+    """What `shows_per_image` comes to for (num_classes,) images of each class."""
     return (np.floor(per_class) * counts + np.rint(per_class % 1 * counts)).astype(np.int64)
 
 
-def shown_with_copies(counts: NDArray[np.int64], config: AugmentConfig) -> NDArray[np.int64]:
-    """The same for (num_classes,) images of each class before any copies are made of them."""
-    stored = counts
-    if config.copies:
-        stored = np.rint((1 + config.copies) * shows_per_class(counts, config) * counts).astype(np.int64)
-    return shown_per_class(stored, config)
+def shown_per_class(counts: NDArray[np.int64], config: AugmentConfig) -> NDArray[np.int64]:
+    """How many images of each class are shown in an epoch, copies among them, of (num_classes,) images without copies."""
+    stored = counts + total_per_class(counts, copies_per_class(counts, config))
+    return total_per_class(stored, shows_per_class(stored, config))
 
 
 def shows_per_image(

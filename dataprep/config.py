@@ -166,7 +166,9 @@ class StatisticsConfig(Section):
 
 
 def _ascending(ends: tuple[float, float]) -> tuple[float, float]:
-    if not ends[0] <= ends[1]:
+    if not all(map(math.isfinite, ends)):
+        raise ValueError(f"must be two numbers; got {list(ends)}. Correct the value")
+    if ends[0] > ends[1]:
         raise ValueError(f"must be [lowest, highest]; got {list(ends)}. Exchange the two")
     return ends
 
@@ -191,6 +193,8 @@ class Kind:
     changed_by: tuple[str, ...]
     most_degrees: float
 
+
+MIXINGS = ("mixup", "cutmix", "superpose")
 
 # A 2 in the mirror is no digit, b and d are each other's; 6 and 9, or N and Z, are the same shape turned.
 LABELS = {
@@ -302,13 +306,13 @@ class SaltAndPepperConfig(OperationConfig):
 class MixupConfig(OperationConfig):
     """Linear superposition of two images and of their labels; the weight is drawn from Beta(alpha, alpha)."""
 
-    alpha: Annotated[float, Field(gt=0.0)]
+    alpha: Annotated[float, Field(gt=0.0, le=1000.0)]
 
 
 class CutmixConfig(OperationConfig):
     """A rectangle of another image, whose area's fraction is drawn from Beta(alpha, alpha); labels by area."""
 
-    alpha: Annotated[float, Field(gt=0.0)]
+    alpha: Annotated[float, Field(gt=0.0, le=1000.0)]
 
 
 class SuperposeConfig(OperationConfig):
@@ -322,7 +326,7 @@ class AugmentConfig(Section):
     """What may happen to a train image, and only to a train image."""
 
     online: bool
-    copies: Annotated[int, Field(ge=0)]
+    copies: Annotated[int, Field(ge=0, le=1000)]
     seed: Seed
     balance: Literal["none", "oversample", "to_fraction"]
     balance_fraction: Annotated[float, Field(gt=0.0, le=1.0)]
@@ -382,7 +386,12 @@ class AugmentConfig(Section):
 
     @model_validator(mode="after")
     def _one_partner_operation_an_image(self) -> "AugmentConfig":
-        shares = {name: getattr(self, name).probability for name in ("mixup", "cutmix", "superpose")}
+        shares = {name: getattr(self, name).probability for name in MIXINGS}
+        if not self.online and any(shares.values()):
+            raise ValueError(
+                f"{', '.join(name for name, share in shares.items() if share)} must have probability 0 for online false, since "
+                "images are mixed anew in each epoch or never. Set online to true, or the probability to 0"
+            )
         if sum(shares.values()) > 1 + 1e-9:
             terms = " + ".join(f"{share:g}" for share in shares.values())
             raise ValueError(
@@ -390,6 +399,11 @@ class AugmentConfig(Section):
                 f"got {terms}. Lower one"
             )
         return self
+
+    @property
+    def varies(self) -> bool:
+        """Whether any operation can reach an image."""
+        return self.online or self.copies > 0
 
     @classmethod
     def _operations(cls) -> list[str]:

@@ -1,6 +1,7 @@
 """Materialised copies of train images: shards like the prepared ones, which say of each copy where it comes from.
 
 One shard holds one copy of the images of one prepared shard, so that more copies leave those that are there as they are.
+The many copies of a few rare images share shards.
 """
 
 import json
@@ -12,10 +13,10 @@ from numpy.typing import NDArray
 
 from dataprep.artifacts import Place
 from dataprep.augment import apply_variation
-from dataprep.balance import shows_per_class, shows_per_image
+from dataprep.balance import copies_per_class, shows_per_image
 from dataprep.config import AugmentConfig, ExecuteConfig
 from dataprep.execute import run_tasks
-from dataprep.operations import Variation, active_operations, sample_variation
+from dataprep.operations import Variation, active_operations, check_suited, sample_variation
 from dataprep.rng import stable_hashes
 from dataprep.shards import (
     Filled,
@@ -25,6 +26,7 @@ from dataprep.shards import (
     ShardReader,
     fill_folder,
     fingerprint,
+    made_of,
     read_index,
     write_shard,
 )
@@ -37,7 +39,7 @@ _MATERIALISED = 0  # the epoch of copies; those of training begin with 1
 
 @dataclass(frozen=True, slots=True)
 class CopyTask:
-    """What a worker needs to write one copy of the images of one prepared shard, or of some of them."""
+    """What a worker needs to write copies of images of one prepared shard."""
 
     key: ShardKey
     prepared: Place
@@ -45,8 +47,8 @@ class CopyTask:
     entry: ShardEntry  # of the prepared shard
     class_names: list[str]
     config: AugmentConfig
-    number: int  # of the copy, from 1 on
-    rows: NDArray[np.int64]  # (n,) of the prepared shard, ascending
+    rows: NDArray[np.int64]  # (n,) of the prepared shard
+    numbers: NDArray[np.int64]  # (n,) of the copies, from 1 on
 
     def __str__(self) -> str:
         return self.key.file
@@ -55,22 +57,21 @@ class CopyTask:
 def plan_copies(prepared: Place, output: Place, config: AugmentConfig) -> list[CopyTask]:
     """The copies that `config` asks for: `copies` of each train image; with `balance`, more of the rarer classes."""
     index = read_index(prepared, stage="prepare")
+    check_suited(config, index.shape[2])
     entries = index.of_split("train") if config.copies else []
     active = {name: section.model_dump() for name, section in active_operations(config).items()}
     settings = json.dumps({"seed": config.seed, "fill": config.fill, **active})
     copies = _copies_per_image(prepared, entries, config, len(index.class_names))
     stride = 1 << max((entry.bucket for entry in entries), default=0).bit_length()
     tasks = []
-    for number in range(1, max((int(few.max(initial=0)) for few in copies), default=0) + 1):
-        for entry, of_rows in zip(entries, copies, strict=True):
-            rows = np.flatnonzero(of_rows >= number)
-            if len(rows):
-                made_of = fingerprint(COPIES_VERSION, entry.sha256, settings, number, rows.astype("<i8").tobytes())
-                key = ShardKey("train", entry.bucket + (number - 1) * stride, made_of)
-                # Absolute: a worker of a cluster may have been started in another folder.
-                places = prepared.absolute(), output.absolute()
-                tasks.append(CopyTask(key, *places, entry, index.class_names, config, number, rows))
-    return tasks
+    for entry, of_rows in zip(entries, copies, strict=True):
+        for place, (rows, numbers) in enumerate(_grouped(of_rows)):
+            what = b"".join(column.astype("<i8").tobytes() for column in (rows, numbers))
+            key = ShardKey("train", entry.bucket + place * stride, fingerprint(COPIES_VERSION, entry.sha256, settings, what))
+            # Absolute: a worker of a cluster may have been started in another folder.
+            places = prepared.absolute(), output.absolute()
+            tasks.append(CopyTask(key, *places, entry, index.class_names, config, rows, numbers))
+    return sorted(tasks, key=lambda task: task.key.bucket)
 
 
 def write_copies(prepared: Place, output: Place, tasks: Sequence[CopyTask], execute: ExecuteConfig) -> Iterator[Filled]:
@@ -79,7 +80,8 @@ def write_copies(prepared: Place, output: Place, tasks: Sequence[CopyTask], exec
     def build(missing: Sequence[CopyTask]) -> Iterator[ShardEntry]:
         yield from run_tasks(build_copies, missing, execute)
 
-    yield from fill_folder(output, tasks, build, read_index(prepared, stage="prepare"))
+    index = read_index(prepared, stage="prepare")
+    yield from fill_folder(output, tasks, build, index.model_copy(update={"made_of": made_of(index)}))
 
 
 def build_copies(task: CopyTask) -> ShardEntry:
@@ -87,19 +89,38 @@ def build_copies(task: CopyTask) -> ShardEntry:
     with ShardReader(task.prepared, task.entry, stage="prepare") as shard:
         images, labels, ids = shard.images()[task.rows], shard.labels()[task.rows], shard.ids()
     ids = [ids[row] for row in task.rows.tolist()]
-    variation = sample_variation(stable_hashes(ids), task.config, epoch=_MATERIALISED, copy=task.number)
+    variation = sample_variation(stable_hashes(ids), task.config, epoch=_MATERIALISED, copy=task.numbers)
     content = ShardContent(
         images=apply_variation(images, variation, task.config),
         labels=labels,
-        ids=[f"{image_id}#{task.number}" for image_id in ids],
+        ids=[f"{image_id}#{number}" for image_id, number in zip(ids, task.numbers.tolist(), strict=True)],
         class_names=task.class_names,
         extra={
             "source_id": np.array([image_id.encode() for image_id in ids], dtype="S"),
-            "copy": np.full(len(ids), task.number, dtype=np.int32),
+            "copy": task.numbers.astype(np.int32),
             **_columns(variation),
         },
     )
     return write_shard(task.output, task.key, content)
+
+
+def _grouped(copies: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Rows and numbers of copies, number by number, as many together as there are rows at most.
+
+    Args:
+        copies: (N,) how many copies each row of a shard gets.
+    """
+    rows: list[NDArray[np.int64]] = []
+    numbers: list[NDArray[np.int64]] = []
+    for number in range(1, int(copies.max(initial=0)) + 1):
+        copied = np.flatnonzero(copies >= number)
+        if rows and sum(map(len, rows)) + len(copied) > len(copies):
+            yield np.concatenate(rows), np.concatenate(numbers)
+            rows, numbers = [], []
+        rows.append(copied)
+        numbers.append(np.full(len(copied), number))
+    if rows:
+        yield np.concatenate(rows), np.concatenate(numbers)
 
 
 def _columns(variation: Variation) -> dict[str, NDArray[np.generic]]:
@@ -122,6 +143,6 @@ def _copies_per_image(
             labels.append(shard.labels())
             keys.append(stable_hashes(shard.ids()))
     every = np.concatenate(labels)
-    per_class = (1 + config.copies) * shows_per_class(np.bincount(every, minlength=num_classes), config) - 1
+    per_class = copies_per_class(np.bincount(every, minlength=num_classes), config)
     copies = shows_per_image(every, np.concatenate(keys), per_class, config.seed, "copies")
     return np.split(copies, np.cumsum([entry.num_images for entry in entries])[:-1])

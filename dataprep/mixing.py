@@ -12,14 +12,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dataprep.config import AugmentConfig, SuperposeConfig
+from dataprep.config import MIXINGS, AugmentConfig, SuperposeConfig
 from dataprep.image import Pixels
 
 NOT_MIXED, MIXUP, CUTMIX, SUPERPOSE = range(4)
 
 Targets = NDArray[np.float32]
 
-_TRIES = 100  # to find partners of other classes, before an image is left alone
+_ROWS_AT_ONCE = 1024  # for which a number for each class is drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,33 +44,59 @@ class Mixing:
 
 def is_mixing(config: AugmentConfig) -> bool:
     """Whether images may be mixed at all."""
-    return max(config.mixup.probability, config.cutmix.probability, config.superpose.probability) > 0
+    return any(getattr(config, name).probability > 0 for name in MIXINGS)
+
+
+def mixed_alone(config: AugmentConfig, name: str) -> AugmentConfig:
+    """The settings under which each image is mixed, and in this way only."""
+    shares = {other: float(other == name) for other in MIXINGS}
+    return config.model_copy(
+        update={other: getattr(config, other).model_copy(update={"probability": share}) for other, share in shares.items()}
+    )
 
 
 def sample_mixing(labels: NDArray[np.int64], config: AugmentConfig, rng: np.random.Generator) -> Mixing:
     """Draws, for each of N images with these labels, what it is mixed with and how; partners are among the N.
 
-    A mixture that finds no partners of other classes, since there are too few here, is left alone.
+    Where these are of fewer classes than a superposition wants, none is made.
     """
-    count = len(labels)
-    shares = np.cumsum([config.mixup.probability, config.cutmix.probability, config.superpose.probability])
+    count, num_images = len(labels), config.superpose.num_images
+    shares = np.cumsum([getattr(config, name).probability for name in MIXINGS])
     kinds = np.array([MIXUP, CUTMIX, SUPERPOSE, NOT_MIXED], dtype=np.int8)
     kind = kinds[np.searchsorted(shares, rng.random(count), side="right")]
     weights = np.ones(count)
     for mixed, section in ((MIXUP, config.mixup), (CUTMIX, config.cutmix)):
         rows = np.flatnonzero(kind == mixed)
         weights[rows] = rng.beta(section.alpha, section.alpha, len(rows))
-    partners = np.empty((count, config.superpose.num_images - 1), dtype=np.int64)
+    partners = np.empty((count, num_images - 1), dtype=np.int64)
     partners[:] = rng.permutation(count)[:, np.newaxis]
-    waiting = np.flatnonzero(kind == SUPERPOSE)
-    for _ in range(_TRIES):
-        if not len(waiting):
-            break
-        partners[waiting] = rng.integers(count, size=(len(waiting), partners.shape[1]))
-        classes = np.sort(np.column_stack([labels[waiting], labels[partners[waiting]]]), axis=1)
-        waiting = waiting[(classes[:, 1:] == classes[:, :-1]).any(axis=1)]
-    kind[waiting] = NOT_MIXED
+    superposed = np.flatnonzero(kind == SUPERPOSE)
+    if len(np.unique(labels)) < num_images:
+        kind[superposed] = NOT_MIXED
+    else:
+        for first in range(0, len(superposed), _ROWS_AT_ONCE):
+            rows = superposed[first : first + _ROWS_AT_ONCE]
+            partners[rows] = _of_other_classes(rows, labels, num_images - 1, rng)
     return Mixing(kind, partners, weights, rng.random((count, 2)))
+
+
+def _of_other_classes(
+    rows: NDArray[np.int64], labels: NDArray[np.int64], num_partners: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Draws partners (len(rows), num_partners) of classes that differ from the row's own and from each other.
+
+    As if images were drawn one by one and those of a class that is there already put back: the classes are those that come
+    first in a race with exponential times, each as fast as it is large.
+    """
+    classes, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    times = rng.exponential(size=(len(rows), len(classes))) / counts
+    times[np.arange(len(rows)), inverse[rows]] = np.inf
+    drawn = np.argsort(times, axis=1)[:, :num_partners]
+    places = np.cumsum(counts) - counts
+    by_class = np.argsort(inverse, kind="stable")
+    within = (rng.random(drawn.shape) * counts[drawn]).astype(np.int64)
+    partners: NDArray[np.int64] = by_class[places[drawn] + within]
+    return partners
 
 
 def mix_images(images: Pixels, mixing: Mixing, config: SuperposeConfig) -> Pixels:

@@ -4,6 +4,7 @@ To draw anew for each image, with a generator of its own, would take longer than
 from a place that was drawn for it; two images share a sequence of numbers only where their places lie close together.
 """
 
+import math
 from functools import cache
 
 import cv2
@@ -15,13 +16,14 @@ from dataprep.operations import Drawn
 from dataprep.rng import rng_for
 
 _LEAST = 2**20  # numbers in a bank
-_PIECES = 8  # that a bank holds at least beside one another
+_MOST = 2**23  # 32 MiB, for images of any usual size
+_PIECES = 8  # that a bank holds beside one another, as long as it is no larger
 _AT_ONCE = 2**16  # numbers that stay in the processor's cache
 
 
 def add_noise(images: Pixels, drawn: Drawn) -> None:
     """Adds Gaussian noise of a standard deviation in gray levels, rounded and cut at 0 and 255; in place."""
-    count = images[0].size
+    count = math.prod(images.shape[1:])
     bank = _gaussian(_bank_length(count))
     flat = images.reshape(len(images), count)
     rows = np.flatnonzero(drawn.happens)
@@ -57,7 +59,11 @@ def _starts(drawn: Drawn, bank: NDArray[np.float32], count: int) -> NDArray[np.i
 
 
 def _bank_length(count: int) -> int:
-    return max(_LEAST, 1 << (_PIECES * count - 1).bit_length())
+    return max(_LEAST, min(_MOST, _power_of_two(_PIECES * count)), _power_of_two(count))
+
+
+def _power_of_two(least: int) -> int:
+    return 1 << (least - 1).bit_length()
 
 
 @cache

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dataprep.config import AugmentConfig, OperationConfig
+from dataprep.errors import ArtifactError
 from dataprep.rng import of_copies, stable_hash, uniforms
 
 Strength = Literal["weakest", "strongest", "random"]
@@ -92,6 +93,19 @@ def section_of(config: AugmentConfig, name: str) -> OperationConfig:
 def suited_operations(num_channels: int) -> list[str]:
     """The operations that images of so many channels can take."""
     return [name for name, operation in OPERATIONS.items() if num_channels >= operation.channels]
+
+
+def check_suited(config: AugmentConfig, num_channels: int) -> None:
+    """Checks that the images that are there can take every operation that is on.
+
+    Raises:
+        ArtifactError: params.yaml asks for other images than there are.
+    """
+    if others := sorted(set(active_operations(config)) - set(suited_operations(num_channels))):
+        raise ArtifactError(
+            f"augment.{others[0]} is on and needs color images; the prepared ones have {num_channels} channel. "
+            "Run: dvc repro prepare"
+        )
 
 
 def alone(config: AugmentConfig, name: str, strength: Strength) -> AugmentConfig:

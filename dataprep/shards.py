@@ -88,13 +88,17 @@ class ShardEntry(Document):
 
 
 class ShardIndex(Document):
-    """What stands in a folder of shards, and how its images were made; shape is (H, W, C)."""
+    """What stands in a folder of shards, and how its images were made; shape is (H, W, C).
+
+    Copies also say of which train shards they were made.
+    """
 
     format_version: Literal[2] = 2
     shape: tuple[int, int, int]
     class_names: list[str]
     decode: DecodeConfig
     prepare: PrepareConfig
+    made_of: str | None = None
     shards: list[ShardEntry]
 
     def of_split(self, split: SplitName) -> list[ShardEntry]:
@@ -142,6 +146,11 @@ def fingerprint(*parts: object) -> str:
         content = part if isinstance(part, bytes) else repr(part).encode("utf-8", "surrogatepass")
         digest.update(len(content).to_bytes(8, "little") + content)
     return digest.hexdigest()
+
+
+def made_of(index: ShardIndex) -> str:
+    """128 bits, in hex, of all bytes of the train shards."""
+    return fingerprint(*[entry.sha256 for entry in index.of_split("train")])
 
 
 def write_shard(folder: Place, key: ShardKey, content: ShardContent) -> ShardEntry:

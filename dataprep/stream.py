@@ -3,29 +3,34 @@
 A train set that fits `memory_gib` is read once and shuffled as a whole. Of a larger one, an epoch visits blocks of consecutive
 rows in random order, some dozens of blocks make a window, and a window is shuffled in memory. Rows are varied in parts, by
 workers beside the training step; the order and every pixel are a pure function of (seed, epoch, shards), for any number of
-workers and any batch size.
+workers and any batch size. All that is shown of one image in an epoch stands in one window: in sets of many windows, classes of
+fewer images than there are windows are therefore spread unevenly, however they are balanced.
 """
 
+import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dataprep.artifacts import Place
 from dataprep.augment import augment_images
-from dataprep.balance import shown_per_class, shows_per_class, shows_per_image
+from dataprep.balance import shows_per_class, shows_per_image, total_per_class
 from dataprep.config import AugmentConfig, SplitName
 from dataprep.errors import ArtifactError
 from dataprep.execute import run_beside
 from dataprep.image import Pixels
-from dataprep.mixing import NOT_MIXED, Mixing, Targets, is_mixing, mix_images, mix_targets, sample_mixing
+from dataprep.mixing import NOT_MIXED, Mixing, Targets, is_mixing, mix_images, mix_targets, mixed_alone, sample_mixing
 from dataprep.operations import active_operations
 from dataprep.rng import rng_for, stable_hashes
-from dataprep.shards import ShardEntry, ShardReader, check_shards, read_index
+from dataprep.shards import ShardEntry, ShardReader, check_shards, made_of, read_index
+
+N = TypeVar("N", np.float32, np.int64)
 
 BLOCK_ROWS = 64
 WINDOW_BYTES = 64 * 2**20
@@ -102,14 +107,14 @@ class _Window:
 class Part:
     """Some images of a window, first those that are shown, then those that they are mixed with, and what is to be done.
 
-    images (m, H, W, C), labels, keys and copies (m,); mixing of the first n, whose partners are rows of this part.
+    images (m, H, W, C), labels, keys and copies (m,); mixing of the first n, whose partners are rows of this part, if any is.
     """
 
     images: Pixels
     labels: NDArray[np.int64]
     keys: NDArray[np.uint64]
     copies: NDArray[np.int64]
-    mixing: Mixing
+    mixing: Mixing | None
     epoch: int
 
 
@@ -123,7 +128,8 @@ def find_train_set(prepared: Place, augmented: Place) -> TrainSet:
     """
     index = read_index(prepared, stage="prepare")
     copies = read_index(augmented, stage="augment")
-    if copies.model_copy(update={"shards": index.shards}) != index:
+    as_copied = index.model_copy(update={"shards": copies.shards, "made_of": made_of(index)})
+    if copies != as_copied:
         raise ArtifactError(f"{augmented} holds copies of other images than {prepared} does. Run: dvc repro augment")
     check_shards(prepared, index.shards, stage="prepare")
     check_shards(augmented, copies.shards, stage="augment")
@@ -149,28 +155,15 @@ def train_batches(
     """
     vary = partial(vary_part, config=config, num_classes=train_set.num_classes)
     workers = workers if config.online and (active_operations(config) or is_mixing(config)) else 0
-    waiting: list[tuple[Pixels, Targets]] = []  # parts of a batch
-    waiting_for, epoch = order.batch_size, 0
-    for images, targets, of_epoch in run_beside(vary, _parts(train_set, config, order, epochs), workers):
-        if of_epoch != epoch and waiting:
-            yield _joined(waiting)
-            waiting, waiting_for = [], order.batch_size
-        epoch, start = of_epoch, 0
-        while start < len(images):
-            taken = slice(start, start + waiting_for)
-            waiting.append((images[taken], targets[taken]))
-            start, waiting_for = taken.stop, waiting_for - len(waiting[-1][0])
-            if not waiting_for:
-                yield _joined(waiting)
-                waiting, waiting_for = [], order.batch_size
-    if waiting:
-        yield _joined(waiting)
+    varied = run_beside(vary, _parts(train_set, config, order, epochs), workers)
+    for _, of_epoch in itertools.groupby(varied, key=lambda part: part[2]):
+        yield from _regrouped(((images, targets) for images, targets, _ in of_epoch), order.batch_size)
 
 
 def num_train_batches(train_set: TrainSet, config: AugmentConfig, order: Order) -> int:
     """How many batches an epoch has."""
-    shown = shown_per_class(np.array(train_set.class_counts), config).sum()
-    return math.ceil(int(shown) / order.batch_size)
+    counts = np.array(train_set.class_counts)
+    return math.ceil(int(total_per_class(counts, shows_per_class(counts, config)).sum()) / order.batch_size)
 
 
 def vary_part(part: Part, *, config: AugmentConfig, num_classes: int) -> tuple[Pixels, Targets, int]:
@@ -182,7 +175,7 @@ def vary_part(part: Part, *, config: AugmentConfig, num_classes: int) -> tuple[P
     images, targets = part.images, one_hot(part.labels, num_classes)
     if config.online:
         images = augment_images(images, part.keys, config, epoch=part.epoch, copy=part.copies)
-        if (part.mixing.kind != NOT_MIXED).any():
+        if part.mixing is not None:
             targets = mix_targets(targets, part.mixing, part.images.shape[1:3])
             images = mix_images(images, part.mixing, config.superpose)
     return images, targets, part.epoch
@@ -203,18 +196,23 @@ def ordered_batches(
 def superposed_batches(
     prepared: Place, split: SplitName, config: AugmentConfig, batch_size: int
 ) -> Iterator[tuple[Pixels, Targets]]:
-    """Yields every image of one split on others of its batch, as `superpose` says, with the union of their labels.
+    """Yields the images of one split on others of it, as `superpose` says, with the union of their labels.
 
-    Always the same mixtures; nothing else is done to the images.
+    Always the same mixtures, for any batch size; nothing else is done to the images. The last few of a split, where these are
+    of too few classes for a mixture, are left out.
     """
-    num_classes = len(read_index(prepared, stage="prepare").class_names)
-    every = config.superpose.model_copy(update={"probability": 1.0})
-    off = {name: getattr(config, name).model_copy(update={"probability": 0.0}) for name in ("mixup", "cutmix")}
-    mixed_config = config.model_copy(update={**off, "superpose": every})
-    for number, (images, labels, _) in enumerate(ordered_batches(prepared, split, batch_size)):
-        mixing = sample_mixing(labels, mixed_config, rng_for(config.seed, "superposed", split, number))
-        targets = mix_targets(one_hot(labels, num_classes), mixing, images.shape[1:3])
-        yield mix_images(images, mixing, every), targets
+    index = read_index(prepared, stage="prepare")
+    always = mixed_alone(config, "superpose")
+    together = min(max(PART_BYTES // math.prod(index.shape), BLOCK_ROWS), PART_ROWS)
+    in_order = ((images, labels) for images, labels, _ in ordered_batches(prepared, split, together))
+    for number, (images, labels) in enumerate(_regrouped(in_order, together)):
+        mixing = sample_mixing(labels, always, rng_for(config.seed, "superposed", split, number))
+        if (mixing.kind == NOT_MIXED).any():
+            continue
+        mixed = mix_images(images, mixing, config.superpose)
+        targets = mix_targets(one_hot(labels, len(index.class_names)), mixing, images.shape[1:3])
+        for start in range(0, len(mixed), batch_size):
+            yield mixed[start : start + batch_size], targets[start : start + batch_size]
 
 
 def num_ordered_batches(prepared: Place, split: SplitName, batch_size: int) -> int:
@@ -230,7 +228,24 @@ def one_hot(labels: NDArray[np.int64], num_classes: int) -> Targets:
     return targets
 
 
-def _joined(pieces: list[tuple[Pixels, Targets]]) -> tuple[Pixels, Targets]:
+def _regrouped(pieces: Iterable[tuple[Pixels, NDArray[N]]], num_rows: int) -> Iterator[tuple[Pixels, NDArray[N]]]:
+    """Cuts and joins pieces so that each but the last has so many rows."""
+    waiting: list[tuple[Pixels, NDArray[N]]] = []
+    lacking = num_rows
+    for images, targets in pieces:
+        start = 0
+        while start < len(images):
+            taken = slice(start, start + lacking)
+            waiting.append((images[taken], targets[taken]))
+            start, lacking = taken.stop, lacking - len(waiting[-1][0])
+            if not lacking:
+                yield _joined(waiting)
+                waiting, lacking = [], num_rows
+    if waiting:
+        yield _joined(waiting)
+
+
+def _joined(pieces: list[tuple[Pixels, NDArray[N]]]) -> tuple[Pixels, NDArray[N]]:
     if len(pieces) == 1:
         return pieces[0]
     return np.concatenate([images for images, _ in pieces]), np.concatenate([targets for _, targets in pieces])
@@ -255,13 +270,18 @@ def _parts(train_set: TrainSet, config: AugmentConfig, order: Order, epochs: Ite
         shows = shows_per_image(rows.labels, rows.keys, per_class, config.seed, epoch)
         windows = _windows(train_set, rows, shows, whole, rng_for(order.seed, "shuffle", epoch))
         for number, window in enumerate(windows):
-            mixing = sample_mixing(window.labels[window.shown], config, rng_for(config.seed, "mixing", epoch, number))
+            mixing = None
+            if config.online and is_mixing(config):
+                mixing = sample_mixing(window.labels[window.shown], config, rng_for(config.seed, "mixing", epoch, number))
             for start in range(0, len(window.shown), part_rows):
                 yield _part(window, mixing, slice(start, start + part_rows), epoch)
 
 
-def _part(window: _Window, mixing: Mixing, part: slice, epoch: int) -> Part:
+def _part(window: _Window, mixing: Mixing | None, part: slice, epoch: int) -> Part:
     """The images of a part and those that they are mixed with; partners become rows of the part."""
+    if mixing is None:
+        rows = window.shown[part]
+        return Part(window.images[rows], window.labels[rows], window.keys[rows], window.copies[part], None, epoch)
     chosen = np.arange(len(window.shown))[part]
     own = mixing[part]
     mixed = own.kind != NOT_MIXED
@@ -290,9 +310,13 @@ def _windows(
     blocks = _blocks(train_set)
     first_rows = np.cumsum([0, *[file.num_images for file in train_set.files]])
     order = rng.permutation(len(blocks))
-    blocks_per_window = max(WINDOW_BYTES // (math.prod(train_set.shape) * BLOCK_ROWS), 1)
-    for first in range(0, len(order), blocks_per_window):
-        chosen = [blocks[index] for index in order[first : first + blocks_per_window]]
+    rows_before = np.cumsum([0, *[blocks[index][2] - blocks[index][1] for index in order]])
+    window_rows = max(WINDOW_BYTES // math.prod(train_set.shape), BLOCK_ROWS)
+    first = 0
+    while first < len(order):  # small blocks are many to a window
+        last = max(int(np.searchsorted(rows_before, rows_before[first] + window_rows, side="right")) - 1, first + 1)
+        chosen = [blocks[index] for index in order[first:last]]
+        first = last
         numbers = np.concatenate([first_rows[number] + np.arange(start, stop) for number, start, stop in chosen])
         yield _window(_read_blocks(train_set, chosen), numbers, rows, shows, rng)
 
@@ -309,7 +333,7 @@ def _window(
 
 
 def _blocks(train_set: TrainSet) -> list[tuple[int, int, int]]:
-    """The number of a file, and the first and last row but one of a block in it."""
+    """Of each block: the number of its file, its first row there, and the row after its last one."""
     return [
         (number, start, min(start + BLOCK_ROWS, file.num_images))
         for number, file in enumerate(train_set.files)

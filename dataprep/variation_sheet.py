@@ -9,16 +9,17 @@ from numpy.typing import NDArray
 
 from dataprep.artifacts import Place
 from dataprep.augment import apply_variation
-from dataprep.config import AugmentConfig
+from dataprep.config import MIXINGS, AugmentConfig
 from dataprep.contact_sheet import Column, Row, Tile, draw_sheet
 from dataprep.image import Pixels
-from dataprep.mixing import mix_images, sample_mixing
+from dataprep.mixing import mix_images, mixed_alone, sample_mixing
 from dataprep.operations import (
     OPERATIONS,
     Strength,
     Variation,
     active_operations,
     alone,
+    check_suited,
     sample_variation,
     section_of,
     suited_operations,
@@ -31,7 +32,6 @@ _COMFORTABLE_PX = 96
 _TOGETHER = 3  # columns of all operations together
 _MANY = 3  # operations whose names do not fit below a picture
 _STRENGTHS: tuple[Strength, ...] = ("weakest", "strongest", "random")
-_MIXING = ("mixup", "cutmix", "superpose")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,12 @@ def draw_variations(prepared: Place, config: AugmentConfig, *, num_images: int, 
 
     Returns:
         (H, W, 3) uint8.
+
+    Raises:
+        ArtifactError: the images are not there, or not such as the menu wants.
     """
     rows, images = _read_images(prepared, num_images, seed)
+    check_suited(config, images.shape[3])
     keys = stable_hashes(rows["id"].to_list())
     names = suited_operations(images.shape[3]) if menu else list(active_operations(config))
     labels = rows["label"].rank("dense").to_numpy().astype(np.int64)
@@ -117,12 +121,10 @@ def _together(images: Pixels, keys: NDArray[np.uint64], config: AugmentConfig) -
 
 
 def _mixed(images: Pixels, labels: NDArray[np.int64], config: AugmentConfig) -> Iterator[_Shown]:
-    for name in _MIXING:
+    for name in MIXINGS:
         section = getattr(config, name)
         if section.probability > 0:
-            off = {other: getattr(config, other).model_copy(update={"probability": 0.0}) for other in _MIXING}
-            always = {**off, name: section.model_copy(update={"probability": 1.0})}
-            mixing = sample_mixing(labels, config.model_copy(update=always), rng_for(config.seed, "sheet"))
+            mixing = sample_mixing(labels, mixed_alone(config, name), rng_for(config.seed, "sheet"))
             captions = [f"{weight:.2f}" if weight < 1 else "" for weight in mixing.weights]
             yield _Shown(Column(name, f"p {section.probability:g}"), mix_images(images, mixing, config.superpose), captions)
 

@@ -20,7 +20,7 @@ from dataprep.statistics import Statistics
 from dataprep.stream import Order, TrainSet, num_train_batches
 from models.architectures import build_cnn
 from models.config import ModelConfig, TrainConfig
-from models.inputs import train_dataset, validation_dataset
+from models.inputs import Failures, train_dataset, validation_dataset
 
 _EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)
 
@@ -59,28 +59,42 @@ def fit(
         prepared: the folder with the validation shards.
         config: epochs, batch size, patience, seed of the order.
         augment: what may happen to train images.
-        workers: processes that vary them beside the training step; 0 = a thread of this one.
+        workers: processes that vary them beside the training step; 0 = none, and a thread of this one does it.
         callbacks: what else wants to hear of each epoch.
         verbose: Keras' own display: 0 none, 1 a progress bar, 2 a line per epoch.
 
     Raises:
-        TrainError: the loss was not a number in any epoch.
+        TrainError: the loss was not a number in any epoch, or there are fewer classes than a superposition wants.
+        DarkroomError, OSError: what went wrong while batches were made.
 
     Returns:
         One row per epoch: epoch, loss, accuracy (running means, with augmentation and dropout; of head sigmoid, the fraction of
         images whose classes are all right), val_loss, val_accuracy.
     """
     stopping = keras.callbacks.EarlyStopping(monitor="val_loss", patience=config.patience, restore_best_weights=True)
+    if augment.superpose.probability > 0 and augment.superpose.num_images > train_set.num_classes:
+        raise TrainError(
+            f"params.yaml: augment.superpose.num_images must be at most the number of classes, {train_set.num_classes}; got "
+            f"{augment.superpose.num_images}. Lower it"
+        )
     order = Order(config.batch_size, config.seed, config.memory_gib)
-    history = network.fit(
-        train_dataset(train_set, augment, order, epochs=config.epochs, workers=workers),
-        steps_per_epoch=num_train_batches(train_set, augment, order),
-        epochs=config.epochs,
-        validation_data=validation_dataset(prepared, train_set, augment, batch_size=config.batch_size),
-        callbacks=[stopping, keras.callbacks.TerminateOnNaN(), *callbacks],
-        verbose=verbose,
-        shuffle=False,  # the stream is shuffled
-    )
+    failures: Failures = []
+    train = train_dataset(train_set, augment, order, epochs=config.epochs, workers=workers, failures=failures)
+    validation = validation_dataset(prepared, train_set, augment, batch_size=config.batch_size, failures=failures)
+    try:
+        history = network.fit(
+            train,
+            steps_per_epoch=num_train_batches(train_set, augment, order),
+            epochs=config.epochs,
+            validation_data=validation,
+            callbacks=[stopping, keras.callbacks.TerminateOnNaN(), *callbacks],
+            verbose=verbose,
+            shuffle=False,  # the stream is shuffled
+        )
+    except tf.errors.OpError:
+        if failures:
+            raise failures[0] from None
+        raise
     if not any(map(math.isfinite, history.history.get("val_loss", []))):
         raise TrainError(
             f"train: the loss must be a number; it was none in any of {len(history.epoch) or 1} epochs. "

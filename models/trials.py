@@ -4,7 +4,7 @@ An operation that is on and costs many points destroys labels or is too strong; 
 network was never prepared for.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import numpy as np
@@ -17,7 +17,7 @@ from dataprep.image import Pixels
 from dataprep.intervals import wilson_interval
 from dataprep.operations import alone, section_of, suited_operations
 from dataprep.rng import stable_hashes, uniforms_for
-from dataprep.shards import read_index
+from dataprep.shards import ShardReader, read_index
 from dataprep.stream import ordered_batches, superposed_batches
 from models.config import EvaluateConfig
 
@@ -63,32 +63,30 @@ def try_operations(predict: Predict, prepared: Place, augment: AugmentConfig, co
         augment: the menu; ranges and probabilities.
         config: how many images, and how many at a time.
     """
-    images, labels, keys = _chosen(prepared, config)
-    names = suited_operations(read_index(prepared, stage="prepare").shape[2]) if len(labels) else []
-
-    def accuracy_of(shown: Pixels) -> float:
-        batches = range(0, len(shown), config.batch_size)
-        predicted = [predict(shown[start : start + config.batch_size]).argmax(axis=1) for start in batches]
-        return float((np.concatenate(predicted) == labels).mean())
-
-    trials = []
-    for name in names:
-        accuracy = accuracy_of(augment_images(images, keys, alone(augment, name, "random"), epoch=0))
-        trials.append(
-            Trial(
-                operation=name,
-                probability=section_of(augment, name).probability,
-                accuracy=accuracy,
-                accuracy_interval=wilson_interval(accuracy, len(labels)),
-            )
+    num_channels = read_index(prepared, stage="prepare").shape[2]
+    settings = {name: alone(augment, name, "random") for name in suited_operations(num_channels)}
+    correct = dict.fromkeys(["", *settings], 0)
+    count = 0
+    for images, labels, keys in _chosen(prepared, config):
+        count += len(labels)
+        correct[""] += int((predict(images).argmax(axis=1) == labels).sum())
+        for name, only in settings.items():
+            varied = augment_images(images, keys, only, epoch=0)
+            correct[name] += int((predict(varied).argmax(axis=1) == labels).sum())
+    trials = [
+        Trial(
+            operation=name,
+            probability=section_of(augment, name).probability if augment.varies else 0.0,
+            accuracy=correct[name] / count,
+            accuracy_interval=wilson_interval(correct[name] / count, count),
         )
+        for name in (settings if count else [])
+    ]
     return Trials(
-        images=len(labels),
-        accuracy=accuracy_of(images) if len(labels) else None,
+        images=count,
+        accuracy=correct[""] / count if count else None,
         trials=sorted(trials, key=lambda trial: (trial.accuracy, trial.operation)),
-        superposed={split: _try_mixtures(predict, prepared, split, augment, config) for split in _HELD_OUT}
-        if augment.superpose.probability > 0
-        else {},
+        superposed=dict(_try_mixtures(predict, prepared, augment, config)) if augment.superpose.probability > 0 else {},
     )
 
 
@@ -97,30 +95,34 @@ def read_trials(path: Place) -> Trials:
     return read_document(path, Trials, stage="evaluate")
 
 
-def _chosen(prepared: Place, config: EvaluateConfig) -> tuple[Pixels, NDArray[np.int64], NDArray[np.uint64]]:
-    """Validation images by a hash of their ids, however they stand in the shards: (n, H, W, C), labels (n,), keys (n,)."""
-    index = read_index(prepared, stage="prepare")
-    kept: list[tuple[Pixels, NDArray[np.int64], NDArray[np.uint64]]] = []
-    total = sum(entry.num_images for entry in index.of_split("validation"))
-    share = min(config.images_per_operation / max(total, 1), 1.0)
+def _chosen(prepared: Place, config: EvaluateConfig) -> Iterator[tuple[Pixels, NDArray[np.int64], NDArray[np.uint64]]]:
+    """Batches of validation images chosen by a hash of their ids: (n, H, W, C), labels (n,), keys (n,)."""
+    draws = []
+    for entry in read_index(prepared, stage="prepare").of_split("validation"):
+        with ShardReader(prepared, entry, stage="prepare") as shard:
+            draws.append(_draws(stable_hashes(shard.ids())))
+    chosen = np.sort(np.concatenate(draws))[: config.images_per_operation]
     for images, labels, ids in ordered_batches(prepared, "validation", config.batch_size):
         keys = stable_hashes(ids)
-        rows = np.flatnonzero(uniforms_for(keys, 0, "trials") < share)
-        kept.append((images[rows], labels[rows], keys[rows]))
-    images, labels, keys = (np.concatenate(parts) for parts in zip(*kept, strict=True))
-    return images, labels, keys
+        if (rows := np.flatnonzero(np.isin(_draws(keys), chosen))).size:
+            yield images[rows], labels[rows], keys[rows]
+
+
+def _draws(keys: NDArray[np.uint64]) -> NDArray[np.float64]:
+    return uniforms_for(keys, 0, "trials")
 
 
 def _try_mixtures(
-    predict: Predict, prepared: Place, split: SplitName, augment: AugmentConfig, config: EvaluateConfig
-) -> Superposed:
-    exact = [
-        ((predict(images) > _DECIDED) == (targets > _DECIDED)).all(axis=1)
-        for images, targets in superposed_batches(prepared, split, augment, config.batch_size)
-    ]
-    matched = np.concatenate(exact)
-    share = float(matched.mean())
-    return Superposed(images=len(matched), exact_match=share, exact_match_interval=wilson_interval(share, len(matched)))
+    predict: Predict, prepared: Place, augment: AugmentConfig, config: EvaluateConfig
+) -> Iterator[tuple[SplitName, Superposed]]:
+    for split in _HELD_OUT:
+        exact = [
+            ((predict(images) > _DECIDED) == (targets > _DECIDED)).all(axis=1)
+            for images, targets in superposed_batches(prepared, split, augment, config.batch_size)
+        ]
+        if exact:  # a split of too few classes has no mixtures
+            count, share = sum(map(len, exact)), float(np.concatenate(exact).mean())
+            yield split, Superposed(images=count, exact_match=share, exact_match_interval=wilson_interval(share, count))
 
 
 _HELD_OUT: tuple[SplitName, ...] = ("validation", "test")

@@ -143,7 +143,9 @@ def _sentence(error: ErrorDetails) -> str:
     where = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         return f"unknown key {where}. {_suggestion(error['loc'])}"
-    if error["type"] in ("tuple_type", "too_long") or (error["type"] == "missing" and isinstance(error["loc"][-1], int)):
+    if error["type"] == "tuple_type":
+        return f"{where} must be a list, as in the project's own params.yaml; got {error['input']!r}. Correct it"
+    if error["type"] == "too_long" or (error["type"] == "missing" and isinstance(error["loc"][-1], int)):
         where = ".".join(str(part) for part in error["loc"] if isinstance(part, str))
         return f"{where} must be a list as long as in the project's own params.yaml; got {error['input']!r}. Correct the list"
     if error["type"] == "missing":

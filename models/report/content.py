@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from dataprep.artifacts import Place
-from dataprep.balance import shown_with_copies
+from dataprep.balance import shown_per_class
 from dataprep.config import AugmentConfig, SplitName
 from dataprep.proof import SplitMetrics
 from dataprep.variation_sheet import draw_variations
@@ -86,6 +86,7 @@ class Content:
     weakest_alone: str | None  # the operation that is on and under which the network reads worst, where it costs it much
     balance: list[Balance]
     sheet: str  # data address of a PNG
+    varies: bool  # whether any of it happens
     sheet_fits: bool  # on a page, shrunk a little
 
 
@@ -141,6 +142,7 @@ def collect(
         weakest_alone=_weakest_alone(trials),
         balance=_balance(data, augment),
         sheet=png_address(sheet, max_px=max(sheet.shape)),
+        varies=augment.varies,
         sheet_fits=sheet.shape[1] <= FITTING_PX,
     )
 
@@ -155,7 +157,7 @@ def _weakest_alone(trials: Trials) -> str | None:
 
 def _balance(data: SplitMetrics, augment: AugmentConfig) -> list[Balance]:
     counts = [row.train.images for row in data.classes]
-    shown = shown_with_copies(np.array(counts), augment).tolist()
+    shown = shown_per_class(np.array(counts), augment).tolist()
     return [Balance(row.class_name, count, times) for row, count, times in zip(data.classes, counts, shown, strict=True)]
 
 

@@ -61,6 +61,16 @@ def test_an_operation_happens_as_often_as_its_probability_says(name: str) -> Non
     assert abs(happens.mean() - 0.3) < 0.015
 
 
+@pytest.mark.parametrize(("name", "channels"), SUITED)
+def test_an_operation_leaves_the_images_to_which_it_does_not_happen(name: str, channels: int) -> None:
+    images = stack(channels, count=100)
+    config = config_with(**{name: {"probability": 0.5}})
+    happens = sample_variation(KEYS[:100], config, epoch=1)[name].happens
+    varied = augment_images(images, KEYS[:100], config, epoch=1)
+    assert 30 < happens.sum() < 70
+    assert np.array_equal(varied[~happens], images[~happens])
+
+
 @pytest.mark.parametrize("channels", CHANNELS)
 def test_forwards_backwards_shuffled_and_one_by_one_are_the_same(channels: int) -> None:
     images, keys = stack(channels), KEYS[:40]

@@ -7,13 +7,14 @@ import pytest
 from dataprep.augment import augment_images
 from dataprep.config import AugmentConfig
 from dataprep.copies import COPIES_VERSION, plan_copies, write_copies
+from dataprep.errors import ArtifactError
 from dataprep.image import digest_pixels
 from dataprep.operations import sample_variation
 from dataprep.rng import stable_hashes
 from dataprep.shards import Filled, ShardReader, read_index
 from tests.conftest import local
 from tests.dataprep.augmenting import EVERYTHING, KEYS
-from tests.dataprep.test_prepare import dealt, prepare
+from tests.dataprep.test_prepare import CONFIG, dealt, prepare
 
 
 def copy_all(prepared: Path, augmented: Path, config: AugmentConfig, workers: int = 1) -> list[Filled]:
@@ -100,6 +101,47 @@ def test_rare_classes_get_more_copies(make_tree: Callable[..., Path], tmp_path: 
     copy_all(tmp_path / "prepared", tmp_path / "augmented", config)
     copies = np.bincount([label for _, label in rows_of(tmp_path / "augmented", "augment").values()])
     assert (before + copies).tolist() == [2 * before.max()] * 3
+
+
+def test_copies_of_other_rows_are_other_shards(make_tree: Callable[..., Path], tmp_path: Path) -> None:
+    source = make_tree(classes=3, images=30)
+    for number in range(17):
+        (source / f"class2/{number:02d}.png").unlink()
+    prepare(dealt(source), tmp_path / "prepared", source)
+    plans = []
+    for fraction in (0.6, 0.9):
+        config = EVERYTHING.model_copy(update={"copies": 1, "balance": "to_fraction", "balance_fraction": fraction})
+        tasks = plan_copies(tmp_path / "prepared", tmp_path / "augmented", config)
+        copied = [(task.rows.tolist(), task.numbers.tolist()) for task in tasks]
+        plans.append({task.key.bucket: (rows, task.key) for rows, task in zip(copied, tasks, strict=True)})
+    common = [(plans[0][shard], plans[1][shard]) for shard in plans[0].keys() & plans[1].keys()]
+    same_rows = [first[0] == second[0] for first, second in common]
+    assert set(same_rows) == {True, False}, plans
+    assert all((first[0] == second[0]) == (first[1] == second[1]) for first, second in common)
+
+
+def test_the_many_copies_of_a_few_images_share_shards(make_tree: Callable[..., Path], tmp_path: Path) -> None:
+    source = make_tree(classes=2, images=60)
+    for number in range(57):
+        (source / f"class1/{number:02d}.png").unlink()
+    whole = CONFIG.model_copy(update={"images_per_shard": 1000})
+    prepare(dealt(source), tmp_path / "prepared", source, whole)
+    config = EVERYTHING.model_copy(update={"copies": 1, "balance": "oversample"})
+    tasks = plan_copies(tmp_path / "prepared", tmp_path / "augmented", config)
+    assert max(task.numbers.max() for task in tasks) > 15
+    assert len(tasks) <= 4
+    copied = [(row, number) for task in tasks for row, number in zip(task.rows, task.numbers, strict=True)]
+    assert len(set(copied)) == len(copied)
+    copy_all(tmp_path / "prepared", tmp_path / "augmented", config)
+    assert len(rows_of(tmp_path / "augmented", "augment")) == sum(len(task.rows) for task in tasks)
+
+
+def test_color_operations_want_color_images(prepared: Path, tmp_path: Path) -> None:
+    config = EVERYTHING.model_copy(
+        update={"copies": 1, "channel_shuffle": EVERYTHING.channel_shuffle.model_copy(update={"probability": 0.5})}
+    )
+    with pytest.raises(ArtifactError, match=r"^augment.channel_shuffle is on and needs color images; .*: dvc repro prepare$"):
+        plan_copies(prepared, tmp_path / "augmented", config)
 
 
 def test_the_pixels_of_copies_are_those_of_their_version() -> None:

@@ -82,7 +82,24 @@ def test_a_superposition_has_the_union_of_different_labels(num_images: int, comb
     assert np.abs(after - expected).max() <= 0.5
 
 
-def test_a_mixture_without_partners_of_other_classes_is_left_alone() -> None:
+@pytest.mark.parametrize("num_images", [2, 5, 8, 10])
+def test_every_image_finds_partners_where_there_are_enough_classes(num_images: int) -> None:
+    labels = np.concatenate([np.zeros(900, dtype=np.int64), np.arange(1, 10), np.full(91, 5)])
+    mixing = sample_mixing(labels, config_with(superpose={"num_images": num_images}), rng_for(0, "test"))
+    assert (mixing.kind == SUPERPOSE).all()
+    classes = np.sort(labels[np.column_stack([np.arange(1000), mixing.partners])], axis=1)
+    assert (classes[:, 1:] > classes[:, :-1]).all()
+
+
+def test_partners_are_drawn_as_often_as_their_class_is_large() -> None:
+    labels = np.repeat([0, 1, 2], [1000, 3000, 1000])
+    mixing = sample_mixing(labels, config_with(superpose={"num_images": 2}), rng_for(0, "test"))
+    partners = mixing.partners[labels == 0, 0]
+    assert abs((labels[partners] == 1).mean() - 0.75) < 0.05
+    assert len(np.unique(partners)) > 700  # any image of a class
+
+
+def test_a_mixture_of_more_classes_than_there_are_is_none() -> None:
     mixing = sample_mixing(np.zeros(10, dtype=np.int64), config_with(superpose={}), rng_for(0, "test"))
     assert (mixing.kind == NOT_MIXED).all()
 

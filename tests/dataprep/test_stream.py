@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+import polars as pl
 import pytest
 
 from dataprep import stream
@@ -11,6 +12,7 @@ from dataprep.errors import ArtifactError
 from dataprep.shards import ShardReader, read_index
 from dataprep.stream import (
     Order,
+    TrainSet,
     find_train_set,
     num_ordered_batches,
     num_train_batches,
@@ -134,26 +136,62 @@ def test_a_train_set_in_memory_is_read_once_and_shuffled_as_a_whole(
     assert len(list(batches)) == 3 * num_train_batches(train_set, NOTHING, Order(7, 0, 1.0)) - 1
 
 
-def test_balanced_classes_are_shown_alike_each_time_in_another_variation(folders: tuple[Path, Path]) -> None:
-    whole = find_train_set(*folders)
-    rare = [number for number in range(whole.num_classes) if whole.class_counts[number] == min(whole.class_counts)]
+def test_balanced_classes_are_shown_alike_each_time_in_another_variation(
+    make_tree: Callable[..., Path], tmp_path: Path
+) -> None:
+    source = make_tree(classes=3, images=30)
+    for number in range(20):
+        (source / f"class2/{number:02d}.png").unlink()
+    prepare(dealt(source), tmp_path / "prepared", source)
+    copy_all(tmp_path / "prepared", tmp_path / "augmented", NOTHING)
+    folders = tmp_path / "prepared", tmp_path / "augmented"
+    counts = find_train_set(*folders).class_counts
+    assert max(counts) > 2 * min(counts)
     config = config_with(noise={"std": [9.0, 9.0]}).model_copy(update={"balance": "oversample"})
     images, targets = epoch_of(folders, config=config)
-    assert targets.sum(axis=0).tolist() == [max(whole.class_counts)] * whole.num_classes
+    assert targets.sum(axis=0).tolist() == [max(counts)] * 3
     assert len(set(as_rows(images))) == len(images)  # an image that comes twice comes in two variations
-    assert rare
+    still, _ = epoch_of(folders, config=config.model_copy(update={"online": False}))
+    assert len(set(as_rows(still))) == sum(counts) < len(still)
 
 
-def test_superposed_evaluation_shows_every_image_and_is_always_the_same(folders: tuple[Path, Path]) -> None:
+def test_superposed_evaluation_is_always_the_same_whatever_the_batch_size(folders: tuple[Path, Path]) -> None:
     config = config_with(superpose={"num_images": 2})
-    first, again = (list(superposed_batches(folders[0], "validation", config, 8)) for _ in range(2))
-    assert sum(len(images) for images, _ in first) == 23
-    of_several = [targets for _, targets in first if targets.any(axis=0).sum() > 1]
-    assert of_several
-    assert (np.concatenate(of_several).sum(axis=1) == 2).all()
-    for (images, targets), (others, other_targets) in zip(first, again, strict=True):
+    found = []
+    for batch_size in (1, 8, 8, 500):
+        batches = list(superposed_batches(folders[0], "validation", config, batch_size))
+        found.append([np.concatenate(columns) for columns in zip(*batches, strict=True)])
+    images, targets = found[0]
+    assert len(images) == 23  # every validation image
+    assert (targets.sum(axis=1) == 2).all()
+    for others, other_targets in found[1:]:
         assert np.array_equal(images, others)
         assert np.array_equal(targets, other_targets)
+
+
+def test_small_blocks_fill_a_window(folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    train_set = find_train_set(*folders)
+    monkeypatch.setattr(stream, "WINDOW_BYTES", 10**9)
+    opened: list[int] = []
+    read = stream._read_blocks
+
+    def counted(train_set: TrainSet, blocks: list[tuple[int, int, int]]) -> np.ndarray:
+        opened.append(len(blocks))
+        return read(train_set, blocks)
+
+    monkeypatch.setattr(stream, "_read_blocks", counted)
+    assert len(epoch_of(folders)[0]) == train_set.num_images
+    assert opened == [len(stream._blocks(train_set))]
+
+
+def test_copies_of_an_earlier_split_are_refused(
+    folders: tuple[Path, Path], make_tree: Callable[..., Path], tmp_path: Path
+) -> None:
+    source = make_tree(classes=3, images=30)
+    turned = pl.col("split").replace({"train": "test", "test": "train"})
+    prepare(dealt(source).with_columns(turned), tmp_path / "turned", source)
+    with pytest.raises(ArtifactError, match=r"holds copies of other images than .*turned does\. Run: dvc repro augment"):
+        find_train_set(tmp_path / "turned", folders[1])
 
 
 def test_offline_only_shows_the_images_as_stored(folders: tuple[Path, Path]) -> None:

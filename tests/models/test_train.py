@@ -1,5 +1,6 @@
 import json
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -11,6 +12,7 @@ from dataprep.config import AugmentConfig
 from dataprep.errors import TrainError
 from dataprep.statistics import read_statistics
 from dataprep.stream import find_train_set
+from models import inputs
 from models.config import ModelConfig, NormaliseConfig, TrainConfig
 from models.evaluate import load_model, predict
 from models.train import build_model, encode_model, exact_match, fit
@@ -86,6 +88,32 @@ def test_superposed_classes_are_told_apart_by_a_sigmoid_head(
         "test": True,
     }
     assert keras.models.load_model(tmp_path / "model.keras", safe_mode=True).output_shape == (None, 3)
+
+
+def test_more_classes_in_a_mixture_than_there_are_is_one_line(
+    tiny: Path, small: ModelConfig, short: TrainConfig, params: Params, tmp_path: Path
+) -> None:
+    augment = config_with(superpose={"num_images": 4})
+    with pytest.raises(TrainError, match=r"num_images must be at most the number of classes, 3; got 4\. Lower it$"):
+        train(tiny, small.model_copy(update={"head": "sigmoid"}), short, params, tmp_path / "model.keras", augment=augment)
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_what_goes_wrong_while_batches_are_made_is_told_as_it_is(
+    tiny: Path,
+    small: ModelConfig,
+    short: TrainConfig,
+    params: Params,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    split: str,
+) -> None:
+    def fail(*_: object, **__: object) -> Iterator[object]:
+        yield from map(int, "a")  # what goes wrong does so in the thread that feeds
+
+    monkeypatch.setattr(inputs, "train_batches" if split == "train" else "ordered_batches", fail)
+    with pytest.raises(ValueError, match=r"^invalid literal for int\(\) with base 10: 'a'$"):
+        train(tiny, small, short, params, tmp_path / "model.keras")
 
 
 def test_exact_match_wants_all_classes_and_none_besides() -> None:

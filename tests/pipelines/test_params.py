@@ -43,8 +43,17 @@ AUGMENT_CASES = [
         in_menu("zoom", "factor", "[0.0, 1.0]"),
         "params.yaml: augment.zoom.factor must lie within 0.1 to 10; got [0.0, 1.0]. Correct the value",
     ),
-    (in_menu("noise", "std", "[.nan, 1.0]"), "params.yaml: augment.noise.std must be [lowest, highest]; got [nan, 1.0]"),
-    (in_menu("noise", "std", "8.0"), "params.yaml: augment.noise.std must be a list as long as"),
+    (in_menu("noise", "std", "[.nan, 1.0]"), "params.yaml: augment.noise.std must be two numbers; got [nan, 1.0]"),
+    (
+        in_menu("noise", "std", "8.0"),
+        "params.yaml: augment.noise.std must be a list, as in the project's own",
+    ),
+    (in_menu("noise", "std", "[8.0]"), "params.yaml: augment.noise.std must be a list as long as"),
+    (in_menu("mixup", "alpha", ".inf"), "params.yaml: augment.mixup.alpha should be less than or equal to 1000; got inf"),
+    (
+        in_menu("mixup", "probability", "0.2").replace("  online: true", "  online: false"),
+        "params.yaml: augment mixup must have probability 0 for online false, since images are mixed anew in each",
+    ),
     (
         in_menu("channel_shuffle", "probability", "0.5"),
         "params.yaml: augment.channel_shuffle must have probability 0 for prepare.color 'gray', which has one channel; got 0.5",
@@ -122,7 +131,7 @@ AUGMENT_CASES = [
         (changed("  patience:", "  xyz:"), "params.yaml: unknown key train.xyz. Known here: optimizer, learning_rate"),
         (
             changed("image_size: [16, 16]", "image_size: 32"),
-            "params.yaml: prepare.image_size must be a list as long as in the project's own params.yaml; got 32.",
+            "params.yaml: prepare.image_size must be a list, as in the project's own params.yaml; got 32.",
         ),
         (changed("[0.6, 0.2, 0.2]", "[0.6, 0.4]"), "params.yaml: split.fractions must be a list as long as"),
         (changed("[0.6, 0.2, 0.2]", "[0.6, 0.2, 0.1, 0.1]"), "params.yaml: split.fractions must be a list as long as"),
