@@ -262,7 +262,7 @@ def _class_counts(files: list[ShardFile], num_classes: int) -> list[int]:
 
 def _parts(train_set: TrainSet, config: AugmentConfig, order: Order, epochs: Iterable[int]) -> Iterator[Part]:
     """Cuts windows into what one worker does at a time."""
-    rows = _read_rows(train_set)
+    rows = _read_rows(train_set, config)
     per_class = shows_per_class(np.array(train_set.class_counts), config)
     part_rows = min(max(PART_BYTES // math.prod(train_set.shape), 1), PART_ROWS)
     whole = _read_blocks(train_set, _blocks(train_set)) if train_set.num_bytes <= order.memory_gib * 2**30 else None
@@ -341,12 +341,14 @@ def _blocks(train_set: TrainSet) -> list[tuple[int, int, int]]:
     ]
 
 
-def _read_rows(train_set: TrainSet) -> _Rows:
+def _read_rows(train_set: TrainSet, config: AugmentConfig) -> _Rows:
     labels, keys = [], []
     for file in train_set.files:
         with file.open() as shard:
             labels.append(shard.labels())
-            keys.append(stable_hashes(shard.ids()))
+            # A hash for each id takes longer than to read the image; often nobody asks for it.
+            asked = config.online or config.balance != "none"
+            keys.append(stable_hashes(shard.ids()) if asked else np.zeros(len(shard), dtype=np.uint64))
     return _Rows(np.concatenate(labels), np.concatenate(keys))
 
 

@@ -9,6 +9,7 @@ import albumentations
 import cv2
 import numpy as np
 import pytest
+from scipy import stats
 
 from dataprep.augment import augment_images
 from dataprep.config import AugmentConfig
@@ -139,6 +140,36 @@ def test_draws_of_two_operations_tell_nothing_of_one_another() -> None:
     drawn += [operation.happens.astype(float) for operation in variation.values()]
     correlations = np.corrcoef(drawn) - np.eye(len(drawn))
     assert np.abs(correlations).max() < 0.035  # five standard deviations of what chance alone gives
+
+
+def test_angles_flips_and_noise_are_distributed_as_those_of_albumentations() -> None:
+    """Both are asked for 3,000 variations of one image; their draws cannot be told apart."""
+    compose = albumentations.Compose(
+        [
+            albumentations.Rotate(limit=15, p=0.7),
+            albumentations.HorizontalFlip(p=0.5),
+            albumentations.GaussNoise(std_range=(8 / 255, 8 / 255), p=0.5),
+        ],
+        seed=0,
+        save_applied_params=True,
+    )
+    gray = np.full((10, 10, 1), 128, dtype=np.uint8)
+    theirs = [dict(compose(image=gray)["applied_transforms"]) for _ in range(3000)]
+    matrices = [applied["Rotate"]["matrix"] for applied in theirs if "Rotate" in applied]
+    their_degrees = [float(np.degrees(np.arctan2(matrix[0, 1], matrix[0, 0]))) for matrix in matrices]
+    config = config_with(
+        rotation={"probability": 0.7, "degrees": [-15.0, 15.0]},
+        horizontal_flip={"probability": 0.5},
+        noise={"probability": 0.5, "std": [8.0, 8.0]},
+    )
+    ours = sample_variation(stable_hashes([str(number) for number in range(3000)]), config, epoch=1)
+    our_degrees = ours["rotation"].values["degrees"][ours["rotation"].happens]
+    assert stats.ks_2samp(our_degrees, their_degrees).pvalue > 0.001
+    for name, their_name in (("rotation", "Rotate"), ("horizontal_flip", "HorizontalFlip"), ("noise", "GaussNoise")):
+        counts = [int(ours[name].happens.sum()), sum(their_name in applied for applied in theirs)]
+        assert stats.fisher_exact([counts, [3000 - count for count in counts]]).pvalue > 0.001
+        together = ours[name].happens & ours["rotation"].happens
+        assert abs(together.mean() - ours[name].happens.mean() * (0.7 if name != "rotation" else 1)) < 0.04
 
 
 def test_brightness_and_contrast_are_those_of_their_formula() -> None:
