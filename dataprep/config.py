@@ -357,7 +357,7 @@ class AugmentConfig(Section):
     @field_validator("label_safe")
     @classmethod
     def _known(cls, label_safe: tuple[str, ...]) -> tuple[str, ...]:
-        known = [*LABELS, *(name for name in cls.model_fields if name in cls._operations())]
+        known = [*LABELS, *cls._operations()]
         for entry in label_safe:
             if entry not in known:
                 raise ValueError(

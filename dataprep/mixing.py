@@ -74,9 +74,7 @@ def sample_mixing(labels: NDArray[np.int64], config: AugmentConfig, rng: np.rand
     if len(np.unique(labels)) < num_images:
         kind[superposed] = NOT_MIXED
     else:
-        for first in range(0, len(superposed), _ROWS_AT_ONCE):
-            rows = superposed[first : first + _ROWS_AT_ONCE]
-            partners[rows] = _of_other_classes(rows, labels, num_images - 1, rng)
+        partners[superposed] = _of_other_classes(superposed, labels, num_images - 1, rng)
     return Mixing(kind, partners, weights, rng.random((count, 2)))
 
 
@@ -89,13 +87,16 @@ def _of_other_classes(
     first in a race with exponential times, each as fast as it is large.
     """
     classes, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    times = rng.exponential(size=(len(rows), len(classes))) / counts
-    times[np.arange(len(rows)), inverse[rows]] = np.inf
-    drawn = np.argsort(times, axis=1)[:, :num_partners]
     places = np.cumsum(counts) - counts
     by_class = np.argsort(inverse, kind="stable")
-    within = (rng.random(drawn.shape) * counts[drawn]).astype(np.int64)
-    partners: NDArray[np.int64] = by_class[places[drawn] + within]
+    partners = np.empty((len(rows), num_partners), dtype=np.int64)
+    for first in range(0, len(rows), _ROWS_AT_ONCE):
+        some = rows[first : first + _ROWS_AT_ONCE]
+        times = rng.exponential(size=(len(some), len(classes))) / counts
+        times[np.arange(len(some)), inverse[some]] = np.inf
+        drawn = np.argsort(times, axis=1)[:, :num_partners]
+        within = (rng.random(drawn.shape) * counts[drawn]).astype(np.int64)
+        partners[first : first + len(some)] = by_class[places[drawn] + within]
     return partners
 
 
