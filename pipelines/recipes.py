@@ -43,6 +43,7 @@ def apply_recipe(name: str) -> list[str]:
     check_params(text, PARAMS_FILE)  # a mistake that was there before is not the recipe's
     yaml = YAML()
     yaml.width = 1000  # comments stay on their lines
+    yaml.default_flow_style = False  # lists as DVC writes them
     params = yaml.load(text)
     overlay = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     changes = _overlay(params, overlay, "")
@@ -61,10 +62,7 @@ def _overlay(params: MutableMapping[str, object], overlay: Mapping[str, object],
             changes += _overlay(old, value, f"{where}{key}.")
         elif old != value:
             changes.append(f"{where}{key}: {_plain(old)} -> {_plain(value)}")
-            if isinstance(old, list) and isinstance(value, list):
-                old[:] = value  # in place: keeps the style of the line and its comment
-            else:
-                params[key] = value
+            params[key] = value
     return changes
 
 

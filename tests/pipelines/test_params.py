@@ -7,6 +7,7 @@ from ruamel.yaml import YAML
 from dataprep.errors import ParamsError
 from pipelines.params import Params, check_params, read_params
 from tests.closure import ROOT
+from tests.pipelines.params_lines import put
 
 TEXT = (ROOT / "params.yaml").read_text()
 CUTMIX_OFF = "labels by area\n    probability: 0.0"
@@ -19,11 +20,11 @@ def changed(old: str, new: str) -> str:
 
 def in_menu(name: str, key: str, value: str) -> str:
     """Sets one key of an operation, which many of them have."""
-    lines = TEXT.splitlines()
-    section = next(number for number, line in enumerate(lines) if line.startswith(f"  {name}:"))
-    number = next(number for number in range(section, len(lines)) if lines[number].startswith(f"    {key}: "))
-    lines[number] = f"    {key}: {value}"
-    return "\n".join(lines)
+    return put(TEXT, {f"augment.{name}.{key}": value})
+
+
+def with_value(where: str, value: str) -> str:
+    return put(TEXT, {where: value})
 
 
 AUGMENT_CASES = [
@@ -69,11 +70,11 @@ AUGMENT_CASES = [
         "too far is a 9); got [-10.0, 180.0]. Narrow it",
     ),
     (
-        in_menu("inversion", "probability", "0.5").replace("label_safe: [digits]", "label_safe: [digits, inversion]"),
+        put(TEXT, {"augment.inversion.probability": "0.5", "augment.label_safe": "[digits, inversion]"}),
         "params.yaml: augment inversion must have probability 0, since label_safe has 'inversion'",
     ),
     (
-        changed("label_safe: [digits]", "label_safe: [digit]"),
+        with_value("augment.label_safe", "[digit]"),
         "params.yaml: augment.label_safe must name kinds of labels (digits, letters) or operations that change a class; got "
         "'digit'. Did you mean digits?",
     ),
@@ -112,11 +113,11 @@ AUGMENT_CASES = [
     ("text", "message"),
     [
         (
-            changed("[0.6, 0.2, 0.2]", "[0.7, 0.2, 0.2]"),
+            with_value("split.fractions", "[0.7, 0.2, 0.2]"),
             "params.yaml: split.fractions must sum to 1; got 0.7 + 0.2 + 0.2 = 1.1. Reduce one of them",
         ),
         (
-            changed("[0.6, 0.2, 0.2]", "[0.6, 0.4, 0.0]"),
+            with_value("split.fractions", "[0.6, 0.4, 0.0]"),
             "params.yaml: split.fractions must be three numbers above 0; got 0.6 + 0.4 + 0. Each split needs images",
         ),
         (
@@ -130,17 +131,20 @@ AUGMENT_CASES = [
         (changed("statistics:\n", "statistic:\n"), "params.yaml: unknown key statistic. Did you mean statistics?"),
         (changed("  patience:", "  xyz:"), "params.yaml: unknown key train.xyz. Known here: optimizer, learning_rate"),
         (
-            changed("image_size: [16, 16]", "image_size: 32"),
+            with_value("prepare.image_size", "32"),
             "params.yaml: prepare.image_size must be a list, as in the project's own params.yaml; got 32.",
         ),
-        (changed("[0.6, 0.2, 0.2]", "[0.6, 0.4]"), "params.yaml: split.fractions must be a list as long as"),
-        (changed("[0.6, 0.2, 0.2]", "[0.6, 0.2, 0.1, 0.1]"), "params.yaml: split.fractions must be a list as long as"),
+        (with_value("split.fractions", "[0.6, 0.4]"), "params.yaml: split.fractions must be a list as long as"),
+        (with_value("split.fractions", "[0.6, 0.2, 0.1, 0.1]"), "params.yaml: split.fractions must be a list as long as"),
         (
             changed("  epochs: 40", "  epochs: true"),
             "params.yaml: train.epochs should be a valid integer; got True. Correct the value",
         ),
         (changed("  epochs: 40", "  epochs: '40'"), "params.yaml: train.epochs should be a valid integer; got '40'"),
-        (changed("[0.6, 0.2, 0.2]", "[.nan, 0.2, 0.2]"), "params.yaml: split.fractions must be three numbers above 0; got nan"),
+        (
+            with_value("split.fractions", "[.nan, 0.2, 0.2]"),
+            "params.yaml: split.fractions must be three numbers above 0; got nan",
+        ),
         (changed("  copies: 0", "  copies: -1"), "params.yaml: augment.copies should be greater than or equal to 0; got -1"),
         (changed("pooling: max", "pooling: min"), "params.yaml: model.pooling should be 'max' or 'average'; got 'min'"),
         (
@@ -148,7 +152,7 @@ AUGMENT_CASES = [
             "params.yaml: model.kernel_size must be odd, so that a kernel has a centre; got 4. Use 5",
         ),
         (
-            changed("filters: [32, 64]", "filters: [8, 8, 8, 8, 8]"),
+            with_value("model.filters", "[8, 8, 8, 8, 8]"),
             "params.yaml: model.filters must have at most 4 blocks, since each halves prepare.image_size [16, 16]; got 5",
         ),
         (
@@ -192,11 +196,11 @@ AUGMENT_CASES = [
             "params.yaml: prepare.resize.mode should be 'stretch', 'pad', 'fit' or 'crop'; got 'cover'",
         ),
         (
-            changed("  address: null", "  address: tcp://10.0.0.5:8786"),
+            with_value("execute.address", "tcp://10.0.0.5:8786"),
             "params.yaml: execute address needs backend 'dask'; got backend 'local' and address 'tcp://10.0.0.5:8786'. Set",
         ),
         (
-            changed("  address: null", "  address: 10.0.0.5:8786").replace("backend: local", "backend: dask"),
+            put(TEXT, {"execute.address": "10.0.0.5:8786", "execute.backend": "dask"}),
             "params.yaml: execute address must be like tcp://10.0.0.5:8786, which the scheduler tells when it starts; got '10",
         ),
         (changed("  backend: local", "  backend: threads"), "params.yaml: execute.backend should be 'local' or 'dask'; got"),
@@ -242,13 +246,16 @@ def test_parameters_are_frozen_and_have_no_defaults(params: Params) -> None:
 
 
 def test_every_value_has_a_comment() -> None:
-    section = ""
-    for line in TEXT.splitlines():
+    section, lines = "", TEXT.splitlines()
+    for line in lines:
         if re.match(r"\w+:", line):
             section = line
         if re.match(r"\s+\w+: [^#]", line) and "seed" not in line and not section.startswith("execute"):
             parent_says = "probability" in line or " fill" in line
             assert "#" in line or parent_says, line
+    for above, line, below in zip(lines, lines[1:], lines[2:], strict=False):
+        if below.strip().startswith("- ") and not line.strip().startswith("- "):
+            assert above.strip().startswith("#"), line
 
 
 def test_the_file_names_every_key() -> None:
@@ -258,5 +265,5 @@ def test_the_file_names_every_key() -> None:
 
 def test_a_regular_expression_may_give_the_split() -> None:
     text = changed("method: stratified", "method: given")
-    regex = text.replace('pattern: "{label}/{name}"', "pattern: 'regex:(?P<split>\\w+)/(?P<label>\\d)/.*'")
+    regex = put(text, {"ingest.pattern": "'regex:(?P<split>\\w+)/(?P<label>\\d)/.*'"})
     assert check_params(regex, Path("params.yaml")).split.method == "given"

@@ -19,6 +19,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def comments(text: str) -> list[str]:
+    return [line.partition("#")[2] for line in text.splitlines() if "#" in line]
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_gives_valid_parameters_and_keeps_the_comments(name: str) -> None:
     before = Path("params.yaml").read_text()
@@ -26,7 +30,7 @@ def test_a_recipe_gives_valid_parameters_and_keeps_the_comments(name: str) -> No
     after = Path("params.yaml").read_text()
     assert changes
     assert read_params()
-    assert [line.partition("#")[2] for line in after.splitlines()] == [line.partition("#")[2] for line in before.splitlines()]
+    assert comments(after) == comments(before)
     assert apply_recipe(name) == []
 
 
