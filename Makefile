@@ -4,7 +4,8 @@ export NO_ALBUMENTATIONS_UPDATE := 1
 
 .PHONY: repro test check bench lock picture .venv
 
-repro: .venv/installed ## rebuild what is out of date, then show the metrics
+repro: .venv/installed ## mend what a kill left, rebuild what is out of date, then show the metrics
+	@darkroom doctor --quick --mend
 	dvc repro
 	@darkroom show
 

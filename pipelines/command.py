@@ -15,6 +15,7 @@ from upath import UPath
 
 from dataprep.artifacts import Place, locate, remove_strays
 from dataprep.errors import DarkroomError
+from pipelines.dvc_lock import keep_copy
 from pipelines.faults import fault_line
 from pipelines.lock import only_run
 
@@ -37,6 +38,7 @@ def run(main: Callable[..., None]) -> None:
     @functools.wraps(main)
     def alone(**paths: Place) -> None:
         with only_run() as locked:
+            keep_copy()
             if locked:  # then nobody else writes here, and temporary files are those of killed runs
                 for name in outputs_of(main):
                     remove_strays(paths[name])

@@ -18,9 +18,8 @@ from ruamel.yaml.error import YAMLError
 from dataprep.errors import ArtifactError
 from dataprep.remote import is_url
 from dataprep.shards import INDEX_NAME, read_index
+from pipelines.dvc_lock import DVC_LOCK
 from pipelines.graph import DVC_FILE, GraphError, read_stages
-
-DVC_LOCK = Path("dvc.lock")
 
 _THREADS = 8  # hashing runs beside other threads, and so does waiting for a disk
 _BLOCK_BYTES = 2**20
@@ -78,9 +77,7 @@ def read_outputs(lock: Path = DVC_LOCK, graph: Path = DVC_FILE) -> list[Output]:
         raise GraphError(f"{error.filename} is missing: nothing was made in this folder yet. Run: dvc repro") from error
     except (YAMLError, UnicodeDecodeError, LookupError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())
-        raise GraphError(
-            f"{lock} cannot be read ({reason}). Restore it: git checkout {lock}, or remove it: dvc repro"
-        ) from error
+        raise GraphError(f"{lock} cannot be read ({reason}). Restore it: darkroom doctor --mend") from error
     if not any(output.path.exists() for output in outputs):
         raise GraphError(f"{lock} lists {len(outputs)} outputs; none of them is here. Run: dvc repro, or dvc checkout")
     return outputs

@@ -1,17 +1,20 @@
-"""What becomes of a data set whose making is killed: the test kills ten times, the benchmark a hundred."""
+"""What becomes of a data set whose making is killed: the tests kill a few times, the benchmark a hundred."""
 
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from tests.end_to_end.conftest import ENVIRONMENT, Project
 
+MADE = ("data", "artifacts", "reports", "dvc.lock")
 LEVELS = ("linear", "cubic")  # of prepare.resize.interpolation, in turns, so that each run has every shard to make
 
 
@@ -30,10 +33,106 @@ class Killed:
 def tree_of(project: Project) -> dict[str, str]:
     """SHA-256 of each file below data/, by its path."""
     return {
-        path.relative_to(project.root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        path.relative_to(project.root).as_posix(): _sha256(path)
         for path in sorted((project.root / "data").rglob("*"))
         if path.is_file()
     }
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class KilledRun:
+    """One kill of the whole of `dvc repro` and what `make repro` made of it."""
+
+    seconds: float  # after the start
+    in_time: bool  # before the run had ended by itself
+    trained: bool  # anew, and not from DVC's run cache
+    stage: str  # the last that had begun; "" before the first
+    found: str  # by `darkroom doctor`
+    exit_code: int
+    wrong: list[str]  # files that differ, are missing or were left behind
+
+
+def made_by(project: Project) -> dict[str, str]:
+    """SHA-256 of each file that a run makes, dvc.lock included."""
+    files = [path for name in MADE for path in sorted([project.root / name, *(project.root / name).rglob("*")])]
+    return {str(path.relative_to(project.root)): _sha256(path) for path in files if path.is_file()}
+
+
+def kill_whole_runs(
+    project: Project, count: int, rng: np.random.Generator, *, train_each: int, last: str = "diagnose"
+) -> Iterator[KilledRun]:
+    """Kills `dvc repro` with all its processes at random moments, does what `make repro` does, and compares.
+
+    Args:
+        project: a tiny one.
+        count: how often.
+        rng: draws the moments.
+        train_each: one kill in so many hits a run that trains anew; in the others DVC restores what it has in its run cache, so
+            that more of the kills hit DVC's own work.
+        last: stage of the run.
+    """
+    expected, longest = {}, {}
+    for level in LEVELS:
+        project.set({"prepare.resize.interpolation": level})
+        longest[True] = _run_line(project, last, after=None, trained=True)[0]
+        expected[level] = made_by(project)
+    for level in LEVELS if train_each > 1 else ():
+        project.set({"prepare.resize.interpolation": level})
+        longest[False] = _run_line(project, last, after=None, trained=False)[0]
+    for number in range(count):
+        level, trained = LEVELS[number % 2], number % train_each == 0
+        project.set({"prepare.resize.interpolation": level})
+        seconds = float(rng.uniform(0.2, longest[trained]))
+        took, stage = _run_line(project, last, after=seconds, trained=trained)
+        doctor = project.run("darkroom", "doctor", "--quick", "--mend")
+        ended = project.run("dvc", "repro", *_options(trained=trained), last)
+        found = made_by(project)
+        names = found.keys() | expected[level].keys()
+        yield KilledRun(
+            seconds,
+            in_time=took >= seconds,
+            trained=trained,
+            stage=stage,
+            found=doctor.output,
+            exit_code=doctor.exit_code or ended.exit_code,
+            wrong=sorted(name for name in names if found.get(name) != expected[level].get(name)),
+        )
+
+
+def _options(*, trained: bool) -> list[str]:
+    return ["--no-run-cache"] if trained else []
+
+
+def _run_line(project: Project, last: str, *, after: float | None, trained: bool) -> tuple[float, str]:
+    """Runs `dvc repro`; returns the seconds to its end, by itself or by the kill, and the last stage that had begun."""
+    log = project.root / ".darkroom/killed.log"
+    log.parent.mkdir(exist_ok=True)
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            ["dvc", "repro", *_options(trained=trained), last],
+            cwd=project.root,
+            env=ENVIRONMENT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as process,
+    ):
+        start = time.perf_counter()
+        try:
+            process.wait(after)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            seconds = after or 0.0
+        else:
+            seconds = time.perf_counter() - start
+    begun = re.findall(r"[Ss]tage '(\w+)'", log.read_text(errors="replace"))
+    return seconds, begun[-1] if begun else ""
 
 
 def kill_again_and_again(project: Project, count: int, rng: np.random.Generator) -> Iterator[Killed]:

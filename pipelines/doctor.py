@@ -1,0 +1,235 @@
+"""What a kill, a merge or a copied folder may have left that stops DVC, and how it is mended without losing what was made.
+
+DVC writes dvc.lock and the list of its running processes in place. A torn one ends every later `dvc repro` before it runs a
+stage.
+"""
+
+import contextlib
+import re
+import subprocess
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from dataprep.artifacts import write_bytes
+from dataprep.errors import first_five
+from dataprep.remote import is_url
+from pipelines.at_work import DVC_TEMPORARY, HOLDERS, at_rest, hard_links, is_alive, read_holders
+from pipelines.dvc_lock import DVC_LOCK, LOCK_COPY, has_conflict
+from pipelines.graph import read_stages
+
+Outputs: TypeAlias = set[tuple[str, str]]
+"""Stage and path of each output in dvc.yaml."""
+
+_OWN_STRAY = re.compile(r"\..+\.[0-9a-f]{16}\.tmp", re.DOTALL)
+_DVC_STRAY = re.compile(r".*\.[\w-]{22}\.tmp", re.DOTALL)
+"""Temporary names: those of dataprep/artifacts.py, and those of DVC beside outputs and in its cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One thing that is not as it should be."""
+
+    path: Path
+    what: str
+    mend: Callable[[], str]
+    """Mends it and says in a few words what it did."""
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.what}. Run: darkroom doctor --mend"
+
+
+class _Entry(BaseModel):
+    """A dependency or an output. DVC knows more keys."""
+
+    path: str
+
+
+class _Stage(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    cmd: str | list[str]
+    deps: list[_Entry] = Field(default_factory=list)
+    params: dict[str, dict[str, object]] = Field(default_factory=dict)
+    outs: list[_Entry] = Field(default_factory=list)
+
+
+class _Lock(BaseModel):
+    """What DVC insists on in dvc.lock."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_: Literal["2.0"] = Field(alias="schema")
+    datasets: object = None
+    stages: dict[str, _Stage] = Field(default_factory=dict)
+
+
+def explain_troubles() -> list[str]:
+    """One line for each trouble, with the command that mends it.
+
+    Raises:
+        LockError: a run is at work in this folder; what it is just writing is not torn.
+        GraphError: dvc.yaml is missing or cannot be read.
+    """
+    outputs = declared_outputs(read_stages())
+    with at_rest():
+        return [str(trouble) for trouble in find_troubles(outputs)]
+
+
+def mend_troubles() -> list[str]:
+    """Mends each trouble; one line for each.
+
+    Raises:
+        LockError: a run is at work in this folder.
+        GraphError: dvc.yaml is missing or cannot be read.
+    """
+    outputs = declared_outputs(read_stages())
+    with at_rest():
+        return [f"{trouble.path}: {trouble.what}: {trouble.mend()}" for trouble in find_troubles(outputs)]
+
+
+def find_troubles(outputs: Outputs) -> Iterator[Trouble]:
+    """Looks at what DVC needs to start, and for what killed runs left; opens no output. Wants a folder `at_rest`.
+
+    Args:
+        outputs: from `declared_outputs`.
+    """
+    yield from _look_at_lock(outputs)
+    yield from _look_at_holders()
+    yield from _look_at_hard_links()
+    yield from _look_for_strays(outputs)
+
+
+def declared_outputs(stages: Mapping[str, Mapping[str, Any]]) -> Outputs:
+    """Stage and path of each output.
+
+    Args:
+        stages: as they stand in dvc.yaml.
+    """
+    kinds = ("outs", "metrics", "plots")
+    entries = [(name, entry) for name, stage in stages.items() for kind in kinds for entry in stage.get(kind, [])]
+    return {(name, entry if isinstance(entry, str) else next(iter(entry))) for name, entry in entries}
+
+
+def fault_of(content: bytes, outputs: Outputs) -> str | None:
+    """What is wrong with the content of a dvc.lock; None if DVC can read it and it is of this project."""
+    if not content.strip(b"\0 \n"):
+        return "empty"
+    if has_conflict(content):
+        return "it holds the marks of a merge that is not finished"
+    try:
+        document = YAML(typ="safe").load(content.decode())  # the parser of DVC
+        if not isinstance(document, Mapping):
+            return "torn, or no lock file of DVC (it holds no stages)"
+        lock = _Lock.model_validate(document)
+    except (YAMLError, ValueError, TypeError) as error:
+        return f"torn, or no lock file of DVC ({_short(error)})"
+    last = next(reversed(lock.stages), None)
+    makes_something = any(stage == last for stage, _ in outputs)
+    if not content.endswith(b"\n") or (last is not None and makes_something and not lock.stages[last].outs):
+        return f"torn: it ends in the middle of the stage {last}"
+    made = {(stage, out.path) for stage, locked in lock.stages.items() for out in locked.outs}
+    if made and made.isdisjoint(outputs):
+        return f"of another project: dvc.yaml does not make {first_five(sorted({path for _, path in made}))}"
+    return None
+
+
+def _look_at_lock(outputs: Outputs) -> Iterator[Trouble]:
+    if DVC_LOCK.exists():
+        fault = fault_of(DVC_LOCK.read_bytes(), outputs)
+        if fault is not None:
+            ending = "foreign" if fault.startswith("of another") else "torn"
+            yield Trouble(DVC_LOCK, fault, partial(_restore_lock, outputs, ending))
+
+
+def _restore_lock(outputs: Outputs, ending: str) -> str:
+    """An older dvc.lock makes DVC run a stage again or take it from its run cache; the bytes are the same in the end."""
+    for content, source in _earlier_locks():
+        if fault_of(content, outputs) is None:
+            kept = _keep_beside(DVC_LOCK, ending)
+            write_bytes(DVC_LOCK, [content])
+            return f"restored from {source}; what was there is {kept}"
+    return f"moved to {_keep_beside(DVC_LOCK, ending)}; there is no earlier one, and dvc repro writes it anew"
+
+
+def _earlier_locks() -> Iterator[tuple[bytes, str]]:
+    """What dvc.lock was before, latest first."""
+    if LOCK_COPY.is_file():
+        yield LOCK_COPY.read_bytes(), f"{LOCK_COPY}, the copy of the last whole one"
+    with contextlib.suppress(FileNotFoundError):  # no Git on this machine
+        command = ["git", "show", f"HEAD:./{DVC_LOCK}"]
+        shown = subprocess.run(command, capture_output=True, check=False)  # noqa: S603  # the arguments are our own
+        if shown.returncode == 0:
+            yield shown.stdout, "the last commit"
+
+
+def _look_at_holders() -> Iterator[Trouble]:
+    try:
+        dead = [holder for holder in read_holders().all() if not is_alive(holder)]
+    except ValueError as error:
+        yield Trouble(HOLDERS, f"DVC's list of its processes is torn ({_short(error)})", partial(_move_aside, HOLDERS))
+    else:
+        if dead:
+            listed = first_five(f"{holder.pid} {holder.cmd}" for holder in dead)
+            yield Trouble(HOLDERS, f"DVC's list of its processes names dead ones: {listed}", _clear_holders)
+
+
+def _clear_holders() -> str:
+    write_bytes(HOLDERS, [b"{}"])
+    return "cleared"
+
+
+def _move_aside(path: Path) -> str:
+    return f"moved to {_keep_beside(path, 'torn')}; DVC writes it anew"
+
+
+def _look_at_hard_links() -> Iterator[Trouble]:
+    for lock, claim in hard_links().items():
+        yield Trouble(lock, "a lock of DVC whose process is dead", partial(_remove, [lock, claim]))
+
+
+def _look_for_strays(outputs: Outputs) -> Iterator[Trouble]:
+    places = [Path(path) for _, path in sorted(outputs) if not is_url(path)]
+    flat = {Path(), LOCK_COPY.parent, DVC_TEMPORARY, *(place.parent for place in places)}
+    deep = {Path(".dvc/cache"), *(place for place in places if place.is_dir())}
+    found = {path for folder in flat for path in folder.glob("*.tmp")} | {
+        path for folder in deep for path in folder.rglob("*.tmp")
+    }
+    strays = sorted(filter(_is_stray, found))
+    for folder in sorted({path.parent for path in strays}):
+        here = [path for path in strays if path.parent == folder]
+        listed = first_five(path.name for path in here)
+        yield Trouble(folder, f"temporary files of killed runs: {listed}", partial(_remove, here))
+
+
+def _is_stray(path: Path) -> bool:
+    named = _OWN_STRAY.fullmatch(path.name) or _DVC_STRAY.fullmatch(path.name)
+    return named is not None and path.is_file() and not path.is_symlink()
+
+
+def _keep_beside(path: Path, ending: str) -> Path:
+    """Moves a file to its own name with an ending and the next free number."""
+    number = 1
+    while (kept := path.with_name(f"{path.name}.{ending}-{number}")).exists():
+        number += 1
+    path.rename(kept)
+    return kept
+
+
+def _remove(files: Iterable[Path]) -> str:
+    for path in files:
+        path.unlink(missing_ok=True)
+    return "removed"
+
+
+def _short(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return ": ".join(filter(None, [".".join(map(str, first["loc"])), first["msg"]]))
+    return " ".join(str(error).split())[:200]

@@ -1,0 +1,307 @@
+"""`darkroom doctor` on planted tears, in a folder with this project's dvc.yaml and a short dvc.lock."""
+
+import fcntl
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+from dvc.utils.serialize import YAMLFileCorruptedError, parse_yaml
+from typer.testing import CliRunner
+from voluptuous import Invalid
+
+from pipelines.at_work import HOLDERS
+from pipelines.cli import app
+from pipelines.doctor import declared_outputs, fault_of
+from pipelines.dvc_lock import DVC_LOCK, LOCK_COPY, keep_copy, looks_whole
+from pipelines.graph import GraphError, read_stages
+from pipelines.lock import LockError, only_run
+from tests.closure import ROOT
+
+LOCK = """schema: '2.0'
+stages:
+  ingest:
+    cmd: python -m pipelines.stages.ingest --embedded raw --scan-cache
+      .darkroom/scan.parquet --manifest data/manifest.parquet
+    deps:
+    - path: dataprep/ingest.py
+      hash: md5
+      md5: 191830bd3a6b5b35bca8ed28f239876c
+      size: 11765
+    params:
+      params.yaml:
+        ingest.source: raw/tiny
+    outs:
+    - path: data/manifest.parquet
+      hash: md5
+      md5: 151c16c45a9ec546f1ddfeb72e1f0421
+      size: 2347
+  split:
+    cmd: python -m pipelines.stages.split --manifest data/manifest.parquet
+    deps:
+    - path: data/manifest.parquet
+      hash: md5
+      md5: 151c16c45a9ec546f1ddfeb72e1f0421
+      size: 2347
+    outs:
+    - path: data/split.json
+      hash: md5
+      md5: 8d12ea12ea952f3201416ad29418bbd2
+      size: 15940
+    - path: data/split.parquet
+      hash: md5
+      md5: 24ab4b2433eb0abf31a7c7b5c6feaeb4
+      size: 1194
+"""
+WHOLE = LOCK.encode()
+OUTPUTS = declared_outputs(read_stages(ROOT / "dvc.yaml"))
+DEAD = 2**22 + 1  # no process has such a number
+CONFLICT = LOCK.replace("    outs:\n", "<<<<<<< HEAD\n    outs:\n=======\n    outs:\n>>>>>>> other\n", 1)
+FOREIGN = """schema: '2.0'
+stages:
+  train:
+    cmd: python train.py
+    outs:
+    - path: model.pkl
+      hash: md5
+      md5: 151c16c45a9ec546f1ddfeb72e1f0421
+      size: 2347
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())
+    for name in (HOLDERS.parent, Path(".dvc/cache/files/md5/ab"), Path("data/prepared")):
+        name.mkdir(parents=True)
+    DVC_LOCK.write_bytes(WHOLE)
+    HOLDERS.write_text("{}")
+    return tmp_path
+
+
+def doctor(*options: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["doctor", *options], catch_exceptions=False)
+    return result.exit_code, result.output
+
+
+def dvc_reads(content: bytes) -> bool:
+    try:
+        COMPILED_LOCKFILE_SCHEMA(parse_yaml(content.decode(), "dvc.lock"))
+    except (Invalid, YAMLFileCorruptedError):
+        return False
+    return True
+
+
+def test_nothing_is_wrong_with_a_folder_at_rest() -> None:
+    assert doctor() == (0, "doctor: nothing is torn, foreign or left behind\n")
+    assert doctor("--quick", "--mend") == (0, "")
+
+
+@pytest.mark.parametrize("offset", range(5))
+def test_a_lock_that_is_cut_anywhere_is_torn_or_one_that_dvc_reads(offset: int) -> None:
+    ends_of_outputs = {match.end() for match in re.finditer(rb"      size: \d+\n", WHOLE) if b"outs:" in WHOLE[: match.end()]}
+    for length in range(offset, len(WHOLE), 5):
+        fault = fault_of(WHOLE[:length], OUTPUTS)
+        assert fault is not None or dvc_reads(WHOLE[:length]), length
+        if not WHOLE[:length].endswith(b"\n"):
+            assert fault is not None, length
+        if looks_whole(WHOLE[:length]):
+            assert length in ends_of_outputs
+            assert fault is None
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"", "empty"),
+        (b"\0" * 4096, "empty"),
+        (b" \n\n", "empty"),
+        (
+            b"\xff\xfe\x00s",
+            "torn, or no lock file of DVC ('utf-8' codec can't decode byte 0xff in position 0: invalid start byte)",
+        ),
+        (b"[1, 2]\n", "torn, or no lock file of DVC (it holds no stages)"),
+        (b"stages: {}\n", "torn, or no lock file of DVC (schema: Field required)"),
+        (b"schema: '1.0'\nstages: {}\n", "torn, or no lock file of DVC (schema: Input should be '2.0')"),
+        (WHOLE[:-1], "torn: it ends in the middle of the stage split"),
+        (WHOLE[: WHOLE.rindex(b"    outs:")], "torn: it ends in the middle of the stage split"),
+        (CONFLICT.encode(), "it holds the marks of a merge that is not finished"),
+        (FOREIGN.encode(), "of another project: dvc.yaml does not make 'model.pkl'"),
+    ],
+)
+def test_a_lock_that_stops_dvc_is_explained_and_restored_from_the_copy(content: bytes, what: str) -> None:
+    keep_copy()
+    DVC_LOCK.write_bytes(content)
+    assert doctor() == (2, f"dvc.lock: {what}. Run: darkroom doctor --mend\n")
+    assert DVC_LOCK.read_bytes() == content
+    exit_code, output = doctor("--mend")
+    ending = "foreign" if content == FOREIGN.encode() else "torn"
+    restored = f"restored from .darkroom/dvc.lock, the copy of the last whole one; what was there is dvc.lock.{ending}-1"
+    assert (exit_code, output) == (0, f"dvc.lock: {what}: {restored}\n")
+    assert DVC_LOCK.read_bytes() == WHOLE
+    assert Path(f"dvc.lock.{ending}-1").read_bytes() == content
+    assert doctor()[0] == 0
+
+
+def test_what_is_no_lock_at_all_is_told_by_the_parser() -> None:
+    DVC_LOCK.write_text("stages: [")
+    assert doctor()[1].startswith("dvc.lock: torn, or no lock file of DVC (while parsing a flow node")
+    assert doctor()[1].count("\n") == 1
+
+
+def git(*arguments: str) -> None:
+    subprocess.run(["git", "-c", "user.name=test", "-c", "user.email=test@localhost", *arguments], check=True)
+
+
+def test_without_a_copy_that_can_be_read_the_last_commit_s_lock_comes_back(folder: Path) -> None:
+    git("init", "-q")
+    git("add", "dvc.lock", "dvc.yaml")
+    git("commit", "-qm", "start")
+    LOCK_COPY.parent.mkdir()
+    LOCK_COPY.write_text("stages: [")
+    DVC_LOCK.write_bytes(WHOLE[:100])
+    Path("dvc.lock.torn-1").write_text("of another day")
+    assert "restored from the last commit; what was there is dvc.lock.torn-2" in doctor("--mend")[1]
+    assert DVC_LOCK.read_bytes() == WHOLE
+    assert Path("dvc.lock.torn-1").read_text() == "of another day"
+
+
+def test_without_any_earlier_lock_it_is_moved_away() -> None:
+    DVC_LOCK.write_bytes(WHOLE[:100])
+    assert "moved to dvc.lock.torn-1; there is no earlier one, and dvc repro writes it anew" in doctor("--mend")[1]
+    assert not DVC_LOCK.exists()
+    assert doctor("--quick") == (0, "")
+
+
+def test_a_lock_of_which_some_stages_were_renamed_is_this_project_s() -> None:
+    assert fault_of(LOCK.replace("  ingest:", "  collect:").encode(), OUTPUTS) is None
+
+
+def test_a_copy_is_kept_of_a_whole_lock_and_of_no_other() -> None:
+    keep_copy()
+    assert LOCK_COPY.read_bytes() == WHOLE
+    before = LOCK_COPY.stat().st_ino
+    keep_copy()
+    assert LOCK_COPY.stat().st_ino == before  # not written again
+    for content in (b"", WHOLE[:-1], WHOLE[:300], CONFLICT.encode()):
+        DVC_LOCK.write_bytes(content)
+        keep_copy()
+        assert LOCK_COPY.read_bytes() == WHOLE
+    DVC_LOCK.unlink()
+    keep_copy()
+    assert LOCK_COPY.read_bytes() == WHOLE
+
+
+def test_a_stage_keeps_the_copy(folder: Path) -> None:
+    Path("params.yaml").write_text((ROOT / "params.yaml").read_text())
+    command = ("--manifest", "data/manifest.parquet", "--split", "data/split.parquet", "--metrics", "data/split.json")
+    subprocess.run(
+        [sys.executable, "-m", "pipelines.stages.split", *command],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+        capture_output=True,
+    )
+    assert LOCK_COPY.read_bytes() == WHOLE
+
+
+@pytest.mark.parametrize("text", ["", '{"wri', "[]", '{"write": {"data": 5}}', '{"write": {}, "more": {}}'])
+def test_a_torn_list_of_processes_is_moved_aside(text: str) -> None:
+    HOLDERS.write_text(text)
+    exit_code, output = doctor()
+    assert exit_code == 2
+    assert re.fullmatch(r"\.dvc/tmp/rwlock: DVC's list of its processes is torn \(.+\)\. Run: darkroom doctor --mend\n", output)
+    assert doctor("--mend")[1].endswith(": moved to .dvc/tmp/rwlock.torn-1; DVC writes it anew\n")
+    assert (HOLDERS.parent / "rwlock.torn-1").read_text() == text
+    assert doctor("--quick") == (0, "")
+
+
+def listed(pid: int, command: str) -> str:
+    return json.dumps({"write": {"/p/data/prepared": {"pid": pid, "cmd": command}}, "read": {}})
+
+
+@pytest.mark.parametrize("pid", [DEAD, os.getpid()], ids=["no such process", "another program has its number now"])
+def test_dead_processes_are_taken_from_the_list(pid: int) -> None:
+    HOLDERS.write_text(listed(pid, "/bin/dvc repro -q"))
+    named = f".dvc/tmp/rwlock: DVC's list of its processes names dead ones: '{pid} /bin/dvc repro -q'"
+    assert doctor() == (2, f"{named}. Run: darkroom doctor --mend\n")
+    assert doctor("--mend") == (0, f"{named}: cleared\n")
+    assert HOLDERS.read_text() == "{}"
+
+
+def test_while_dvc_runs_a_stage_the_doctor_says_so_and_touches_nothing() -> None:
+    """Between DVC's own lock and the one of the stage only the list of processes tells of it."""
+    DVC_LOCK.write_bytes(WHOLE[:100])
+    sleep = "import time; print(flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", sleep, "dvc", "repro"], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        HOLDERS.write_text(listed(process.pid, "/bin/dvc repro"))
+        try:
+            with pytest.raises(LockError, match=rf"process {process.pid} works in this folder \(/bin/dvc repro\)\. Wait until"):
+                doctor("--mend")
+        finally:
+            process.kill()
+    assert DVC_LOCK.read_bytes() == WHOLE[:100]
+
+
+def test_while_dvc_itself_works_the_doctor_says_so() -> None:
+    with (HOLDERS.parent / "lock").open("w") as lock:
+        lock.write(" 4711\n")
+        lock.flush()
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(
+            LockError, match=r"one run at a time: process 4711 works in this folder \(dvc\)\. Wait until it ends"
+        ):
+            doctor()
+    assert doctor()[0] == 0  # such a file stays, and locks nothing
+
+
+def test_while_a_stage_runs_the_doctor_says_so() -> None:
+    with only_run(), pytest.raises(LockError, match=f"process {os.getpid()} on {socket.gethostname()} works in this folder"):
+        doctor("--mend", "--quick")
+
+
+def test_hard_links_that_a_dead_dvc_left_as_locks_are_removed() -> None:
+    claim = (HOLDERS.parent / ("0123456789abcdef" * 2 + ".lock")).resolve()
+    for name in ("lock", "rwlock.lock"):
+        claim.write_text(str(claim))
+        os.link(claim, HOLDERS.parent / name)
+        what = f".dvc/tmp/{name}: a lock of DVC whose process is dead"
+        assert doctor() == (2, f"{what}. Run: darkroom doctor --mend\n")
+        assert doctor("--mend") == (0, f"{what}: removed\n")
+        assert os.listdir(HOLDERS.parent) == ["rwlock"]
+
+
+def test_temporary_files_of_killed_runs_are_named_and_removed_and_nothing_else() -> None:
+    strays = [
+        "data/.split.parquet.0123456789abcdef.tmp",
+        "data/prepared/.index.json.0123456789abcdef.tmp",
+        "data/split.parquet.abcdefghij-_ABCDEFGHIJ.tmp",
+        ".dvc/cache/files/md5/ab/.abcdefghij-_ABCDEFGHIJ.tmp",
+        ".params.yaml.0123456789abcdef.tmp",
+    ]
+    others = ["data/notes.tmp", "data/prepared/.mine.tmp", ".dvc/cache/files/md5/ab/cdef", "mine/.a.0123456789abcdef.tmp"]
+    Path("mine").mkdir()
+    for name in strays + others:
+        Path(name).touch()
+    exit_code, output = doctor()
+    assert exit_code == 2
+    assert "data: temporary files of killed runs: '.split.parquet.0123456789abcdef.tmp', 'split.parquet.abc" in output
+    assert doctor("--mend")[0] == 0
+    assert [name for name in strays if Path(name).exists()] == []
+    assert all(Path(name).exists() for name in others)
+    assert doctor()[0] == 0
+
+
+def test_outside_a_project_it_says_so_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    with pytest.raises(GraphError, match=r"dvc.yaml must be in the current folder; it is not"):
+        doctor()
+    assert os.listdir() == []
