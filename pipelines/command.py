@@ -18,6 +18,7 @@ from dataprep.errors import DarkroomError
 from pipelines.dvc_lock import keep_copy
 from pipelines.faults import fault_line
 from pipelines.lock import only_run
+from pipelines.repository import need_commit
 
 OUTPUT = "output"
 
@@ -37,6 +38,7 @@ def run(main: Callable[..., None]) -> None:
 
     @functools.wraps(main)
     def alone(**paths: Place) -> None:
+        need_commit()  # now, and not when training begins
         with only_run() as locked:
             keep_copy()
             if locked:  # then nobody else writes here, and temporary files are those of killed runs

@@ -23,6 +23,7 @@ from dataprep.remote import is_url
 from pipelines.at_work import DVC_TEMPORARY, HOLDERS, at_rest, hard_links, is_alive, read_holders
 from pipelines.dvc_lock import DVC_LOCK, LOCK_COPY, has_conflict
 from pipelines.graph import read_stages
+from pipelines.repository import need_repository
 
 Outputs: TypeAlias = set[tuple[str, str]]
 """Stage and path of each output in dvc.yaml."""
@@ -76,8 +77,10 @@ def explain_troubles() -> list[str]:
     Raises:
         LockError: a run is at work in this folder; what it is just writing is not torn.
         GraphError: dvc.yaml is missing or cannot be read.
+        RepositoryError: DVC would not start here.
     """
     outputs = declared_outputs(read_stages())
+    need_repository()
     with at_rest():
         return [str(trouble) for trouble in find_troubles(outputs)]
 
@@ -88,8 +91,10 @@ def mend_troubles() -> list[str]:
     Raises:
         LockError: a run is at work in this folder.
         GraphError: dvc.yaml is missing or cannot be read.
+        RepositoryError: DVC would not start here.
     """
     outputs = declared_outputs(read_stages())
+    need_repository()
     with at_rest():
         return [f"{trouble.path}: {trouble.what}: {trouble.mend()}" for trouble in find_troubles(outputs)]
 

@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from dataprep.errors import DarkroomError
+from pipelines.repository import need_repository
 
 DVC_FILE = Path("dvc.yaml")
 
@@ -157,5 +158,6 @@ def _told(*arguments: str) -> str:
     """What a DVC command says of the graph."""
     ended = dvc(*arguments)
     if ended.exit_code:
+        need_repository()  # which DVC's error does not explain
         raise GraphError(f"dvc.yaml must hold a graph that DVC can read; it says: {last_line(ended.output)}. Correct it")
     return ended.output

@@ -82,7 +82,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         name.mkdir(parents=True)
     DVC_LOCK.write_bytes(WHOLE)
     HOLDERS.write_text("{}")
+    git("init", "-q")
+    git("commit", "-q", "--allow-empty", "-m", "start")
     return tmp_path
+
+
+def git(*arguments: str) -> None:
+    subprocess.run(["git", "-c", "user.name=test", "-c", "user.email=test@localhost", *arguments], check=True)
 
 
 def doctor(*options: str) -> tuple[int, str]:
@@ -155,14 +161,9 @@ def test_what_is_no_lock_at_all_is_told_by_the_parser() -> None:
     assert doctor()[1].count("\n") == 1
 
 
-def git(*arguments: str) -> None:
-    subprocess.run(["git", "-c", "user.name=test", "-c", "user.email=test@localhost", *arguments], check=True)
-
-
 def test_without_a_copy_that_can_be_read_the_last_commit_s_lock_comes_back(folder: Path) -> None:
-    git("init", "-q")
     git("add", "dvc.lock", "dvc.yaml")
-    git("commit", "-qm", "start")
+    git("commit", "-qm", "with a lock")
     LOCK_COPY.parent.mkdir()
     LOCK_COPY.write_text("stages: [")
     DVC_LOCK.write_bytes(WHOLE[:100])
