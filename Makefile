@@ -25,6 +25,7 @@ lock: .venv/installed ## resolve requirements.lock anew from pyproject.toml
 bench: .venv/installed ## every benchmark; wants the real images (DARKROOM_DATA) and about an hour and a half
 	python -m benchmarks.ingest_speed
 	python -m benchmarks.quality
+	python -m benchmarks.damage
 	python -m benchmarks.near_duplicates
 	python -m benchmarks.split_scale
 	python -m benchmarks.prepare

@@ -36,6 +36,7 @@ _DECODED = {
     "num_frames": pl.Int32(),
     "digest": pl.String(),
     "file_digest": pl.String(),
+    "doubt": pl.String(),  # what is wrong with the bytes of a file whose pixels are whole
     "reason": pl.String(),
     "message": pl.String(),
 }
@@ -72,6 +73,7 @@ class _Look:
     num_frames: int | None = None
     digest: str | None = None
     file_digest: str | None = None
+    doubt: str | None = None
     reason: Reason | None = None
     message: str | None = None
     picture: Pixels | None = field(default=None, repr=False)
@@ -156,6 +158,7 @@ def _look_inside(task: ExamineTask, path: bytes, num_bytes: int) -> _Look:
             num_frames=decoded.num_frames,
             digest=digest_pixels(decoded.pixels),
             file_digest=file_digest,
+            doubt=decoded.doubt,
             picture=shrunk(decoded.pixels) if max(height, width) <= WIDEST * min(height, width) else None,
             measured=measured_copy(decoded.pixels),
         )

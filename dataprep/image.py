@@ -14,9 +14,11 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 import PIL
+import simplejpeg
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
+from dataprep import damage, jpeg
 from dataprep.config import DecodeConfig
 
 Pixels: TypeAlias = NDArray[np.uint8]
@@ -28,6 +30,7 @@ DecodeReason = Literal[
     "too_many_pixels",
     "unsupported_mode",
     "undecodable",
+    "damaged",
     "too_much_memory",
     "too_small",
     "constant",
@@ -35,6 +38,8 @@ DecodeReason = Literal[
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 
+_JPEGS = ("JPEG", "MPO")
+_JPEG_COLORS: dict[str, damage.JpegColors] = {"L": "GRAY", "CMYK": "CMYK"}
 _ORIENTATION_TAG = 0x0112
 _FLIPS = {1: (1, 1), 2: (1, -1), 3: (-1, -1), 4: (-1, 1), 5: (1, 1), 6: (1, -1), 7: (-1, -1), 8: (-1, 1)}
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -62,6 +67,7 @@ class Decoded:
     mode: str
     orientation: int
     num_frames: int  # above 1: an animation or a file of several pages, of which `pixels` is the first
+    doubt: str | None = None  # what is wrong with the bytes of the file, though not with its pixels
 
 
 def verify(content: bytes) -> None:
@@ -94,12 +100,11 @@ def decode(content: bytes, config: DecodeConfig) -> Decoded:
     try:
         with _open(content, config) as image:
             mode, orientation = image.mode, orientation_of(image)  # first: when Pillow loads a TIFF, it turns it and forgets
-            image.load()
-            is_upright = orientation == 1 or image.format == "TIFF"
-            upright = image if is_upright else ImageOps.exif_transpose(image)
-            pixels = _to_uint8(upright, config.background)
+            pixels, doubt = _pixels_of(image, content, config)
+            if image.format != "TIFF":
+                pixels = turned(pixels, orientation)
             # Last: to count the frames of some formats, Pillow moves from one to the next.
-            return Decoded(pixels, image.format or "", mode, orientation, getattr(image, "n_frames", 1))
+            return Decoded(pixels, image.format or "", mode, orientation, getattr(image, "n_frames", 1), doubt)
     except Undecodable:
         raise
     except Exception as error:  # decoders refuse in many classes; see the module's docstring
@@ -108,7 +113,10 @@ def decode(content: bytes, config: DecodeConfig) -> Decoded:
 
 def orientation_of(image: Image.Image) -> int:
     """The EXIF orientation, 1 where there is none; cameras and editors write all kinds of things into that field."""
-    value = image.getexif().get(_ORIENTATION_TAG, 1)
+    try:
+        value = image.getexif().get(_ORIENTATION_TAG, 1)
+    except Exception:  # noqa: BLE001  # metadata that cannot be read are none: the pixels decide
+        return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
@@ -154,8 +162,23 @@ def digest_pixels(image: Pixels) -> str:
 
 def decoder_mark(config: DecodeConfig) -> str:
     """Changes with all that decides what a file decodes to: this module, Pillow, the configuration."""
-    parts = (Path(__file__).read_bytes(), PIL.__version__.encode(), config.model_dump_json().encode())
+    code = (Path(str(module)).read_bytes() for module in (__file__, damage.__file__, jpeg.__file__))
+    versions = (PIL.__version__.encode(), simplejpeg.__version__.encode())
+    parts = (*code, *versions, config.model_dump_json().encode())
     return blake2b(b"\0".join(parts), digest_size=8).hexdigest()
+
+
+def _pixels_of(image: Image.Image, content: bytes, config: DecodeConfig) -> tuple[Pixels, str | None]:
+    """The pixels as they are stored, not turned, and what is doubtful about the bytes of the file."""
+    doubt = None
+    if image.format in _JPEGS:
+        stored, doubt = damage.decode_strictly(content, _JPEG_COLORS.get(image.mode, "RGB"))
+        if stored is not None and image.mode in ("L", "RGB") and stored.shape[:2] == image.size[::-1]:
+            return stored, doubt  # the pixels that Pillow gives, in a third of the time
+        if doubt is not None:
+            image = Image.open(io.BytesIO(jpeg.read_layout(content).plain), formats=FORMATS)
+    image.load()
+    return _to_uint8(image, config.background), doubt
 
 
 def _open(content: bytes, config: DecodeConfig) -> Image.Image:
@@ -206,6 +229,8 @@ def _cut(image_format: str) -> Undecodable:
 def _refused(error: Exception) -> Undecodable:
     if isinstance(error, MemoryError):
         return Undecodable("too_much_memory", "decoding it needs more memory than a worker may take")
+    if isinstance(error, damage.DamageError):
+        return Undecodable("damaged", f"the picture is not what was written: {error}. Replace it with an intact copy")
     return Undecodable("undecodable", f"{type(error).__name__}: {error}")
 
 

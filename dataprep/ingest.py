@@ -75,7 +75,7 @@ def build_manifest(found: pl.DataFrame, seen: pl.DataFrame, clusters: pl.DataFra
         found.rename({"reason": "entry_reason"})
         .with_columns(pl.Series("id", [printable(path) for path in paths]), *told.get_columns())
         .join(seen, on="path", how="left")
-        .with_columns(reason=pl.coalesce("entry_reason", "reason"), message=pl.coalesce(sentences, "message"))
+        .with_columns(reason=pl.coalesce("entry_reason", "reason"), message=pl.coalesce(sentences, "message", "doubt"))
         .sort("id")
     )
     unmatched = f"the path does not match ingest.pattern {config.pattern!r}"
@@ -215,7 +215,9 @@ def _add_issues(rows: pl.DataFrame, config: IngestConfig) -> pl.DataFrame:
     nearby = pl.col("near_duplicate").is_not_null() & (pl.col("label").n_unique().over("near_duplicate") > 1)
     labels = good.select(
         pl.concat_list(
-            pl.when("conflict").then(pl.lit("label_conflict")), pl.when(nearby).then(pl.lit("near_label_conflict"))
+            pl.when(pl.col("doubt").is_not_null()).then(pl.lit("doubtful_bytes")),
+            pl.when("conflict").then(pl.lit("label_conflict")),
+            pl.when(nearby).then(pl.lit("near_label_conflict")),
         ).list.drop_nulls()
     ).to_series()
     issues = good.select("path", issues=find_issues(good, config.quality).list.concat(labels))

@@ -24,7 +24,7 @@ from dataprep.source import Source
 
 _FORMAT = TableFormat(
     kind="scan",
-    version=2,
+    version=3,
     columns={
         **examine.FACTS,
         "bytes": pl.Int64(),
