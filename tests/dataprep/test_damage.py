@@ -164,7 +164,7 @@ def test_a_progressive_file_that_lacks_its_last_scans_is_damaged() -> None:
 def test_rows_swallowed_between_restarts_are_damage() -> None:
     content = pillow(scene(), restart_marker_blocks=3)
     first, second = content.index(b"\xff\xd1"), content.index(b"\xff\xd2")
-    with pytest.raises(Undecodable, match="damaged|written"):
+    with pytest.raises(Undecodable, match="not what was written"):
         decode(content[:first] + content[second:], CONFIG)
 
 
