@@ -11,15 +11,21 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from dataprep.errors import did_you_mean
+from dataprep.errors import did_you_mean, shortened
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-Deviations = Annotated[float, Field(gt=0.0)]
+Deviations = Annotated[float, Field(gt=0.0, allow_inf_nan=True)]
+Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Positive = Annotated[int, Field(gt=0, le=2**31 - 1)]
+Name = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^[^\x00]*$")]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Pair = Annotated[tuple[int, int], Field(strict=False)]
 SplitName = Literal["train", "validation", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
 PinField = Literal["origin", "group", "label"]
+MAX_SIDE_PX = 32_766  # OpenCV resizes no longer side
+MAX_IMAGE_PX = 2**24
+MAX_SHARD_BYTES = 2**32
 SIMULATED = "simulated"
 """The origin of images that are for training only."""
 
@@ -27,7 +33,7 @@ SIMULATED = "simulated"
 class Section(BaseModel):
     """Base of all sections: frozen, no unknown keys, no silent conversion of types."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class DecodeConfig(Section):
@@ -40,8 +46,8 @@ class DecodeConfig(Section):
 class LimitsConfig(Section):
     """What one file may cost; what passes a limit is quarantined, and the run goes on."""
 
-    max_bytes: Annotated[int, Field(gt=0)]
-    min_side: Annotated[int, Field(ge=1)]
+    max_bytes: Annotated[int, Field(gt=0, le=2**50)]
+    min_side: Positive
     seconds: Annotated[float, Field(gt=0.0, le=3600.0)]
     memory_mib: Annotated[int, Field(ge=64, le=2**20)]
 
@@ -70,15 +76,15 @@ class NearDuplicatesConfig(Section):
 class IngestConfig(Section):
     """Where the images are, what their paths say, and which of them are used."""
 
-    source: Annotated[str, Field(min_length=1)]
-    pattern: Annotated[str, Field(min_length=1)]
-    skip: Annotated[tuple[str, ...], Field(strict=False)]
+    source: Name
+    pattern: Name
+    skip: Annotated[tuple[Name, ...], Field(strict=False, max_length=1000)]
     decode: DecodeConfig
     limits: LimitsConfig
     quality: QualityConfig
     near_duplicates: NearDuplicatesConfig
     label_conflict: Literal["quarantine", "keep"]
-    min_class_images: Annotated[int, Field(ge=1)]
+    min_class_images: Positive
     max_quarantined_fraction: Fraction
 
 
@@ -88,7 +94,7 @@ class SplitConfig(Section):
     method: Literal["stratified", "hash", "given"]
     fractions: Annotated[tuple[float, float, float], Field(strict=False)]
     pin: dict[PinField, dict[str, SplitName]]
-    min_test_images: Annotated[int, Field(ge=0)]
+    min_test_images: Count
     seed: Seed
 
     @field_validator("pin")
@@ -139,15 +145,34 @@ class PrepareConfig(Section):
     denoise_px: Literal[0, 3, 5, 7]
     saturate: SaturateConfig
     invert: bool
-    images_per_shard: Annotated[int, Field(gt=0)]
-    mib_per_shard: Annotated[int, Field(gt=0)]
+    images_per_shard: Positive
+    mib_per_shard: Annotated[int, Field(gt=0, le=2**20)]
 
     @field_validator("image_size")
     @classmethod
     def _drawable(cls, image_size: tuple[int, int]) -> tuple[int, int]:
         if min(image_size) < 1:
-            raise ValueError(f"must be [height, width], each at least 1 pixel; got {list(image_size)}. Enlarge it")
+            raise ValueError(f"must be [height, width], each at least 1 pixel; got {shortened(list(image_size))}. Enlarge it")
+        if max(image_size) > MAX_SIDE_PX or image_size[0] * image_size[1] > MAX_IMAGE_PX:
+            raise ValueError(
+                f"must be [height, width], each at most {MAX_SIDE_PX:,} pixels and {MAX_IMAGE_PX:,} together; "
+                f"got {shortened(list(image_size))}. Reduce it"
+            )
         return image_size
+
+    @model_validator(mode="after")
+    def _shard_can_be_held(self) -> "PrepareConfig":
+        height, width = self.image_size
+        image_bytes = height * width * (3 if self.color == "rgb" else 1)
+        num_bytes = self.images_per_shard * image_bytes
+        if num_bytes > MAX_SHARD_BYTES:
+            raise ValueError(
+                f"must make shards of at most {MAX_SHARD_BYTES / 2**30:g} GiB, since a worker holds one in memory; "
+                f"images_per_shard {self.images_per_shard:,} x {height:,} x {width:,} pixels x "
+                f"{image_bytes // (height * width)} = {num_bytes / 2**30:,.1f} GiB. "
+                f"Set images_per_shard to at most {MAX_SHARD_BYTES // image_bytes:,}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _gray_before_saturation(self) -> "PrepareConfig":
@@ -330,7 +355,7 @@ class AugmentConfig(Section):
     seed: Seed
     balance: Literal["none", "oversample", "to_fraction"]
     balance_fraction: Annotated[float, Field(gt=0.0, le=1.0)]
-    label_safe: Annotated[tuple[str, ...], Field(strict=False)]
+    label_safe: Annotated[tuple[Name, ...], Field(strict=False, max_length=100)]
     fill: Annotated[int, Field(ge=0, le=255)]
     pen_width: PenWidthConfig
     horizontal_flip: OperationConfig
@@ -361,7 +386,8 @@ class AugmentConfig(Section):
         for entry in label_safe:
             if entry not in known:
                 raise ValueError(
-                    f"must name kinds of labels ({', '.join(LABELS)}) or operations that change a class; got {entry!r}. "
+                    f"must name kinds of labels ({', '.join(LABELS)}) or operations that change a class; "
+                    f"got {shortened(entry)}. "
                     f"{did_you_mean(entry, known)}"
                 )
         return label_safe
@@ -418,8 +444,8 @@ class ExecuteConfig(Section):
     """Where the heavy work runs. It changes how long a run takes, never what it makes."""
 
     backend: Literal["local", "dask"]
-    workers: Annotated[int, Field(ge=0)]
-    address: str | None
+    workers: Annotated[int, Field(ge=0, le=4096)]
+    address: Name | None
 
     @model_validator(mode="after")
     def _address_can_be_used(self) -> "ExecuteConfig":
@@ -427,11 +453,13 @@ class ExecuteConfig(Section):
             return self
         if self.backend == "local":
             raise ValueError(
-                f"address needs backend 'dask'; got backend 'local' and address {self.address!r}. Set address to null"
+                f"address needs backend 'dask'; got backend 'local' and address {shortened(self.address)}. Set address to null"
             )
-        if not re.fullmatch(r"(tcp|tls)://[^\s/]+:\d+", self.address):
+        match = re.fullmatch(r"(tcp|tls)://[^\s/]+:(?P<port>\d{1,5})", self.address)
+        if match is None or not 0 < int(match["port"]) < 65536:
             raise ValueError(
-                f"address must be like tcp://10.0.0.5:8786, which the scheduler tells when it starts; got {self.address!r}. "
+                f"address must be like tcp://10.0.0.5:8786, which the scheduler tells when it starts; "
+                f"got {shortened(self.address)}. "
                 "Correct the value"
             )
         return self

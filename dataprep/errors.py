@@ -80,6 +80,34 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
 
     >>> did_you_mean("rotaton", ["rotation", "shift"])
     'Did you mean rotation?'
+    >>> did_you_mean("SGD", ["adam", "sgd"])
+    'Did you mean sgd?'
     """
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"Did you mean {close[0]}?" if close else f"Known here: {', '.join(known)}"
+    close = closest(name, known)
+    return f"Did you mean {close}?" if close else f"Known here: {', '.join(known)}"
+
+
+def closest(name: str, known: Sequence[str]) -> str | None:
+    """The known name that looks most like this one, if any does; capital letters count as small ones."""
+    plain = {entry.lower(): entry for entry in known}
+    close = difflib.get_close_matches(name[:_LONGEST].lower(), plain, n=1)
+    return plain[close[0]] if close else None
+
+
+def shortened(value: object, longest: int = 80) -> str:
+    """A value by repr, cut where it goes on and on.
+
+    >>> shortened("grey")
+    "'grey'"
+    >>> shortened([1] * 100)
+    '[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, ... (300 characters)'
+    >>> shortened(16**5000)
+    'a whole number of 20,001 bits'
+    """
+    if isinstance(value, int) and value.bit_length() > 4 * longest:
+        return f"a whole number of {value.bit_length():,} bits"
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not print whole numbers of more than 4,300 digits
+        return f"a {type(value).__name__} with a number of thousands of digits"
+    return text if len(text) <= longest else f"{text[:longest]}... ({len(text):,} characters)"

@@ -14,7 +14,7 @@ from dataprep.fingerprint import LENGTH, Prints
 from dataprep.labels import propose_pattern
 from dataprep.manifest import MANIFEST, usable
 from dataprep.near_duplicates import find_clusters, hashes_of
-from dataprep.pattern import SPLIT_NAMES, PathFacts, compile_pattern, read_path
+from dataprep.pattern import SPLIT_NAMES, PathFacts, compile_pattern, read_paths
 from dataprep.quality import find_issues
 from dataprep.source import printable
 
@@ -53,6 +53,19 @@ def cluster_pictures(seen: pl.DataFrame, known: pl.DataFrame, config: IngestConf
     return pictures.select("digest", cluster=pictures["digest"].gather(found))
 
 
+def check_pattern(found: pl.DataFrame, config: IngestConfig) -> None:
+    """Refuses a pattern that cannot read the paths in reasonable time, before a single file is opened.
+
+    Args:
+        found: from `scan`.
+        config: the section.
+
+    Raises:
+        ParamsError: it is wrong, or takes too long.
+    """
+    read_paths([os.fsdecode(path) for path in found["path"].to_list()], compile_pattern(config.pattern))
+
+
 def build_manifest(found: pl.DataFrame, seen: pl.DataFrame, clusters: pl.DataFrame, config: IngestConfig) -> pl.DataFrame:
     """Joins what was found, what the paths say and what the files hold into the manifest.
 
@@ -66,7 +79,7 @@ def build_manifest(found: pl.DataFrame, seen: pl.DataFrame, clusters: pl.DataFra
     compiled = compile_pattern(config.pattern)
     # The bytes are read, not the printable form: what that adds to a name is no part of a label.
     told = pl.DataFrame(
-        [_path_row(read_path(os.fsdecode(path), compiled)) for path in paths],
+        list(map(_path_row, read_paths([os.fsdecode(path) for path in paths], compiled))),
         schema={"label": pl.String, "group": pl.String, "given_split": pl.String, "origin": pl.String},
         orient="row",
     )

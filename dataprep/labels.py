@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from dataprep.config import SPLITS, SplitName
 from dataprep.errors import SourceError, first_five
-from dataprep.pattern import PathFacts, compile_pattern, read_path, split_named
+from dataprep.pattern import PathFacts, compile_pattern, read_paths, split_named
 
 HANDFUL = 10
 """Files; a class with fewer cannot be split and measured in any useful way."""
@@ -48,7 +48,7 @@ def survey_labels(paths: Sequence[str], pattern: str) -> Survey:
         ParamsError: the pattern is wrong.
     """
     compiled = compile_pattern(pattern)
-    facts = {path: read_path(path, compiled) for path in paths}
+    facts = dict(zip(paths, read_paths(paths, compiled), strict=True))
     told = [fact for fact in facts.values() if fact is not None]
     classes = _count(told)
     return Survey(
@@ -152,7 +152,7 @@ def _other_level(paths: Sequence[str], classes: list[ClassFiles]) -> list[str]:
         return []
     proposed = propose_pattern(paths)
     compiled = compile_pattern(proposed)
-    labels = {fact.label for path in paths if (fact := read_path(path, compiled))}
+    labels = {fact.label for fact in read_paths(paths, compiled) if fact}
     if labels == {row.name for row in classes}:
         return []
     return [

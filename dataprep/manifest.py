@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import polars as pl
 
@@ -15,6 +15,8 @@ ReadReason = Literal["too_many_bytes", "changed", "too_slow", "worker_died"]
 RowReason = Literal["pattern", "label_conflict", "small_class"]
 Reason = EntryReason | ReadReason | DecodeReason | RowReason
 """Why a file is not used; the closed list. `skipped` alone is the status skipped, all others are quarantined."""
+STATUSES: tuple[str, ...] = get_args(Status)
+REASONS: tuple[str, ...] = tuple(reason for kind in get_args(Reason) for reason in (get_args(kind) or (kind,)))
 
 MEASURES = ("brightness", "brightest", "darkest", "contrast", "sharpness", "noise", "entropy", "ink_fraction")
 """Columns of what an image looks like in figures.

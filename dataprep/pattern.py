@@ -7,16 +7,21 @@ within a part, `**` for any number of parts, and everything else for itself. Wha
 
 import difflib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dataprep.config import SplitName
-from dataprep.errors import ParamsError
+from dataprep.errors import ParamsError, shortened
+from dataprep.time_limit import OutOfTime, cpu_seconds
 
 FIELDS = ("label", "group", "split", "origin", "name")
 
 _TOKEN = re.compile(r"\{(?P<field>[^{}]*)\}|(?P<deep>\*\*/?)|(?P<any>\*)|(?P<literal>[^{}*]+|[{}])")
 
 _REGEX = "regex:"
+
+# Many times what any pattern takes that does not try the same again and again.
+_SECONDS, _SECONDS_PER_PATH = 1.0, 1e-4
 
 SPLIT_NAMES: dict[str, SplitName] = {
     "train": "train",
@@ -69,7 +74,7 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
             parts.append(re.escape(token["literal"]))
     if "label" not in seen:
         raise ParamsError(
-            f"params.yaml: ingest.pattern must contain {{label}}, where the class stands in a path; got {pattern!r}. "
+            f"params.yaml: ingest.pattern must contain {{label}}, where the class stands in a path; got {shortened(pattern)}. "
             "For <class>/<file> write: {label}/{name}"
         )
     return re.compile("".join(parts), flags=re.DOTALL)
@@ -98,19 +103,41 @@ def read_path(path: str, pattern: re.Pattern[str]) -> PathFacts | None:
     return PathFacts(fields["label"], fields.get("group") or None, given, fields.get("origin") or None)
 
 
+def read_paths(paths: Sequence[str], pattern: re.Pattern[str]) -> list[PathFacts | None]:
+    """Reads what many paths say, each as `read_path` does.
+
+    Raises:
+        ParamsError: the pattern takes far longer than reading does; a regular expression may try more ways than can be counted.
+    """
+    limit = _SECONDS + _SECONDS_PER_PATH * len(paths)
+    facts: list[PathFacts | None] = []
+    try:
+        with cpu_seconds(limit):
+            for path in paths:
+                facts.append(read_path(path, pattern))  # noqa: PERF401  # its length says how far it came
+    except OutOfTime as error:
+        raise ParamsError(
+            f"params.yaml: ingest.pattern must read {len(paths):,} paths within {limit:.0f} s; after {len(facts):,} it tries "
+            f"{shortened(paths[min(len(facts), len(paths) - 1)])} in too many ways. Take out repeats within repeats, such as "
+            "(a+)+, or repeats of which several can take the same text"
+        ) from error
+    return facts
+
+
 def _compile_regex(pattern: str) -> re.Pattern[str]:
     try:
         compiled = re.compile(pattern.removeprefix(_REGEX), flags=re.DOTALL)
-    except re.error as error:
+    except (re.error, RecursionError, OverflowError) as error:
         raise ParamsError(
-            f"params.yaml: ingest.pattern must be a regular expression after {_REGEX!r}; got {pattern!r} ({error}). Correct it"
+            f"params.yaml: ingest.pattern must be a regular expression after {_REGEX!r}; got {shortened(pattern)} ({error}). "
+            "Correct it"
         ) from error
     for field in compiled.groupindex:
         _check_field(field, [], pattern)
     if "label" not in compiled.groupindex:
         raise ParamsError(
             "params.yaml: ingest.pattern must contain (?P<label>...), where the class stands in a path; "
-            f"got {pattern!r}. Add it"
+            f"got {shortened(pattern)}. Add it"
         )
     return compiled
 
@@ -119,6 +146,8 @@ def _check_field(field: str, seen: list[str], pattern: str) -> None:
     if field not in FIELDS:
         close = difflib.get_close_matches(field, FIELDS, n=1)
         hint = f"Did you mean {{{close[0]}}}?" if close else f"Use {', '.join(f'{{{name}}}' for name in FIELDS)}."
-        raise ParamsError(f"params.yaml: ingest.pattern has an unknown field {{{field}}} in {pattern!r}. {hint}")
+        raise ParamsError(f"params.yaml: ingest.pattern has an unknown field {{{field}}} in {shortened(pattern)}. {hint}")
     if field in seen:
-        raise ParamsError(f"params.yaml: ingest.pattern has {{{field}}} twice in {pattern!r}. Replace one of them by *")
+        raise ParamsError(
+            f"params.yaml: ingest.pattern has {{{field}}} twice in {shortened(pattern)}. Replace one of them by *"
+        )

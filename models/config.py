@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from dataprep.config import Fraction, Section, Seed
+from dataprep.config import Count, Fraction, Positive, Section, Seed
 
-Positive = Annotated[int, Field(gt=0)]
-Weight = Annotated[float, Field(ge=0.0)]
+Layers = Annotated[tuple[Positive, ...], Field(strict=False, max_length=100)]
+Weight = Annotated[float, Field(ge=0.0, le=1000.0)]
 
 
 class NormaliseConfig(Section):
@@ -21,10 +21,10 @@ class ModelConfig(Section):
 
     normalise: NormaliseConfig
     input_noise: Fraction  # Keras takes no more
-    filters: Annotated[tuple[Positive, ...], Field(strict=False)]
-    kernel_size: Positive
+    filters: Layers
+    kernel_size: Annotated[int, Field(gt=0, le=255)]
     pooling: Literal["max", "average"]
-    dense_units: Annotated[tuple[Positive, ...], Field(strict=False)]
+    dense_units: Layers
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
     l1: Weight
     l2: Weight
@@ -43,11 +43,11 @@ class TrainConfig(Section):
     """How the network is fitted."""
 
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"]
-    learning_rate: Annotated[float, Field(gt=0.0)]
+    learning_rate: Annotated[float, Field(ge=1e-12, le=1000.0)]
     batch_size: Positive
     epochs: Positive
     patience: Positive
-    memory_gib: Annotated[float, Field(ge=0.0)]
+    memory_gib: Annotated[float, Field(ge=0.0, le=2.0**20)]
     seed: Seed
 
 
@@ -55,7 +55,7 @@ class EvaluateConfig(Section):
     """How predictions are made, and on how many images each operation of the menu is tried."""
 
     batch_size: Positive
-    images_per_operation: Annotated[int, Field(ge=0)]
+    images_per_operation: Count
 
 
 class DiagnoseConfig(Section):
@@ -63,7 +63,7 @@ class DiagnoseConfig(Section):
 
     split: Literal["validation", "test"]
     target_accuracy: Fraction
-    worst_images: Annotated[int, Field(ge=0)]
-    images_per_cell: Annotated[int, Field(ge=0)]
-    thumbnail_px: Annotated[int, Field(gt=0)]
+    worst_images: Count
+    images_per_cell: Count
+    thumbnail_px: Positive
     seed: Seed

@@ -1,6 +1,7 @@
 """The `darkroom` command: what is not a stage of the graph."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,10 +11,10 @@ from rich.table import Table
 
 from dataprep.artifacts import locate, read_document
 from dataprep.config import SPLITS
-from dataprep.errors import DarkroomError, SourceError, first_five
+from dataprep.errors import ArtifactError, DarkroomError, SourceError, closest, first_five, shortened
 from pipelines.command import run_program, track
 from pipelines.graph import cache_folder, option_value, out_of_date, output_path
-from pipelines.lock import only_run
+from pipelines.lock import LockError, only_run, who_works
 from pipelines.params import PARAMS_FILE, read_params
 from pipelines.recipes import apply_recipe, recipe_titles
 
@@ -36,8 +37,14 @@ def show() -> None:
     from models.diagnose import Diagnosis  # scikit-learn takes a second, which a help page should not
     from models.metrics import Metrics
 
-    metrics = read_document(output_path("diagnose", "metrics.json"), Metrics, stage="diagnose")
-    diagnosis = read_document(output_path("diagnose", "diagnosis.json"), Diagnosis, stage="diagnose")
+    holder = who_works()
+    try:
+        metrics = read_document(output_path("diagnose", "metrics.json"), Metrics, stage="diagnose")
+        diagnosis = read_document(output_path("diagnose", "diagnosis.json"), Diagnosis, stage="diagnose")
+    except ArtifactError as error:
+        if holder is None:
+            raise
+        raise LockError(f"there are no scores to show yet: {holder}") from error
     table = Table("split", "images", "accuracy", "95% interval", "macro F1", "log loss")
     for split in SPLITS:
         scores = metrics.of_split(split)
@@ -52,9 +59,8 @@ def show() -> None:
         )
     Console().print(table)
     print(f"{diagnosis.headline}\n{diagnosis.evidence}\nnext: {diagnosis.next_experiment}")
-    stale = out_of_date()
-    if stale:
-        print(f"note: these figures are of an earlier run; out of date: {', '.join(stale)}. Run: dvc repro")
+    if note := _age(holder):
+        print(f"note: these figures are of an earlier run; {note}")
     print(f"report: {output_path('diagnose', 'index.html')}")
 
 
@@ -107,8 +113,12 @@ def files(
     """Lists files of the manifest with what is known of them; by default those that are not used."""
     import polars as pl
 
-    from dataprep.manifest import read_manifest
+    from dataprep.manifest import REASONS, STATUSES, read_manifest
+    from dataprep.quality import ISSUES
 
+    _check_known("--status", status, STATUSES)
+    _check_known("--reason", reason, REASONS)
+    _check_known("--issue", issue, ISSUES)
     rows = read_manifest(output_path("ingest", "manifest.parquet"))
     chosen: list[pl.Expr] = []
     if status:
@@ -228,6 +238,25 @@ def recipes() -> None:
     titles = recipe_titles()
     for name, title in titles.items():
         print(f"{name:<{max(map(len, titles))}}  {title}")
+
+
+def _age(holder: str | None) -> str | None:
+    """Why figures are of an earlier run; None where they are of the last."""
+    if holder is not None:
+        return holder
+    try:
+        stale = out_of_date()
+    except LockError as error:  # between two stages, DVC alone is at work
+        return str(error)
+    return f"out of date: {', '.join(stale)}. Run: dvc repro" if stale else None
+
+
+def _check_known(option: str, value: str | None, known: Sequence[str]) -> None:
+    if value is None or value in known:
+        return
+    close = closest(value, known)
+    fix = f"Did you mean {close}?" if close else "Correct it"
+    raise DarkroomError(f"{option} must be one of {', '.join(known)}; got {shortened(value)}. {fix}")
 
 
 def _write_sheet(output: Path, sheet: "Pixels") -> None:

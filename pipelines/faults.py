@@ -22,6 +22,8 @@ _FAULTS: dict[int, tuple[str, str]] = {
     errno.EBUSY: ("another program uses it", "End that"),
     errno.EEXIST: ("a file stands where a folder must be", "Move it away"),
     errno.ENOTDIR: ("a file stands where a folder must be", "Move it away"),
+    errno.ELOOP: ("links lead in a circle", "Take them away"),
+    errno.ENAMETOOLONG: ("its name is longer than this system allows", "Shorten it"),
     errno.EISDIR: ("a folder stands where a file must be", "Move it away"),
 }
 

@@ -23,7 +23,7 @@ from dataprep.errors import DarkroomError
 from models.diagnose import Diagnosis
 from models.metrics import Metrics
 from pipelines.command import run_program
-from pipelines.graph import dvc, last_line, output_path, stage_order
+from pipelines.graph import busy_holder, dvc, last_line, output_path, stage_order
 
 Outcome = Literal["ran", "cached", "unchanged"]
 
@@ -74,6 +74,8 @@ def outcome_of(output: str) -> Outcome:
 
 def reason_of(output: str) -> str:
     """The line that says why: a stage's own error where there is one, else DVC's, which may take several lines."""
+    if holder := busy_holder(output):
+        return f"one run at a time: {holder}"
     own = [line.removeprefix("error: ") for line in output.splitlines() if line.startswith("error: ")]
     if own:
         return own[-1]

@@ -15,12 +15,17 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from dataprep.errors import DarkroomError
+from pipelines.lock import LockError, who_works
 from pipelines.repository import need_repository
 
 DVC_FILE = Path("dvc.yaml")
 
 _EDGE = re.compile(r'"(?P<before>[^"]+)" -> "(?P<after>[^"]+)"')
 _NODE = re.compile(r'^"(?P<name>[^"]+)";$', re.MULTILINE)
+
+
+_BUSY = re.compile(r"Unable to acquire lock|is busy, it is being blocked by")
+_BLOCKER = re.compile(r"\(PID (?P<pid>\d+)\): (?P<command>.*)")
 
 
 class GraphError(DarkroomError):
@@ -133,6 +138,23 @@ def cache_folder() -> Path:
     return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
 
+def busy_holder(output: str) -> str | None:
+    r"""Who is at work where DVC's words are that it cannot start beside another run; None where they are others.
+
+    DVC advises to remove its lock file, which would let two runs write the same files; so its words are not passed on.
+
+    >>> busy_holder("ERROR: 'data' is busy, it is being blocked by:\n  (PID 7): dvc repro\n")
+    'process 7 works in this folder (dvc repro). Wait until it ends'
+    """
+    if not _BUSY.search(output):
+        return None
+    if holder := who_works():
+        return holder
+    if blocker := _BLOCKER.search(output):
+        return f"process {blocker['pid']} works in this folder ({blocker['command']}). Wait until it ends"
+    return "another DVC command works in this folder. Wait until it ends"
+
+
 def last_line(text: str) -> str:
     """The last line of a program's output that is not blank, which is where DVC puts its error."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
@@ -157,6 +179,8 @@ def read_stages(graph: Path = DVC_FILE) -> dict[str, dict[str, Any]]:
 def _told(*arguments: str) -> str:
     """What a DVC command says of the graph."""
     ended = dvc(*arguments)
+    if ended.exit_code and (holder := busy_holder(ended.output)):
+        raise LockError(f"DVC cannot look at the graph now: {holder}")
     if ended.exit_code:
         need_repository()  # which DVC's error does not explain
         raise GraphError(f"dvc.yaml must hold a graph that DVC can read; it says: {last_line(ended.output)}. Correct it")

@@ -4,10 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pydantic import BaseModel, ValidationError, model_validator
-from pydantic_core import ErrorDetails
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from pydantic import ValidationError, model_validator
 
 from dataprep.config import (
     AugmentConfig,
@@ -18,8 +15,11 @@ from dataprep.config import (
     SplitConfig,
     StatisticsConfig,
 )
-from dataprep.errors import ParamsError, did_you_mean
+from dataprep.errors import ParamsError, shortened
 from models.config import DiagnoseConfig, EvaluateConfig, ModelConfig, TrainConfig
+from models.network_size import check_memory
+from pipelines.explain import explain
+from pipelines.yaml_text import load_yaml, read_text
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -52,6 +52,12 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
+    def _network_can_be_held(self) -> "Params":
+        shape = (*self.prepare.image_size, 3 if self.prepare.color == "rgb" else 1)
+        check_memory(self.model, shape, train_batch=self.train.batch_size, evaluate_batch=self.evaluate.batch_size)
+        return self
+
+    @model_validator(mode="after")
     def _operations_suit_the_images(self) -> "Params":
         shuffle, grid = self.augment.channel_shuffle, self.augment.grid_distortion
         if shuffle.probability > 0 and self.prepare.color != "rgb":
@@ -81,8 +87,8 @@ class Params(Section):
         told = "{split}" in self.ingest.pattern or "(?P<split>" in self.ingest.pattern
         if self.split.method == "given" and not told:
             raise ValueError(
-                f"split.method 'given' must have {{split}} in ingest.pattern; got {self.ingest.pattern!r}. Put {{split}} where "
-                "the paths say train or test, or set split.method to stratified"
+                f"split.method 'given' must have {{split}} in ingest.pattern; got {shortened(self.ingest.pattern)}. "
+                "Put {split} where the paths say train or test, or set split.method to stratified"
             )
         return self
 
@@ -96,18 +102,6 @@ def read_params(path: Path = PARAMS_FILE) -> Params:
     return check_params(read_text(path), path)
 
 
-def read_text(path: Path) -> str:
-    """Reads the text of params.yaml.
-
-    Raises:
-        ParamsError: there is none.
-    """
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise ParamsError(f"{path} is missing. Run from the project's root, or restore it: git checkout {path}") from error
-
-
 def check_params(text: str, path: Path) -> Params:
     """Checks the text of a params.yaml.
 
@@ -118,13 +112,18 @@ def check_params(text: str, path: Path) -> Params:
     Raises:
         ParamsError: no YAML, a key is unknown or missing, or a value cannot be.
     """
-    try:
-        # The parser of DVC: PyYAML reads 1e-3, yes and 010 differently.
-        document = YAML(typ="safe", pure=True).load(text)
-    except YAMLError as error:
-        raise ParamsError(f"{path} is not valid YAML ({' '.join(str(error).split())}). Correct that line") from error
+    document = load_yaml(text, path)
     if not isinstance(document, Mapping):
-        raise ParamsError(f"{path} must hold sections; got {document!r}. Restore it: git checkout {path}")
+        raise ParamsError(f"{path} must hold sections; got {shortened(document)}. Restore it: git checkout {path}")
+    return check_document(document, path)
+
+
+def check_document(document: Mapping[object, object], path: Path) -> Params:
+    """Checks what a params.yaml says.
+
+    Raises:
+        ParamsError: a key is unknown or missing, or a value cannot be.
+    """
     for where in _keys_that_dvc_ignores(document):
         name = where.rsplit(".", 1)[-1]
         raise ParamsError(
@@ -135,44 +134,15 @@ def check_params(text: str, path: Path) -> Params:
         return Params.model_validate(document)
     except ValidationError as error:
         # An unknown key comes first: a misspelt one is missing under its right name as well.
-        first = min(error.errors(), key=lambda entry: entry["type"] != "extra_forbidden")
-        raise ParamsError(f"{path}: {_sentence(first)}") from error
-
-
-def _sentence(error: ErrorDetails) -> str:
-    where = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        return f"unknown key {where}. {_suggestion(error['loc'])}"
-    if error["type"] == "tuple_type":
-        return f"{where} must be a list, as in the project's own params.yaml; got {error['input']!r}. Correct it"
-    if error["type"] == "too_long" or (error["type"] == "missing" and isinstance(error["loc"][-1], int)):
-        where = ".".join(str(part) for part in error["loc"] if isinstance(part, str))
-        return f"{where} must be a list as long as in the project's own params.yaml; got {error['input']!r}. Correct the list"
-    if error["type"] == "missing":
-        return f"{where} is missing. Add it; the comments in the project's own params.yaml say what it means"
-    if error["type"] == "value_error":
-        return f"{where} {error['ctx']['error']}".strip()
-    text = error["msg"].replace("Input should", "should")
-    if error["loc"][-1] == "[key]":
-        above = ".".join(str(part) for part in error["loc"][:-2])
-        fix = "Correct the key" if isinstance(error["input"], str) else f"Put it in quotes: '{error['input']}'"
-        return f"{above} has the key {error['input']!r}, which {text}. {fix}"
-    return f"{where} {text}; got {error['input']!r}. Correct the value"
-
-
-def _suggestion(location: tuple[int | str, ...]) -> str:
-    section: type[BaseModel] = Params
-    for part in location[:-1]:
-        inner = section.model_fields[str(part)].annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            section = inner
-    return did_you_mean(str(location[-1]), list(section.model_fields))
+        first = min(error.errors(include_url=False), key=lambda entry: entry["type"] != "extra_forbidden")
+        raise ParamsError(f"{path}: {explain(first, Params)}") from error
 
 
 def _keys_that_dvc_ignores(node: object, where: str = "") -> Iterator[str]:
     if isinstance(node, Mapping):
         for key, value in node.items():
-            path = f"{where}.{key}" if where else str(key)
+            name = key if isinstance(key, str) else shortened(key)
+            path = f"{where}.{name}" if where else name
             if key in _INVISIBLE_TO_DVC:
                 yield path
             yield from _keys_that_dvc_ignores(value, path)

@@ -7,20 +7,27 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from dataprep.artifacts import write_text
-from dataprep.errors import ParamsError
-from pipelines.params import PARAMS_FILE, check_params, read_text
+from dataprep.errors import ParamsError, shortened
+from pipelines.params import PARAMS_FILE, check_params
+from pipelines.yaml_text import load_yaml, read_text
 
 RECIPES = Path("recipes")
 
 
 def recipe_names() -> list[str]:
-    """The recipes of this project."""
+    """The recipes of this project.
+
+    Raises:
+        ParamsError: the current folder has none.
+    """
+    if not RECIPES.is_dir():
+        raise ParamsError(f"{RECIPES}/ must be in the current folder; it is not. Run from the project's root")
     return sorted(path.stem for path in RECIPES.glob("*.yaml"))
 
 
 def recipe_titles() -> dict[str, str]:
     """The recipes of this project with their first lines."""
-    texts = {name: (RECIPES / f"{name}.yaml").read_text(encoding="utf-8") for name in recipe_names()}
+    texts = {name: read_text(RECIPES / f"{name}.yaml") for name in recipe_names()}
     return {name: text.partition("\n")[0].removeprefix("# ") for name, text in texts.items()}
 
 
@@ -45,7 +52,9 @@ def apply_recipe(name: str) -> list[str]:
     yaml.width = 1000  # comments stay on their lines
     yaml.default_flow_style = False  # lists as DVC writes them
     params = yaml.load(text)
-    overlay = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    overlay = load_yaml(read_text(path), path)
+    if not isinstance(overlay, Mapping):
+        raise ParamsError(f"{path} must hold sections; got {shortened(overlay)}. Correct it")
     changes = _overlay(params, overlay, "")
     buffer = io.StringIO()
     yaml.dump(params, buffer)

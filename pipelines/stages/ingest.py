@@ -7,21 +7,23 @@ from rich.table import Table
 from dataprep.errors import first_five
 from dataprep.examine import FACTS, examine
 from dataprep.execute import num_workers
-from dataprep.ingest import build_manifest, check_quarantined, check_usable, cluster_pictures
+from dataprep.ingest import build_manifest, check_pattern, check_quarantined, check_usable, cluster_pictures
 from dataprep.manifest import usable, write_manifest
 from dataprep.pattern import compile_pattern
 from dataprep.scan_cache import read_known, remembered, write_known
-from dataprep.source import check_still_there, locate_source, scan
+from dataprep.source import check_still_there, scan
 from pipelines.command import OutputOption, PathOption, run, track
 from pipelines.params import read_params
+from pipelines.raw_folder import locate_raw_folder
 
 
 def main(embedded: PathOption, scan_cache: OutputOption, manifest: OutputOption) -> None:
     params = read_params()
     config, execute = params.ingest, params.execute
     compile_pattern(config.pattern)  # a wrong pattern is said before the reading, not after
-    source = locate_source(config.source, embedded)
+    source = locate_raw_folder(config.source, embedded)
     found = scan(source, config.skip)
+    check_pattern(found, config)
     known = read_known(scan_cache, found, folder=source, config=config)
     unseen = found.filter(pl.col("reason").is_null()).join(known.facts, on="path", how="anti")
     looks = examine(unseen, source=source, decoding=config.decode, limits=config.limits, execute=execute)

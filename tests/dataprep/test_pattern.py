@@ -1,7 +1,11 @@
+import signal
+import threading
+import time
+
 import pytest
 
 from dataprep.errors import ParamsError
-from dataprep.pattern import PathFacts, compile_pattern, read_path
+from dataprep.pattern import PathFacts, compile_pattern, read_path, read_paths
 
 
 @pytest.mark.parametrize(
@@ -39,6 +43,8 @@ def test_a_pattern_reads_what_a_path_says(pattern: str, path: str, expected: Pat
         ("{xyz}/{label}", r"unknown field \{xyz\} .* Use \{label\}, \{group\}"),
         ("{label}/{label}", r"has \{label\} twice"),
         ("regex:(?P<label>", r"must be a regular expression after 'regex:'; got .* \(missing \), unterminated"),
+        ("regex:" + "(" * 5000 + ")" * 5000, r"must be a regular expression .* \(5,0\d\d|... \(10,0\d\d characters\)"),
+        ("regex:(?P<label>a{99999999999999999999})", r"must be a regular expression after 'regex:'"),
         ("regex:(?P<lable>.*)", r"unknown field \{lable\}"),
         ("regex:(?P<group>.*)/.*", r"must contain \(\?P<label>...\)"),
     ],
@@ -46,3 +52,41 @@ def test_a_pattern_reads_what_a_path_says(pattern: str, path: str, expected: Pat
 def test_a_wrong_pattern_is_explained(pattern: str, words: str) -> None:
     with pytest.raises(ParamsError, match=words):
         compile_pattern(pattern)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"regex:(?P<label>(a+)+)b",
+        r"regex:(?P<label>(a|aa)+)b",
+        r"regex:(?P<label>(\w+\s?)*)/x",
+        r"regex:(?P<label>a*a*a*a*a*a*a*a*a*a*a*a*)b",
+        r"regex:(?P<label>(.*a){15})b",
+        r"regex:(?=(?P<label>(a+)+)b).*",
+        "*a*a*a*a*a*a*a*a*a*a*a*a*a*{label}b/{name}",
+        "**/**/**/**/**/**/**/**/**/**/**/**/{label}b",
+    ],
+)
+def test_a_pattern_that_tries_too_many_ways_is_refused_at_once(pattern: str) -> None:
+    paths = ["7/a.png", "a" * 200, "a/" * 60 + "c"]
+    start = time.process_time()
+    with pytest.raises(ParamsError, match=r"^params.yaml: ingest.pattern must read 3 paths within 1 s; after \d it tries 'a"):
+        read_paths(paths, compile_pattern(pattern))
+    assert time.process_time() - start < 2
+
+
+def test_paths_are_read_as_one_by_one_and_no_timer_is_left_behind() -> None:
+    before = signal.getsignal(signal.SIGVTALRM)
+    pattern = compile_pattern("{label}/{name}")
+    assert read_paths(["cat/1.jpg", "stray"], pattern) == [PathFacts("cat"), None]
+    assert read_paths([], pattern) == []
+    assert signal.getsignal(signal.SIGVTALRM) == before
+    assert signal.getitimer(signal.ITIMER_VIRTUAL)[0] == 0
+
+
+def test_another_thread_reads_without_a_limit() -> None:
+    facts: list[PathFacts | None] = []
+    thread = threading.Thread(target=lambda: facts.extend(read_paths(["cat/1.jpg"], compile_pattern("{label}/{name}"))))
+    thread.start()
+    thread.join()
+    assert facts == [PathFacts("cat")]

@@ -8,10 +8,12 @@ from PIL import Image
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
-from dataprep.errors import ArtifactError, DarkroomError, SourceError
+from dataprep.errors import ArtifactError, DarkroomError, ParamsError, SourceError
 from dataprep.manifest import write_manifest
 from dataprep.shards import read_index
+from pipelines.cli import _age as age
 from pipelines.cli import app
+from pipelines.lock import LockError, only_run
 from pipelines.params import read_params
 from tests.closure import ROOT
 from tests.conftest import random_image, write_png
@@ -64,6 +66,56 @@ def test_files_lists_what_is_asked_for(make_tree: Callable[..., Path], tmp_path:
     assert files("--reason", "link") == ["0 of 11 files"]
     assert files("--issue", "odd_pixel_count")[0].startswith("class1/large.png\tok\t")
     assert files("--near-duplicates") == ["0 of 11 files"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--status", "bogus"], "--status must be one of ok, quarantined, skipped; got 'bogus'. Correct it"),
+        (["--status", "OK"], "--status must be one of ok, quarantined, skipped; got 'OK'. Did you mean ok?"),
+        (["--reason", "undecodeable"], "got 'undecodeable'. Did you mean undecodable?"),
+        (["--issue", "blurry"], "got 'blurry'. Did you mean blurred?"),
+        (["--issue", ""], "--issue must be one of dark, "),
+    ],
+)
+def test_files_refuses_what_no_file_can_have(arguments: list[str], line: str) -> None:
+    with pytest.raises(DarkroomError) as error:
+        CliRunner().invoke(app, ["files", *arguments], catch_exceptions=False)
+    assert line in str(error.value)
+
+
+@pytest.mark.parametrize("command", [["recipes"], ["recipe", "mnist-cnn"]])
+def test_recipes_outside_a_project_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ParamsError, match=r"^recipes/ must be in the current folder; it is not\. Run from the project's root$"):
+        CliRunner().invoke(app, command, catch_exceptions=False)
+
+
+def test_show_beside_the_first_run_says_who_is_at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ArtifactError, match=r"^reports/metrics.json is missing\. Run: dvc repro diagnose$"):
+        CliRunner().invoke(app, ["show"], catch_exceptions=False)
+    with (
+        only_run(),
+        pytest.raises(LockError, match=r"^there are no scores to show yet: process \d+ on .* works in this folder"),
+    ):
+        CliRunner().invoke(app, ["show"], catch_exceptions=False)
+
+
+def test_figures_beside_a_run_are_said_to_be_of_an_earlier_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def busy() -> list[str]:
+        raise LockError("DVC cannot look at the graph now: another DVC command works in this folder. Wait until it ends")
+
+    monkeypatch.setattr("pipelines.cli.out_of_date", busy)
+    assert age("process 7 works in this folder") == "process 7 works in this folder"
+    assert age(None) == "DVC cannot look at the graph now: another DVC command works in this folder. Wait until it ends"
+    monkeypatch.setattr("pipelines.cli.out_of_date", lambda: ["train"])
+    assert age(None) == "out of date: train. Run: dvc repro"
+    monkeypatch.setattr("pipelines.cli.out_of_date", list)
+    assert age(None) is None
 
 
 def test_labels_reads_no_pixels(make_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:

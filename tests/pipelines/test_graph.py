@@ -3,7 +3,18 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.graph import GraphError, last_line, option_value, order_of, output_path, stage_order
+from pipelines.graph import (
+    Finished,
+    GraphError,
+    busy_holder,
+    last_line,
+    option_value,
+    order_of,
+    out_of_date,
+    output_path,
+    stage_order,
+)
+from pipelines.lock import LockError
 from tests.closure import ROOT
 
 
@@ -56,3 +67,39 @@ def test_a_broken_graph_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_the_last_line_is_the_last_that_is_not_blank() -> None:
     assert last_line("one\ntwo \n\n") == "two"
     assert last_line("") == ""
+
+
+ACQUIRE = (
+    "ERROR: Unable to acquire lock. Most likely another DVC process is running or was terminated abruptly. Check the page <x>"
+)
+BUSY = (
+    "ERROR: 'data/prepared' is busy, it is being blocked by:\n  (PID 4711): /usr/bin/dvc repro\n\n"
+    "If there are no processes with such PIDs, you can manually remove '.dvc/tmp/rwlock' and try again.\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        (ACQUIRE, "another DVC command works in this folder. Wait until it ends"),
+        (BUSY, "process 4711 works in this folder (/usr/bin/dvc repro). Wait until it ends"),
+    ],
+)
+def test_a_busy_dvc_is_said_to_be_at_work_and_its_hint_is_not_passed_on(
+    monkeypatch: pytest.MonkeyPatch, output: str, words: str
+) -> None:
+    monkeypatch.setattr("pipelines.graph.who_works", lambda: None)
+    monkeypatch.setattr("pipelines.graph.dvc", lambda *_: Finished(255, output))
+    with pytest.raises(LockError) as error:
+        out_of_date()
+    assert str(error.value) == f"DVC cannot look at the graph now: {words}"
+    assert "remove" not in str(error.value)
+    monkeypatch.setattr("pipelines.graph.who_works", lambda: "process 1 on here trains. Wait until it ends")
+    assert busy_holder(output) == "process 1 on here trains. Wait until it ends"
+
+
+def test_other_words_of_dvc_are_about_the_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert busy_holder("ERROR: 'dvc.yaml' is invalid.") is None
+    monkeypatch.setattr("pipelines.graph.dvc", lambda *_: Finished(255, "ERROR: 'dvc.yaml' is invalid."))
+    with pytest.raises(GraphError, match=r"^dvc.yaml must hold a graph that DVC can read; it says: ERROR: 'dvc.yaml' is inv"):
+        out_of_date()

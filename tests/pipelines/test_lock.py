@@ -1,4 +1,5 @@
 import errno
+import json
 import os
 import signal
 import socket
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.lock import LockError, only_run
+from pipelines.lock import LockError, only_run, who_works
 from tests.closure import ROOT
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -128,3 +129,14 @@ def test_a_stage_removes_what_killed_runs_left_of_its_outputs_and_nothing_else(t
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     assert "manifest.parquet is missing. Run: dvc repro ingest" in split(tmp_path).stderr
     assert {path.name for path in (tmp_path / "data").iterdir()} == others
+
+
+def test_who_works_is_asked_without_taking_the_lock_away(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    assert who_works(lock) is None  # no file
+    with only_run(lock):
+        assert str(who_works(lock)).startswith(f"process {os.getpid()} on {socket.gethostname()} works in this folder since 20")
+    assert who_works(lock) is None
+    for pid in (4194305, os.getpid()):  # a killed process, and one of today with the number of a killed one
+        lock.write_text(json.dumps({"pid": pid, "host": socket.gethostname(), "since": "then", "command": "killed"}))
+        assert who_works(lock) is None

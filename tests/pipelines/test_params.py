@@ -44,13 +44,13 @@ AUGMENT_CASES = [
         in_menu("zoom", "factor", "[0.0, 1.0]"),
         "params.yaml: augment.zoom.factor must lie within 0.1 to 10; got [0.0, 1.0]. Correct the value",
     ),
-    (in_menu("noise", "std", "[.nan, 1.0]"), "params.yaml: augment.noise.std must be two numbers; got [nan, 1.0]"),
+    (in_menu("noise", "std", "[.nan, 1.0]"), "params.yaml: value 1 of augment.noise.std should be a finite number; got nan"),
     (
         in_menu("noise", "std", "8.0"),
-        "params.yaml: augment.noise.std must be a list, as in the project's own",
+        "params.yaml: augment.noise.std must be a list of two numbers; got 8.0",
     ),
-    (in_menu("noise", "std", "[8.0]"), "params.yaml: augment.noise.std must be a list as long as"),
-    (in_menu("mixup", "alpha", ".inf"), "params.yaml: augment.mixup.alpha should be less than or equal to 1000; got inf"),
+    (in_menu("noise", "std", "[8.0]"), "params.yaml: augment.noise.std must be a list of two numbers; got [8.0]"),
+    (in_menu("mixup", "alpha", ".inf"), "params.yaml: augment.mixup.alpha should be a finite number; got inf"),
     (
         in_menu("mixup", "probability", "0.2").replace("  online: true", "  online: false"),
         "params.yaml: augment mixup must have probability 0 for online false, since images are mixed anew in each",
@@ -132,18 +132,24 @@ AUGMENT_CASES = [
         (changed("  patience:", "  xyz:"), "params.yaml: unknown key train.xyz. Known here: optimizer, learning_rate"),
         (
             with_value("prepare.image_size", "32"),
-            "params.yaml: prepare.image_size must be a list, as in the project's own params.yaml; got 32.",
+            "params.yaml: prepare.image_size must be a list of two whole numbers; got 32. Correct the list",
         ),
-        (with_value("split.fractions", "[0.6, 0.4]"), "params.yaml: split.fractions must be a list as long as"),
-        (with_value("split.fractions", "[0.6, 0.2, 0.1, 0.1]"), "params.yaml: split.fractions must be a list as long as"),
+        (
+            with_value("split.fractions", "[0.6, 0.4]"),
+            "params.yaml: split.fractions must be a list of three numbers; got [0.6, 0.4]",
+        ),
+        (
+            with_value("split.fractions", "[0.6, 0.2, 0.1, 0.1]"),
+            "params.yaml: split.fractions must be a list of three numbers; got [0.6, 0.2, 0.1, 0.1]. Correct the list",
+        ),
         (
             changed("  epochs: 40", "  epochs: true"),
-            "params.yaml: train.epochs should be a valid integer; got True. Correct the value",
+            "params.yaml: train.epochs should be a whole number; got True. Correct the value",
         ),
-        (changed("  epochs: 40", "  epochs: '40'"), "params.yaml: train.epochs should be a valid integer; got '40'"),
+        (changed("  epochs: 40", "  epochs: '40'"), "params.yaml: train.epochs should be a whole number; got '40'. Write 40"),
         (
             with_value("split.fractions", "[.nan, 0.2, 0.2]"),
-            "params.yaml: split.fractions must be three numbers above 0; got nan",
+            "params.yaml: value 1 of split.fractions should be a finite number; got nan",
         ),
         (changed("  copies: 0", "  copies: -1"), "params.yaml: augment.copies should be greater than or equal to 0; got -1"),
         (changed("pooling: max", "pooling: min"), "params.yaml: model.pooling should be 'max' or 'average'; got 'min'"),
@@ -169,7 +175,7 @@ AUGMENT_CASES = [
         ),
         (
             changed("pin: {}", "pin: {label: {7: train}}"),
-            "params.yaml: split.pin.label has the key 7, which should be a valid string. Put it in quotes: '7'",
+            "params.yaml: split.pin.label has the key 7, which should be text. Put it in quotes: '7'",
         ),
         (
             changed("pin: {}", "pin: {origin: {simulated: training}}"),

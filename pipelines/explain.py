@@ -1,0 +1,135 @@
+"""One sentence for each way in which a value of params.yaml can be wrong."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from dataprep.errors import closest, did_you_mean, shortened
+
+Location = tuple[int | str, ...]
+
+_COUNTS = {1: "one", 2: "two", 3: "three", 4: "four"}
+_ONE = {int: "whole number", float: "number", str: "text"}
+_WORDS = {
+    "Input should": "should",
+    "String should": "should",
+    "a valid integer": "a whole number",
+    "a valid number": "a number",
+    "a valid string": "text",
+    "a valid boolean": "true or false",
+}
+_YES, _NO = ("true", "yes", "on", "y", "1"), ("false", "no", "off", "n", "0")
+
+
+def explain(error: ErrorDetails, root: type[BaseModel]) -> str:
+    """Says where, what was expected, what was there and how to mend it.
+
+    Args:
+        error: one of pydantic's.
+        root: the model of the whole file.
+    """
+    where, kind, value = _dotted(error["loc"]), error["type"], error["input"]
+    if kind == "extra_forbidden":
+        return f"unknown key {where}. {_suggestion(error['loc'], root)}"
+    if error["loc"] and error["loc"][-1] == "[key]":
+        return _wrong_key(error)
+    if kind == "missing" and not isinstance(error["loc"][-1], int):
+        return f"{where} is missing. Add it; the comments in the project's own params.yaml say what it means"
+    if kind == "value_error":
+        return f"{where} {error['ctx']['error']}".strip()
+    if kind in ("tuple_type", "too_long", "missing"):
+        of_list = tuple(part for part in error["loc"] if isinstance(part, str))
+        return f"{_dotted(of_list)} must be {_list_of(of_list, root, error)}; got {shortened(value)}. Correct the list"
+    if kind in ("model_type", "dict_type"):
+        return f"{where} must be a section with keys below it; got {shortened(value)}. Correct it".strip()
+    text = error["msg"]
+    for theirs, ours in _WORDS.items():
+        text = text.replace(theirs, ours)
+    return f"{where} {text}; got {shortened(value)}. {_fix(error)}"
+
+
+def _dotted(location: Location) -> str:
+    """Where a value stands; a key that cannot be printed, or goes on and on, is shown in quotes and cut."""
+    if location and isinstance(location[-1], int):
+        return f"value {location[-1] + 1} of {_dotted(location[:-1])}"
+    parts = (str(part) for part in location)
+    return ".".join(part if part.isprintable() and len(part) <= 60 else shortened(part, 60) for part in parts)
+
+
+def _wrong_key(error: ErrorDetails) -> str:
+    above, text = _dotted(error["loc"][:-2]), error["msg"].replace("Input should", "should").replace("a valid string", "text")
+    key = error["input"]
+    return f"{above} has the key {shortened(key)}, which {text}. {'Correct the key' if isinstance(key, str) else _quoted(key)}"
+
+
+def _suggestion(location: Location, root: type[BaseModel]) -> str:
+    section = _annotation(location[:-1], root)
+    known = list(section.model_fields) if isinstance(section, type) and issubclass(section, BaseModel) else []
+    return did_you_mean(str(location[-1]), known)
+
+
+def _annotation(location: Location, root: type[BaseModel]) -> Any:  # a type of any form
+    """The declared type of a value."""
+    found: Any = root
+    for part in location:
+        if isinstance(found, type) and issubclass(found, BaseModel):
+            found = _bare(found.model_fields[str(part)].annotation)
+        elif get_origin(found) is dict:
+            found = _bare(get_args(found)[1])
+    return found
+
+
+def _bare(annotation: Any) -> Any:
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+
+
+def _list_of(location: Location, root: type[BaseModel], error: ErrorDetails) -> str:
+    """The length of a list and what stands in it, in words, for example `a list of three numbers`."""
+    entries = [_bare(entry) for entry in get_args(_annotation(location, root))]
+    if not entries:
+        return "a list"
+    one = _ONE.get(entries[0], "value")
+    if Ellipsis not in entries:
+        return f"a list of {_COUNTS.get(len(entries), len(entries))} {one}s"
+    most = error.get("ctx", {}).get("max_length")
+    return f"a list of at most {most:,} {one}s" if isinstance(most, int) else f"a list of {one}s"
+
+
+def _fix(error: ErrorDetails) -> str:
+    value, kind = error["input"], error["type"]
+    if kind == "literal_error":
+        return _nearest(value, error.get("ctx", {}).get("expected", ""))
+    if kind == "bool_type" and str(value).lower() in (*_YES, *_NO):
+        return f"Write {'true' if str(value).lower() in _YES else 'false'}, without quotes"
+    if kind in ("int_type", "float_type", "int_from_float") and (number := _number(value)) is not None:
+        return f"Write {number:g}" if kind == "float_type" else f"Write {number:.0f}"
+    if kind == "string_type" and not isinstance(value, Mapping | Sequence) and value is not None:
+        return _quoted(value)
+    return "Correct the value"
+
+
+def _quoted(value: object) -> str:
+    return "Put it in quotes" if isinstance(value, int) and value.bit_length() > 64 else f"Put it in quotes: '{value}'"
+
+
+def _nearest(value: object, expected: str) -> str:
+    """The choice that was meant, if one looks like the value; pydantic lists them as `'a', 'b' or 'c'`."""
+    choices = [word.strip("'") for word in expected.replace(" or ", ", ").split(", ")]
+    word = {False: "off", None: "none"}.get(value, value) if value is None or value is False else value
+    close = closest(str(word), choices) if isinstance(word, str) else None
+    return f"Did you mean {close}?" if close else "Correct the value"
+
+
+def _number(value: object) -> float | None:
+    """The number that a text or a whole float was meant to be; None where that is not plain."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return value
+    if not isinstance(value, str) or not 0 < len(value) < 30:
+        return None
+    try:
+        number = float(value.replace(",", ".").replace("_", ""))
+    except ValueError:
+        return None
+    return number if abs(number) < 2**53 else None
