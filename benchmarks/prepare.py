@@ -32,6 +32,7 @@ from benchmarks.real_images import files_of, unpacked
 from dataprep.config import SPLITS, ExecuteConfig, PrepareConfig
 from dataprep.execute import num_workers, run_tasks
 from dataprep.image import digest_bytes
+from dataprep.levels import with_levels
 from dataprep.prepare import prepare_images
 from dataprep.quick_decode import decode_quickly
 from dataprep.transforms import least_size
@@ -173,7 +174,7 @@ def _keep(barrier: object) -> None:
 def _decode_all(files: list[Path], case: Case) -> float:
     cv2.setNumThreads(0)
     contents = [path.read_bytes() for path in files]
-    decode, least = PARAMS.ingest.decode, least_size(case.config)
+    decode, least = with_levels(PARAMS.ingest.decode, {}), least_size(case.config)
     _BARRIERS[0].wait()
     start = time.perf_counter()
     for content in contents:

@@ -24,6 +24,7 @@ from benchmarks.ingest_stage import ROOT
 from benchmarks.real_images import files_of, grainy, unpacked
 from dataprep.config import AugmentConfig
 from dataprep.image import Pixels, to_gray
+from dataprep.levels import with_levels
 from dataprep.quick_decode import decode_quickly
 from dataprep.rng import rng_for
 from dataprep.shards import ShardContent, ShardIndex, ShardKey, num_buckets, write_index, write_shard
@@ -76,7 +77,11 @@ def write_ours(images: Pixels, folder: Path) -> None:
         entries.append(write_shard(folder, ShardKey("train", bucket, f"{bucket:032x}"), content))
     shape = images.shape[1:]
     index = ShardIndex(
-        shape=shape, class_names=list("0123456789"), decode=PARAMS.ingest.decode, prepare=PARAMS.prepare, shards=entries
+        shape=shape,
+        class_names=list("0123456789"),
+        decode=with_levels(PARAMS.ingest.decode, {}),
+        prepare=PARAMS.prepare,
+        shards=entries,
     )
     write_index(folder, index)
 
@@ -256,7 +261,7 @@ def show(name: str, images: Pixels) -> None:
 
 def arrays() -> Iterator[tuple[str, Pixels]]:
     """The three arrays of the table, and handwriting whose paper is saturated, which compresses."""
-    decode = PARAMS.ingest.decode
+    decode = with_levels(PARAMS.ingest.decode, {})
     with unpacked("mnist") as folder:
         files = files_of(folder / "train")
         digits = np.stack([decode_quickly(path.read_bytes(), decode, color="gray") for path in files])

@@ -8,20 +8,23 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FrameType
 
 import cv2
 import numpy as np
 import polars as pl
 
-from dataprep.config import DecodeConfig, ExecuteConfig, LimitsConfig
+from dataprep.config import Decoding, ExecuteConfig, LimitsConfig
 from dataprep.errors import ChangedError
 from dataprep.execute import run_guarded
 from dataprep.fingerprint import WIDEST, fingerprints, shrunk
-from dataprep.image import Pixels, Undecodable, decode, digest_bytes, digest_pixels, verify
+from dataprep.image import Pixels, Undecodable, digest_bytes, digest_pixels, load, own_range, verify
+from dataprep.levels import MEASURED, SCALED, measure_extent, said
 from dataprep.manifest import MEASURES, Reason
 from dataprep.quality import measure, measured_copy
+from dataprep.samples import Samples
+from dataprep.scaling import count_clipped, digest_samples, to_uint8
 from dataprep.source import Source, read_file
 
 FILES_PER_TASK = 256
@@ -34,6 +37,8 @@ _DECODED = {
     "format": pl.String(),
     "orientation": pl.Int32(),
     "num_frames": pl.Int32(),
+    **MEASURED,
+    **SCALED,
     "digest": pl.String(),
     "file_digest": pl.String(),
     "doubt": pl.String(),  # what is wrong with the bytes of a file whose pixels are whole
@@ -56,7 +61,7 @@ class ExamineTask:
 
     source: Source
     files: Sequence[tuple[bytes, int]]
-    decode: DecodeConfig
+    decode: Decoding
     limits: LimitsConfig
 
 
@@ -71,6 +76,16 @@ class _Look:
     format: str | None = None
     orientation: int | None = None
     num_frames: int | None = None
+    sample_type: str | None = None
+    stated_low: float | None = None
+    stated_high: float | None = None
+    lowest: float | None = None
+    highest: float | None = None
+    num_values: int | None = None
+    black_level: float | None = None
+    white_level: float | None = None
+    num_levels: int | None = None
+    num_clipped: int | None = None
     digest: str | None = None
     file_digest: str | None = None
     doubt: str | None = None
@@ -85,14 +100,14 @@ class _TooSlow(BaseException):
 
 
 def examine(
-    found: pl.DataFrame, *, source: Source, decoding: DecodeConfig, limits: LimitsConfig, execute: ExecuteConfig
+    found: pl.DataFrame, *, source: Source, decoding: Decoding, limits: LimitsConfig, execute: ExecuteConfig
 ) -> Iterator[pl.DataFrame]:
     """Reads, verifies, decodes and measures files in worker processes.
 
     Args:
         found: rows of `scan` that may be opened.
         source: the raw folder.
-        decoding: how to decode.
+        decoding: how to decode; an image of a type whose range it lacks is scaled by its own for now.
         limits: what one file may cost.
         execute: where to run.
 
@@ -139,31 +154,64 @@ def _look_inside(task: ExamineTask, path: bytes, num_bytes: int) -> _Look:
         return _Look(path, reason="changed", message="it vanished while the folder was read; run again")
     except OSError as error:
         return _Look(path, reason="unreadable", message=f"{type(error).__name__}: {error.strerror}")
-    file_digest = digest_bytes(content)
+    look = _Look(path, file_digest=digest_bytes(content))
     try:
-        decoded = decode(content, task.decode)
+        loaded = load(content, task.decode)
         verify(content)
-        height, width, _ = decoded.pixels.shape
+        height, width = loaded.shape
         if min(height, width) < task.limits.min_side:
             raise Undecodable("too_small", f"{width} x {height} pixels; ingest.limits.min_side = {task.limits.min_side}")
-        if _is_constant(decoded.pixels):
-            raise Undecodable("constant", f"every pixel is {', '.join(map(str, decoded.pixels[0, 0]))}")
-        return _Look(
-            path,
+        look, pixels = _to_pixels(look, loaded.image, task.decode)
+        if _is_constant(pixels):
+            raise Undecodable("constant", _every_pixel(pixels, look))
+        return replace(
+            look,
             width=width,
             height=height,
-            mode=decoded.mode,
-            format=decoded.format,
-            orientation=decoded.orientation,
-            num_frames=decoded.num_frames,
-            digest=digest_pixels(decoded.pixels),
-            file_digest=file_digest,
-            doubt=decoded.doubt,
-            picture=shrunk(decoded.pixels) if max(height, width) <= WIDEST * min(height, width) else None,
-            measured=measured_copy(decoded.pixels),
+            mode=loaded.mode,
+            format=loaded.format,
+            orientation=loaded.orientation,
+            num_frames=loaded.num_frames,
+            doubt=loaded.doubt,
+            picture=shrunk(pixels) if max(height, width) <= WIDEST * min(height, width) else None,
+            measured=measured_copy(pixels),
         )
     except Undecodable as refusal:
-        return _Look(path, file_digest=file_digest, reason=refusal.reason, message=refusal.message)
+        return replace(look, digest=None, reason=refusal.reason, message=refusal.message)
+
+
+def _to_pixels(look: _Look, image: Pixels | Samples, decoding: Decoding) -> tuple[_Look, Pixels]:
+    """The look with the digest and what more than 8 bits hold, and the pixels, in the range of their type or of the image."""
+    if not isinstance(image, Samples):
+        return replace(look, digest=digest_pixels(image)), image
+    extent = measure_extent(image)
+    if extent is None:
+        raise Undecodable("constant", "no pixel is both visible and a number")
+    levels = decoding.levels.get(image.depth.sample_type) or own_range(extent, decoding)
+    pixels = to_uint8(image, levels, decoding.background)
+    stated_low, stated_high = extent.stated or (None, None)
+    seen = replace(
+        look,
+        sample_type=image.depth.sample_type,
+        stated_low=stated_low,
+        stated_high=stated_high,
+        lowest=extent.lowest,
+        highest=extent.highest,
+        num_values=extent.num_values,
+        black_level=levels[0],
+        white_level=levels[1],
+        num_levels=int(np.count_nonzero(np.bincount(pixels.reshape(-1), minlength=256))),
+        num_clipped=count_clipped(image, levels),
+        digest=digest_samples(image),
+    )
+    return seen, pixels
+
+
+def _every_pixel(pixels: Pixels, look: _Look) -> str:
+    message = f"every pixel is {', '.join(map(str, pixels[0, 0]))}"
+    if look.black_level is None or look.white_level is None:
+        return message
+    return f"{message} where {said(look.black_level)} becomes 0 and {said(look.white_level)} becomes 255"
 
 
 def _is_constant(image: Pixels) -> bool:

@@ -10,25 +10,31 @@ import zlib
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 import numpy as np
 import PIL
 import simplejpeg
 from numpy.typing import NDArray
-from PIL import Image, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
-from dataprep import damage, jpeg
-from dataprep.config import DecodeConfig
+from dataprep import damage, jpeg, levels, samples, scaling
+from dataprep.config import DecodeConfig, Decoding
+from dataprep.levels import Extent, measure_extent, range_of
+from dataprep.samples import Range, Samples, depth_of, read_samples
+from dataprep.scaling import to_uint8
 
 Pixels: TypeAlias = NDArray[np.uint8]
 """(H, W, C) uint8, C = 1 (gray) or 3 (RGB), rows from the top; stacks of images are (N, H, W, C)."""
+
+V = TypeVar("V", bound=np.generic)
 
 DecodeReason = Literal[
     "empty",
     "not_an_image",
     "too_many_pixels",
     "unsupported_mode",
+    "unknown_range",
     "undecodable",
     "damaged",
     "too_much_memory",
@@ -46,7 +52,6 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _GIF = (b"GIF87a", b"GIF89a")
 _GIF_END = b"\0;"  # of the last block, and the trailer
 _TIFF = (b"II*\0", b"MM\0*")
-_SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 
 
 class Undecodable(Exception):
@@ -70,6 +75,24 @@ class Decoded:
     doubt: str | None = None  # what is wrong with the bytes of the file, though not with its pixels
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """As `Decoded`; of a file with more than 8 bits the samples, whose range is not decided yet."""
+
+    image: Pixels | Samples
+    format: str
+    mode: str
+    orientation: int
+    num_frames: int
+    doubt: str | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width, upright."""
+        values = self.image.values if isinstance(self.image, Samples) else self.image
+        return values.shape[0], values.shape[1]
+
+
 def verify(content: bytes) -> None:
     """Checks what decoders let pass: the checksums of a PNG, and an end that is missing.
 
@@ -84,11 +107,27 @@ def verify(content: bytes) -> None:
         raise _cut("GIF")
 
 
-def decode(content: bytes, config: DecodeConfig) -> Decoded:
+def decode(content: bytes, config: Decoding) -> Decoded:
     """Decodes an image, turns it upright by its EXIF orientation and converts it to 8 bits.
 
-    16-bit gray is scaled, not clipped; transparent pixels are laid on `config.background`; of an animation the first frame
-    is taken.
+    More than 8 bits are scaled by the range of their type in `config.levels`; transparent pixels are laid on
+    `config.background`; of an animation the first frame is taken.
+
+    Args:
+        content: the bytes of the file.
+        config: limits, background and ranges.
+
+    Raises:
+        Undecodable: with the reason; `unknown_range` where the range depends on a data set that had no such samples.
+    """
+    loaded = load(content, config)
+    image = loaded.image
+    pixels = to_uint8(image, _known_range(image, config), config.background) if isinstance(image, Samples) else image
+    return Decoded(pixels, loaded.format, loaded.mode, loaded.orientation, loaded.num_frames, loaded.doubt)
+
+
+def load(content: bytes, config: DecodeConfig) -> Loaded:
+    """Reads an image and turns it upright, as `decode` does; more than 8 bits stay as they are stored.
 
     Args:
         content: the bytes of the file.
@@ -102,9 +141,9 @@ def decode(content: bytes, config: DecodeConfig) -> Decoded:
             mode, orientation = image.mode, orientation_of(image)  # first: when Pillow loads a TIFF, it turns it and forgets
             pixels, doubt = _pixels_of(image, content, config)
             if image.format != "TIFF":
-                pixels = turned(pixels, orientation)
+                pixels = _turned_samples(pixels, orientation) if isinstance(pixels, Samples) else turned(pixels, orientation)
             # Last: to count the frames of some formats, Pillow moves from one to the next.
-            return Decoded(pixels, image.format or "", mode, orientation, getattr(image, "n_frames", 1), doubt)
+            return Loaded(pixels, image.format or "", mode, orientation, getattr(image, "n_frames", 1), doubt)
     except Undecodable:
         raise
     except Exception as error:  # decoders refuse in many classes; see the module's docstring
@@ -120,7 +159,7 @@ def orientation_of(image: Image.Image) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def turned(image: Pixels, orientation: int) -> Pixels:
+def turned(image: NDArray[V], orientation: int) -> NDArray[V]:
     """Turns (H, W, C) pixels upright that are stored in an EXIF orientation, 1 to 8."""
     if orientation >= 5:  # stored by columns
         image = image.transpose(1, 0, 2)
@@ -161,15 +200,17 @@ def digest_pixels(image: Pixels) -> str:
 
 
 def decoder_mark(config: DecodeConfig) -> str:
-    """Changes with all that decides what a file decodes to: this module, Pillow, the configuration."""
-    code = (Path(str(module)).read_bytes() for module in (__file__, damage.__file__, jpeg.__file__))
+    """Changes with all that decides what a file is read as; the range of more than 8 bits is no part of that."""
+    modules = (damage, jpeg, levels, samples, scaling)
+    code = (Path(str(file)).read_bytes() for file in (__file__, *(module.__file__ for module in modules)))
     versions = (PIL.__version__.encode(), simplejpeg.__version__.encode())
-    parts = (*code, *versions, config.model_dump_json().encode())
+    settings = config.model_dump_json(include={"max_pixels", "background"})
+    parts = (*code, *versions, settings.encode())
     return blake2b(b"\0".join(parts), digest_size=8).hexdigest()
 
 
-def _pixels_of(image: Image.Image, content: bytes, config: DecodeConfig) -> tuple[Pixels, str | None]:
-    """The pixels as they are stored, not turned, and what is doubtful about the bytes of the file."""
+def _pixels_of(image: ImageFile.ImageFile, content: bytes, config: DecodeConfig) -> tuple[Pixels | Samples, str | None]:
+    """The pixels or samples as they are stored, not turned, and what is doubtful about the bytes of the file."""
     doubt = None
     if image.format in _JPEGS:
         stored, doubt = damage.decode_strictly(content, _JPEG_COLORS.get(image.mode, "RGB"))
@@ -177,11 +218,14 @@ def _pixels_of(image: Image.Image, content: bytes, config: DecodeConfig) -> tupl
             return stored, doubt  # the pixels that Pillow gives, in a third of the time
         if doubt is not None:
             image = Image.open(io.BytesIO(jpeg.read_layout(content).plain), formats=FORMATS)
+    depth = depth_of(image, content)
     image.load()
+    if depth is not None:
+        return read_samples(image, depth, content), doubt
     return _to_uint8(image, config.background), doubt
 
 
-def _open(content: bytes, config: DecodeConfig) -> Image.Image:
+def _open(content: bytes, config: DecodeConfig) -> ImageFile.ImageFile:
     """Reads the header; what says there that it is too large is refused before any pixel is decoded."""
     if not content:
         raise Undecodable("empty", "the file has 0 bytes")
@@ -197,11 +241,48 @@ def _open(content: bytes, config: DecodeConfig) -> Image.Image:
     return image
 
 
-def _open_strictly(content: bytes) -> Image.Image:
+def _open_strictly(content: bytes) -> ImageFile.ImageFile:
     """Of a TIFF, what Pillow only warns of says that its end is missing."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         return Image.open(io.BytesIO(content), formats=FORMATS)
+
+
+def _known_range(image: Samples, config: Decoding) -> Range:
+    """The range of a type in the data set, or the one that the configuration and the file decide by themselves."""
+    sample_type = image.depth.sample_type
+    if sample_type in config.levels:
+        return config.levels[sample_type]
+    if "auto" in (config.black_level, config.white_level):
+        raise Undecodable("unknown_range", f"the data set has no other image of {sample_type}, so that its range is not known")
+    if (extent := measure_extent(image)) is None:
+        raise Undecodable("constant", "no pixel is both visible and a number")
+    return own_range(extent, config)
+
+
+def own_range(extent: Extent, config: DecodeConfig) -> Range:
+    """The range of an image by itself.
+
+    Args:
+        extent: of the image, from `measure_extent`.
+        config: the section.
+
+    Raises:
+        Undecodable: it has none.
+    """
+    found = range_of(extent, config)
+    if found is None:
+        raise Undecodable(
+            "unsupported_mode",
+            f"values of {extent.sample_type} have no stated range; set ingest.decode.black_level and white_level to auto or to "
+            "values",
+        )
+    return found
+
+
+def _turned_samples(image: Samples, orientation: int) -> Samples:
+    alpha = None if image.alpha is None else turned(image.alpha, orientation)
+    return Samples(image.depth, turned(image.values, orientation), alpha)
 
 
 def _check_chunks(content: bytes) -> None:
@@ -241,15 +322,6 @@ def _to_uint8(image: Image.Image, background: int) -> Pixels:
         return np.array(image if mode == "L" else image.convert("L"))[:, :, np.newaxis]
     if mode == "RGB" and not transparent:
         return np.array(image)
-    if mode in _SIXTEEN_BIT or (mode == "I" and image.format == "PPM"):  # Pillow's mode for a 16-bit PGM
-        levels = np.array(image).astype(np.uint32)
-        highest = 2 ** _bits_of_tiff(image) - 1
-        gray: NDArray[np.uint8] = ((np.minimum(levels, highest) * 255 + highest // 2) // highest).astype(np.uint8)
-        if _white_is_zero(image):
-            gray = 255 - gray
-        if transparent and isinstance(image.info["transparency"], int):
-            gray[levels == image.info["transparency"]] = background
-        return gray[:, :, np.newaxis]
     if mode in ("1", "L", "LA"):
         return np.array(_composite(image, background).convert("L"))[:, :, np.newaxis]
     if mode in ("P", "PA", "RGBA", "RGB"):
@@ -257,19 +329,6 @@ def _to_uint8(image: Image.Image, background: int) -> Pixels:
     if mode in ("CMYK", "YCbCr", "LAB", "HSV"):
         return np.array(image.convert("RGB"))
     raise Undecodable("unsupported_mode", f"pixels of mode {mode!r} have no stated range; save it with 8 or 16 bits")
-
-
-def _bits_of_tiff(image: Image.Image) -> int:
-    """Cameras write 12 bits into 16; only a TIFF says so."""
-    tags = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else {}
-    return int(tags.get(TiffImagePlugin.BITSPERSAMPLE, (16,))[0])
-
-
-def _white_is_zero(image: Image.Image) -> bool:
-    """Pillow inverts such a TIFF of 8 bits and leaves one of 16 as it is."""
-    return (
-        isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0
-    )
 
 
 def _composite(image: Image.Image, background: int) -> Image.Image:

@@ -12,10 +12,12 @@ from dataprep.config import IngestConfig
 from dataprep.errors import SourceError, first_five
 from dataprep.fingerprint import LENGTH, Prints
 from dataprep.labels import propose_pattern
+from dataprep.levels import MEASURED, find_levels
 from dataprep.manifest import MANIFEST, usable
 from dataprep.near_duplicates import find_clusters, hashes_of
 from dataprep.pattern import SPLIT_NAMES, PathFacts, compile_pattern, read_paths
 from dataprep.quality import find_issues
+from dataprep.samples import Range
 from dataprep.source import printable
 
 _SENTENCES = {
@@ -24,6 +26,26 @@ _SENTENCES = {
     "not_a_file": "neither a file nor a folder",
     "unreadable": "cannot be listed; check its permissions",
 }
+
+
+def find_ranges(seen: pl.DataFrame, config: IngestConfig) -> dict[str, Range]:
+    """Finds the range of each type of samples over the images of the data set with more than 8 bits.
+
+    Args:
+        seen: what was seen of the files, columns of `FACTS`; those that the pattern leaves out do not count.
+        config: the section.
+    """
+    # What is constant in one range need not be so in another; a single value is so in any.
+    usable_in_some = pl.col("reason").is_null() | ((pl.col("reason") == "constant") & (pl.col("num_values") > 1))
+    deep = seen.filter(pl.col("lowest").is_not_null() & usable_in_some)
+    told = read_paths([os.fsdecode(path) for path in deep["path"].to_list()], compile_pattern(config.pattern))
+    inside = [fact is not None for fact in told]
+    return find_levels(deep.filter(pl.Series(inside, dtype=pl.Boolean)).select(list(MEASURED)), config.decode)
+
+
+def still_clustered(known: pl.DataFrame, changed: pl.DataFrame) -> pl.DataFrame:
+    """The known clusters, or none where pictures changed their range, and so what they look like."""
+    return known if changed.is_empty() else known.clear()
 
 
 def cluster_pictures(seen: pl.DataFrame, known: pl.DataFrame, config: IngestConfig, *, workers: int) -> pl.DataFrame:
@@ -38,7 +60,9 @@ def cluster_pictures(seen: pl.DataFrame, known: pl.DataFrame, config: IngestConf
     Returns:
         digest and cluster, the smallest digest among its near duplicates, by digest.
     """
-    pictures = seen.select("digest", "fingerprint").drop_nulls().unique("digest").sort("digest").with_row_index("row")
+    # The same samples of more than 8 bits may stand in two types of different ranges: sorted, so that one is always the first.
+    prints = seen.select("digest", "fingerprint").drop_nulls().sort("digest", "fingerprint")
+    pictures = prints.unique("digest", keep="first", maintain_order=True).with_row_index("row")
     # Where a picture is gone, what it held together may fall apart: its cluster is searched anew.
     gone = known.join(pictures, on="digest", how="anti")["cluster"].unique()
     kept = known.filter(~pl.col("cluster").is_in(gone.implode()))

@@ -8,6 +8,7 @@ import polars as pl
 
 from dataprep.artifacts import TableFormat, read_table, write_table
 from dataprep.image import DecodeReason
+from dataprep.levels import SCALED
 
 Status = Literal["ok", "quarantined", "skipped"]
 EntryReason = Literal["skipped", "link", "not_a_file", "unreadable"]
@@ -29,7 +30,7 @@ blur lowers and contrast leaves alone. noise: standard deviation in gray levels 
 
 MANIFEST = TableFormat(
     kind="manifest",
-    version=2,
+    version=3,
     columns={
         "id": pl.String(),  # relative posix path, printable, unique; the rows are sorted by it
         "path": pl.Binary(),  # the same path byte for byte: names need not be UTF-8
@@ -44,7 +45,12 @@ MANIFEST = TableFormat(
         "format": pl.String(),
         "orientation": pl.Int32(),  # EXIF, 1 = upright as stored
         "num_frames": pl.Int32(),  # above 1: the first frame of an animation, the first page of a file
-        "digest": pl.String(),  # of the decoded pixels and their shape
+        "sample_type": pl.String(),  # see `dataprep.samples.Depth`; null where 8 bits hold it, as the next seven are
+        "lowest": pl.Float64(),  # value, but for hot pixels
+        "highest": pl.Float64(),
+        "num_values": pl.Int64(),  # different ones
+        **SCALED,  # what becomes 0, what becomes 255, how many of the 256 levels are used, how many values lie outside
+        "digest": pl.String(),  # of the pixels and their shape; of more than 8 bits as they are stored
         "file_digest": pl.String(),
         "perceptual_hash": pl.String(),  # 16 hex digits
         "near_duplicate": pl.String(),  # the smallest id among images that are near duplicates; null where there is no other

@@ -17,12 +17,14 @@ from dataprep.artifacts import Place
 from dataprep.config import (
     SPLITS,
     DecodeConfig,
+    Decoding,
     ExecuteConfig,
     PrepareConfig,
 )
 from dataprep.errors import SourceError
 from dataprep.execute import run_tasks
 from dataprep.image import Pixels, Undecodable, digest_bytes
+from dataprep.levels import levels_of, with_levels
 from dataprep.manifest import class_names
 from dataprep.quick_decode import decode_quickly
 from dataprep.rng import stable_hashes
@@ -41,7 +43,8 @@ from dataprep.source import ReadKnown, Source, open_source
 from dataprep.transforms import PIXELS_VERSION, least_size, shape_of, steps
 
 _DECODERS = (cv2.__version__, PIL.__version__, version("simplejpeg"))  # another one may make other pixels of the same file
-READ = ("id", "path", "label", "bytes", "file_digest")
+_OF_LEVELS = ("sample_type", "black_level", "white_level")
+READ = ("id", "path", "label", "bytes", "file_digest", *_OF_LEVELS)
 """Columns of the manifest that are read here."""
 
 
@@ -54,7 +57,7 @@ class PrepareTask:
     output: Place
     rows: pl.DataFrame  # id, path, bytes, file_digest, number (of the label), in the order of the shard
     class_names: list[str]
-    decode: DecodeConfig
+    decode: Decoding
     prepare: PrepareConfig
 
     def __str__(self) -> str:
@@ -102,7 +105,7 @@ def prepare_images(
         images: usable rows of the manifest, of which the columns `READ` are needed, joined with their split.
         output: the folder of the shards.
         source: the raw folder.
-        decode: how files become pixels; what ingest used.
+        decode: how files become pixels; the ranges of more than 8 bits stand in `images`, as ingest found them.
         prepare: what is done to the pixels.
         execute: where to run.
 
@@ -113,11 +116,12 @@ def prepare_images(
     # Absolute, since a worker of a cluster may have been started in another folder.
     whole = source.absolute() if isinstance(source, Path) else source
     plans = _plan(images, names, decode, prepare)
-    index = ShardIndex(shape=shape_of(prepare), class_names=names, decode=decode, prepare=prepare, shards=[])
+    decoding = with_levels(decode, levels_of(images))
+    index = ShardIndex(shape=shape_of(prepare), class_names=names, decode=decoding, prepare=prepare, shards=[])
 
     def make(plan: _Plan) -> PrepareTask:
         rows = _rows(images, plan.chosen, names)
-        return PrepareTask(plan.key, whole, output.absolute(), rows, names, decode, prepare)
+        return PrepareTask(plan.key, whole, output.absolute(), rows, names, decoding, prepare)
 
     def build(missing: Sequence[_Plan]) -> Iterator[ShardEntry]:
         # The most bytes first, so that no worker begins a long task when the others are done.
@@ -152,7 +156,7 @@ def build_shard(task: PrepareTask) -> ShardEntry:
     return write_shard(task.output, task.key, content_of_shard)
 
 
-def preparer(decode: DecodeConfig, prepare: PrepareConfig) -> Callable[[bytes], Pixels]:
+def preparer(decode: Decoding, prepare: PrepareConfig) -> Callable[[bytes], Pixels]:
     """Makes the function from the bytes of a file that ingest has seen to the prepared image, (H, W, C) uint8.
 
     What depends on the settings alone is decided here, once. The function raises `Undecodable`.
@@ -173,7 +177,9 @@ def _plan(images: pl.DataFrame, names: list[str], decode: DecodeConfig, prepare:
     # In slices: as Python objects, all ids of a large data set would be the largest thing in memory.
     hashes = np.concatenate([stable_hashes(part["id"].to_list()) for part in images.select("id").iter_slices()])
     sizes = images["bytes"].to_numpy()
-    made_of = (PIXELS_VERSION, *_DECODERS, names, decode.model_dump_json(), prepare.model_dump_json())
+    # What is black and white of more than 8 bits enters with the images that have them: others keep their shards.
+    decoded = decode.model_dump_json(include={"max_pixels", "background"})
+    made_of = (PIXELS_VERSION, *_DECODERS, names, decoded, prepare.model_dump_json())
     plans = []
     for split in SPLITS:
         own = np.flatnonzero((images["split"] == split).to_numpy())
@@ -185,7 +191,8 @@ def _plan(images: pl.DataFrame, names: list[str], decode: DecodeConfig, prepare:
             chosen = chosen[np.argsort(hashes[chosen], kind="stable")]
             rows = _rows(images, chosen, names)
             made_from = (b"\0".join(rows[name].cast(pl.Binary).to_list()) for name in ("id", "path", "file_digest"))
-            key = ShardKey(split, int(bucket), fingerprint(*made_of, *made_from, rows["number"].to_numpy().tobytes()))
+            ranges = [repr(row) for row in images[chosen].select(_OF_LEVELS).with_row_index().drop_nulls().rows()]
+            key = ShardKey(split, int(bucket), fingerprint(*made_of, *made_from, rows["number"].to_numpy().tobytes(), *ranges))
             plans.append(_Plan(key, chosen, int(rows["bytes"].sum())))
     return plans
 

@@ -4,10 +4,11 @@ import math
 
 import polars as pl
 
-from dataprep.config import DecodeConfig, PrepareConfig
+from dataprep.config import DecodeConfig, Decoding, PrepareConfig
 from dataprep.contact_sheet import Column, Row, Tile, draw_sheet, shown
 from dataprep.errors import ChangedError, SourceError
 from dataprep.image import Pixels, Undecodable, decode, digest_bytes
+from dataprep.levels import levels_of, with_levels
 from dataprep.quick_decode import decode_quickly
 from dataprep.rng import stable_hashes, uniforms_for
 from dataprep.source import Source, read_file
@@ -39,7 +40,7 @@ def draw_steps(images: pl.DataFrame, *, source: Source, decode: DecodeConfig, pr
     Args:
         images: usable rows of the manifest.
         source: the raw folder.
-        decode: how files become pixels.
+        decode: how files become pixels; the ranges of more than 8 bits stand in `images`.
         prepare: the steps.
         title: stands above.
 
@@ -55,8 +56,9 @@ def draw_steps(images: pl.DataFrame, *, source: Source, decode: DecodeConfig, pr
     network = Column("what the network sees", " x ".join(map(str, shape_of(prepare))) + enlarged)
     columns = [Column("original", "as decoded"), *taken, network]
     rows = []
+    decoding = with_levels(decode, levels_of(images))
     for image_id, label, *known in images.select("id", "label", "path", "bytes", "file_digest").iter_rows():
-        original, decoded = _read_image(source, image_id, *known, config=decode, prepare=prepare)
+        original, decoded = _read_image(source, image_id, *known, config=decoding, prepare=prepare)
         pictures = [original, *(picture for _, picture in steps_of(decoded, prepare))]
         pictures.append(pictures[-1])
         rows.append(Row(label, image_id, [_tile(picture, tile_px) for picture in pictures]))
@@ -80,7 +82,7 @@ def _size_of(image: Pixels) -> str:
 
 
 def _read_image(
-    source: Source, image_id: str, path: bytes, num_bytes: int, digest: str, *, config: DecodeConfig, prepare: PrepareConfig
+    source: Source, image_id: str, path: bytes, num_bytes: int, digest: str, *, config: Decoding, prepare: PrepareConfig
 ) -> tuple[Pixels, Pixels]:
     """The image as it is, and as `prepare` decodes it."""
     try:

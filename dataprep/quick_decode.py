@@ -14,7 +14,7 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
-from dataprep.config import DecodeConfig
+from dataprep.config import Decoding
 from dataprep.image import FORMATS, Pixels, decode, orientation_of, to_gray, to_rgb, turned
 
 Size = tuple[int, int]
@@ -32,12 +32,12 @@ _IMREAD = {
 """Of a PNG in the colors that it has."""
 
 
-def decode_quickly(content: bytes, config: DecodeConfig, *, color: Literal["gray", "rgb"], least: Size | None = None) -> Pixels:
+def decode_quickly(content: bytes, config: Decoding, *, color: Literal["gray", "rgb"], least: Size | None = None) -> Pixels:
     """Decodes an image, upright, in gray or RGB.
 
     Args:
         content: the bytes of the file.
-        config: limits and background.
+        config: limits, background and ranges.
         color: gray by `to_gray`, of a JPEG the luminance that it stores, which is the same formula; or RGB by `to_rgb`.
         least: height and width in pixels, upright; a JPEG is decoded at 1/2, 1/4 or 1/8 where that is not below them (other
             scales take longer than the whole). None: at its own size.

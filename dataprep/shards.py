@@ -36,7 +36,7 @@ from dataprep.artifacts import (
     write_document,
     write_text,
 )
-from dataprep.config import SPLITS, DecodeConfig, PrepareConfig, SplitName
+from dataprep.config import SPLITS, Decoding, PrepareConfig, SplitName
 from dataprep.errors import ArtifactError, ExecuteError
 from dataprep.image import Pixels
 from dataprep.skeleton import frame, raw
@@ -93,10 +93,10 @@ class ShardIndex(Document):
     Copies also say of which train shards they were made.
     """
 
-    format_version: Literal[2] = 2
+    format_version: Literal[3] = 3
     shape: tuple[int, int, int]
     class_names: list[str]
-    decode: DecodeConfig
+    decode: Decoding
     prepare: PrepareConfig
     made_of: str | None = None
     shards: list[ShardEntry]

@@ -9,7 +9,7 @@ from functools import cache
 
 from PIL import Image
 
-from dataprep.config import DecodeConfig
+from dataprep.config import Decoding
 from dataprep.image import Undecodable, decode
 
 
@@ -82,7 +82,7 @@ def bombs() -> dict[str, bytes]:
 
 def refuse_all() -> None:
     """Prints the seconds and the KiB of memory that refusing all bombs adds to this process."""
-    config = DecodeConfig(max_pixels=1_000_000, background=255)
+    config = Decoding(max_pixels=1_000_000, background=255, black_level="full", white_level="full", levels={})
     contents = list(bombs().values())
     whole = _png(8, 8, rows=8)
     decode(whole, config)  # what is imported on the way is no bomb's

@@ -7,7 +7,16 @@ from rich.table import Table
 from dataprep.errors import first_five
 from dataprep.examine import FACTS, examine
 from dataprep.execute import num_workers
-from dataprep.ingest import build_manifest, check_pattern, check_quarantined, check_usable, cluster_pictures
+from dataprep.ingest import (
+    build_manifest,
+    check_pattern,
+    check_quarantined,
+    check_usable,
+    cluster_pictures,
+    find_ranges,
+    still_clustered,
+)
+from dataprep.levels import check_levels, describe_levels, out_of_date, with_levels
 from dataprep.manifest import usable, write_manifest
 from dataprep.pattern import compile_pattern
 from dataprep.scan_cache import read_known, remembered, write_known
@@ -26,17 +35,28 @@ def main(embedded: PathOption, scan_cache: OutputOption, manifest: OutputOption)
     check_pattern(found, config)
     known = read_known(scan_cache, found, folder=source, config=config)
     unseen = found.filter(pl.col("reason").is_null()).join(known.facts, on="path", how="anti")
-    looks = examine(unseen, source=source, decoding=config.decode, limits=config.limits, execute=execute)
+    guess = with_levels(config.decode, find_ranges(known.facts, config))
+    looks = examine(unseen, source=source, decoding=guess, limits=config.limits, execute=execute)
     looks = remembered(looks, scan_cache, found, known, folder=source, config=config)
     new = list(track(looks, title="ingest", total=unseen.height, count=len))
-    check_still_there(source)
     seen = pl.concat([known.facts, *new, pl.DataFrame(schema=FACTS)])
-    clusters = cluster_pictures(seen, known.clusters, config, workers=num_workers(execute))
+    levels = find_ranges(seen, config)  # over all images: only now it is known what of more than 8 bits is black and white
+    check_levels(levels, config.decode)
+    changed = out_of_date(seen, levels)
+    again = found.join(changed, on="path", how="semi")
+    decoding = with_levels(config.decode, levels)
+    looks = examine(again, source=source, decoding=decoding, limits=config.limits, execute=execute)
+    scaled = list(track(looks, title="ingest", total=again.height, count=len))
+    check_still_there(source)
+    seen = pl.concat([seen.join(changed, on="path", how="anti"), *scaled])
+    old_clusters = still_clustered(known.clusters, changed)
+    clusters = cluster_pictures(seen, old_clusters, config, workers=num_workers(execute))
     write_known(scan_cache, found, seen, clusters, folder=source, config=config)
     rows = build_manifest(found, seen, clusters, config)
     check_usable(rows, config)
     write_manifest(manifest, rows)
     show(rows, num_read=unseen.height, num_known=known.facts.height)
+    print("".join(f"{line}\n" for line in describe_levels(usable(rows), known.facts, config.decode)), end="")
     check_quarantined(rows, config)  # after the writing: one must be able to look at what is wrong
 
 

@@ -1,13 +1,16 @@
 """The whole of ingest without its stage, for tests."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 
 from dataprep.config import IngestConfig
-from dataprep.examine import ExamineTask, examine, examine_files
-from dataprep.ingest import build_manifest, cluster_pictures
+from dataprep.examine import FACTS, ExamineTask, examine, examine_files
+from dataprep.ingest import build_manifest, cluster_pictures, find_ranges
+from dataprep.levels import out_of_date, with_levels
+from dataprep.samples import Range
 from dataprep.source import Source, scan
 from pipelines.params import read_params
 from tests.closure import ROOT
@@ -36,16 +39,38 @@ def openable(found: pl.DataFrame) -> pl.DataFrame:
 def run(source: Source, config: IngestConfig = INGEST) -> pl.DataFrame:
     """Ingests a folder in this process."""
     found = scan(source, config.skip)
-    task = ExamineTask(source, openable(found).select("path", "bytes").rows(), config.decode, config.limits)
-    return manifest_of(found, examine_files(task), config)
+
+    def examined(chosen: pl.DataFrame, levels: dict[str, Range]) -> pl.DataFrame:
+        decoding = with_levels(config.decode, levels)
+        return examine_files(ExamineTask(source, chosen.select("path", "bytes").rows(), decoding, config.limits))
+
+    return manifest_of(found, in_range(found, examined(openable(found), {}), config, examined), config)
+
+
+def in_range(
+    found: pl.DataFrame,
+    seen: pl.DataFrame,
+    config: IngestConfig,
+    examined: Callable[[pl.DataFrame, dict[str, Range]], pl.DataFrame],
+) -> pl.DataFrame:
+    """The second pass: images of more than 8 bits whose range is now known."""
+    levels = find_ranges(seen, config)
+    changed = out_of_date(seen, levels)
+    again = examined(found.join(changed, on="path", how="semi"), levels)
+    return pl.concat([seen.join(changed, on="path", how="anti"), again])
 
 
 def run_in_workers(source: Source, config: IngestConfig = INGEST, workers: int = 1) -> pl.DataFrame:
     """Ingests a folder as the stage does."""
     found = scan(source, config.skip)
     execute = local(workers)
-    looks = examine(openable(found), source=source, decoding=config.decode, limits=config.limits, execute=execute)
-    return manifest_of(found, pl.concat(looks), config)
+
+    def examined(chosen: pl.DataFrame, levels: dict[str, Range]) -> pl.DataFrame:
+        decoding = with_levels(config.decode, levels)
+        looks = examine(chosen, source=source, decoding=decoding, limits=config.limits, execute=execute)
+        return pl.concat([pl.DataFrame(schema=FACTS), *looks])
+
+    return manifest_of(found, in_range(found, examined(openable(found), {}), config, examined), config)
 
 
 def manifest_of(found: pl.DataFrame, seen: pl.DataFrame, config: IngestConfig) -> pl.DataFrame:

@@ -7,11 +7,11 @@ import pytest
 import simplejpeg
 from PIL import Image
 
-from dataprep.config import DecodeConfig
+from dataprep.config import Decoding
 from dataprep.image import Pixels, Undecodable, decode
 from dataprep.jpeg import read_layout
 
-CONFIG = DecodeConfig(max_pixels=1_000_000, background=255)
+CONFIG = Decoding(max_pixels=1_000_000, background=255, black_level="full", white_level="full", levels={})
 END = b"\xff\xd9"
 
 

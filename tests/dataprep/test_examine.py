@@ -11,15 +11,15 @@ from PIL import Image
 
 from dataprep import examine as examine_module
 from dataprep import image
-from dataprep.config import DecodeConfig, LimitsConfig
+from dataprep.config import Decoding, LimitsConfig
 from dataprep.examine import FACTS, ExamineTask, examine_files
-from dataprep.image import Decoded
+from dataprep.image import Loaded
 from dataprep.manifest import MEASURES
 from dataprep.source import scan
 from tests.conftest import random_image, write_png
 from tests.dataprep.ingesting import INGEST, by_id, run_in_workers, with_values
 
-DECODE = DecodeConfig(max_pixels=1_000_000, background=255)
+DECODE = Decoding(max_pixels=1_000_000, background=255, black_level="full", white_level="full", levels={})
 LIMITS = LimitsConfig(max_bytes=10_000_000, min_side=4, seconds=5.0, memory_mib=512)
 
 
@@ -76,15 +76,15 @@ def test_decoding_that_takes_too_long_costs_one_file(tmp_path: Path, monkeypatch
         files.append((os.fsencode(path.name), path.stat().st_size))
     slow = (tmp_path / "1.png").read_bytes()
 
-    def decode(content: bytes, config: DecodeConfig) -> Decoded:
+    def load(content: bytes, config: Decoding) -> Loaded:
         while content == slow:
             try:
                 time.sleep(60)
             except Exception:  # noqa: BLE001  # as a decoder might
                 continue
-        return image.decode(content, config)
+        return image.load(content, config)
 
-    monkeypatch.setattr(examine_module, "decode", decode)
+    monkeypatch.setattr(examine_module, "load", load)
     rows = look(tmp_path, *files, limits=LIMITS.model_copy(update={"seconds": 0.2}))
     assert [row["reason"] for row in rows] == [None, "too_slow", None]
     assert rows[1]["message"] == "reading and decoding it takes more than ingest.limits.seconds = 0.2"

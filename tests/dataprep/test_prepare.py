@@ -5,14 +5,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from dataprep.config import DecodeConfig, PrepareConfig, ResizeConfig, SaturateConfig
+from dataprep.config import Decoding, PrepareConfig, ResizeConfig, SaturateConfig
 from dataprep.errors import SourceError
 from dataprep.prepare import prepare_images
 from dataprep.shards import ShardEntry, ShardReader, check_shards, read_index
 from tests.conftest import local, random_image, striped, write_png
 from tests.dataprep.ingesting import run
 
-DECODE = DecodeConfig(max_pixels=1_000_000, background=255)
+DECODE = Decoding(max_pixels=1_000_000, background=255, black_level="full", white_level="full", levels={})
 STRETCH = ResizeConfig(mode="stretch", interpolation="linear", pad_value=9)
 KEEP = SaturateConfig(method="off", threshold=0, ink="dark")
 CONFIG = PrepareConfig(

@@ -5,7 +5,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from dataprep.config import DecodeConfig, PrepareConfig, ResizeConfig, SaturateConfig
+from dataprep.config import Decoding, PrepareConfig, ResizeConfig, SaturateConfig
 from dataprep.contact_sheet import Column, cell_at, shown
 from dataprep.errors import SourceError
 from dataprep.image import Pixels, decode
@@ -14,7 +14,7 @@ from dataprep.preview import choose_images, draw_steps
 from dataprep.transforms import steps_of
 from tests.dataprep.ingesting import run
 
-DECODE = DecodeConfig(max_pixels=1_000_000, background=255)
+DECODE = Decoding(max_pixels=1_000_000, background=255, black_level="full", white_level="full", levels={})
 PREPARE = PrepareConfig(
     image_size=(20, 30),
     color="gray",

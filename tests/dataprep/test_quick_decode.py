@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 
 from dataprep import quick_decode
-from dataprep.config import DecodeConfig
+from dataprep.config import Decoding
 from dataprep.image import Pixels, Undecodable, decode, to_gray, to_rgb, turned
 from dataprep.quick_decode import decode_quickly
 from tests.conftest import random_image
 
-CONFIG = DecodeConfig(max_pixels=1_000_000, background=255)
+CONFIG = Decoding(max_pixels=1_000_000, background=255, black_level="full", white_level="full", levels={})
 Color = Literal["gray", "rgb"]
 
 

@@ -10,12 +10,16 @@ import pytest
 from dataprep import examine as examine_module
 from dataprep import scan_cache
 from dataprep.config import IngestConfig
-from dataprep.examine import examine
-from dataprep.ingest import build_manifest, cluster_pictures
+from dataprep.examine import FACTS, examine
+from dataprep.ingest import build_manifest, cluster_pictures, find_ranges, still_clustered
+from dataprep.levels import describe_levels, out_of_date, with_levels
+from dataprep.samples import Range
 from dataprep.scan_cache import read_known, remembered, write_known
 from dataprep.source import scan
 from tests.conftest import local, random_image, striped, write_png
-from tests.dataprep.ingesting import INGEST, openable, with_values
+from tests.dataprep.deep import picture as smooth
+from tests.dataprep.deep import png
+from tests.dataprep.ingesting import INGEST, in_range, openable, with_values
 from tests.dataprep.test_near_duplicates import scene
 
 S = TypeVar("S", Path, str)
@@ -30,17 +34,26 @@ class Ingesting(Generic[S]):
         self.source: S = source
         self.cache = cache
         self.opened: list[bytes] = []
+        self.opened_again: list[bytes] = []
 
     def run(self, config: IngestConfig = INGEST) -> pl.DataFrame:
         found = scan(self.source, config.skip)
         known = read_known(self.cache, found, folder=self.source, config=config)
         unseen = openable(found).join(known.facts, on="path", how="anti")
         self.opened = unseen["path"].to_list()
-        looks: Iterable[pl.DataFrame] = examine(
-            unseen, source=self.source, decoding=config.decode, limits=config.limits, execute=HERE
-        )
-        seen = pl.concat([known.facts, *looks])
-        clusters = cluster_pictures(seen, known.clusters, config, workers=1)
+
+        def examined(chosen: pl.DataFrame, levels: dict[str, Range]) -> pl.DataFrame:
+            decoding = with_levels(config.decode, levels)
+            looks: Iterable[pl.DataFrame] = examine(
+                chosen, source=self.source, decoding=decoding, limits=config.limits, execute=HERE
+            )
+            return pl.concat([pl.DataFrame(schema=FACTS), *looks])
+
+        seen = pl.concat([known.facts, examined(unseen, find_ranges(known.facts, config))])
+        changed = out_of_date(seen, find_ranges(seen, config))
+        self.opened_again = changed["path"].to_list()
+        seen = in_range(found, seen, config, examined)
+        clusters = cluster_pictures(seen, still_clustered(known.clusters, changed), config, workers=1)
         write_known(self.cache, found, seen, clusters, folder=self.source, config=config)
         return build_manifest(found, seen, clusters, config)
 
@@ -150,9 +163,47 @@ def test_a_run_that_is_cut_off_has_not_read_in_vain(ingesting: Ingesting[Path], 
     monkeypatch.setattr(examine_module, "FILES_PER_TASK", 3)
     found = scan(ingesting.source)
     known = read_known(ingesting.cache, found, folder=ingesting.source, config=INGEST)
-    looks = examine(found, source=ingesting.source, decoding=INGEST.decode, limits=INGEST.limits, execute=HERE)
+    looks = examine(found, source=ingesting.source, decoding=with_levels(INGEST.decode, {}), limits=INGEST.limits, execute=HERE)
     passing = remembered(looks, ingesting.cache, found, known, folder=ingesting.source, config=INGEST)
     for _ in range(3):  # 3 + 3 files are written down when the next are asked for
         next(passing)
     ingesting.run()
     assert ingesting.opened == found["path"].to_list()[6:]
+
+
+def ranges(manifest: pl.DataFrame) -> set[tuple[float, float]]:
+    return set(manifest.select("black_level", "white_level").drop_nulls().rows())
+
+
+def test_of_more_than_8_bits_a_wider_range_opens_those_images_again_and_nothing_else(
+    ingesting: Ingesting[Path], tmp_path: Path
+) -> None:
+    for number in range(3):
+        deep = np.rint(smooth(number, 0, 2000 * (1 + number // 2))).astype(np.uint16)
+        (ingesting.source / f"class0/deep{number}.png").write_bytes(png(deep))
+    deep_files = [f"class0/deep{number}.png".encode() for number in range(3)]
+    first = ingesting.run()
+    assert (len(ingesting.opened), ingesting.opened_again) == (11, deep_files[:2])  # the third reaches the ends
+    assert ranges(first) == {(0.0, 4095.0)}
+    assert ingesting.run().equals(first)
+    assert ingesting.opened == ingesting.opened_again == []
+    (ingesting.source / "class1/within.png").write_bytes(png(np.rint(smooth(5, 100, 3000)).astype(np.uint16)))
+    before = ingesting.run()
+    assert (ingesting.opened, ingesting.opened_again) == ([b"class1/within.png"], [])
+    (ingesting.source / "class1/beyond.png").write_bytes(png(np.rint(smooth(6, 0, 9000)).astype(np.uint16)))
+    wider = ingesting.run()
+    assert ingesting.opened == [b"class1/beyond.png"]
+    assert sorted(ingesting.opened_again) == [*deep_files, b"class1/beyond.png", b"class1/within.png"]
+    assert ranges(wider) == {(0.0, 9215.0)}
+    assert Ingesting(ingesting.source, tmp_path / "other.parquet").run().equals(wider)
+    assert describe_levels(wider, before, INGEST.decode)[0] == (
+        "ingest: the range of uint16 changed from 0 to 4,095 to 0 to 9,215, so the pixels of all 5 such images change"
+    )
+
+
+def test_another_black_or_white_level_opens_only_images_of_more_than_8_bits(ingesting: Ingesting[Path]) -> None:
+    (ingesting.source / "class0/deep.png").write_bytes(png(np.rint(smooth(0, 0, 4000)).astype(np.uint16)))
+    ingesting.run()
+    manifest = ingesting.run(with_values(INGEST, decode__white_level=3000))
+    assert (ingesting.opened, ingesting.opened_again) == ([], [b"class0/deep.png"])
+    assert ranges(manifest) == {(0.0, 3000.0)}

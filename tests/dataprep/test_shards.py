@@ -14,6 +14,7 @@ from hypothesis.extra.numpy import arrays
 
 from dataprep.config import SplitName
 from dataprep.errors import ArtifactError, ExecuteError
+from dataprep.levels import with_levels
 from dataprep.shards import (
     Filled,
     ShardContent,
@@ -176,7 +177,9 @@ def test_what_is_no_hdf5_is_refused(tmp_path: Path) -> None:
 
 
 def index_of(entries: list[ShardEntry], params: Params) -> ShardIndex:
-    return ShardIndex(shape=(4, 4, 1), class_names=["a"], decode=params.ingest.decode, prepare=params.prepare, shards=entries)
+    return ShardIndex(
+        shape=(4, 4, 1), class_names=["a"], decode=with_levels(params.ingest.decode, {}), prepare=params.prepare, shards=entries
+    )
 
 
 def test_an_index_cannot_lead_out_of_its_folder(tmp_path: Path, params: Params) -> None:

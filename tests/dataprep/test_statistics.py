@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from dataprep.config import StatisticsConfig
+from dataprep.levels import with_levels
 from dataprep.shards import ShardIndex, ShardKey, write_index, write_shard
 from dataprep.statistics import MIN_STD, measure_train, read_statistics, write_statistics
 from pipelines.params import read_params
@@ -25,7 +26,11 @@ def write_train(folder: Path, images: np.ndarray, cuts: list[int]) -> None:
     entries = [write(folder, images[start:stop], bucket=start, first=start) for start, stop in pairwise(bounds)]
     entries.append(write(folder, np.full_like(images, 255), split="test"))
     index = ShardIndex(
-        shape=images.shape[1:], class_names=["a", "b", "c"], decode=PARAMS.ingest.decode, prepare=PARAMS.prepare, shards=entries
+        shape=images.shape[1:],
+        class_names=["a", "b", "c"],
+        decode=with_levels(PARAMS.ingest.decode, {}),
+        prepare=PARAMS.prepare,
+        shards=entries,
     )
     write_index(folder, index)
 
@@ -64,7 +69,11 @@ def write_dealt(folder: Path, images: np.ndarray, shard_of: list[int]) -> None:
         )
         entries.append(write_shard(folder, ShardKey("train", number, "f" * 32), content))
     index = ShardIndex(
-        shape=images.shape[1:], class_names=["a", "b", "c"], decode=PARAMS.ingest.decode, prepare=PARAMS.prepare, shards=entries
+        shape=images.shape[1:],
+        class_names=["a", "b", "c"],
+        decode=with_levels(PARAMS.ingest.decode, {}),
+        prepare=PARAMS.prepare,
+        shards=entries,
     )
     write_index(folder, index)
 

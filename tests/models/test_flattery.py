@@ -10,6 +10,7 @@ from benchmarks.writers import draw_digit, write_writers
 from dataprep.assignment import EXCLUDED
 from dataprep.config import SPLITS, SplitConfig
 from dataprep.image import Pixels
+from dataprep.levels import with_levels
 from dataprep.proof import SplitMetrics, measure_split
 from dataprep.shards import ShardContent, ShardIndex, ShardKey, write_index, write_shard
 from dataprep.split import split_images
@@ -48,7 +49,7 @@ def write_prepared(folder: Path, images: Pixels, split: pl.DataFrame, params: Pa
     index = ShardIndex(
         shape=(28, 28, 1),
         class_names=[str(digit) for digit in range(DIGITS)],
-        decode=params.ingest.decode,
+        decode=with_levels(params.ingest.decode, {}),
         prepare=params.prepare,
         shards=entries,
     )

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
+from dataprep.levels import with_levels
 from dataprep.proof import ClassPortions, Counts, Portion, Shared, SplitMetrics
 from dataprep.shards import ShardIndex, ShardKey, write_index, write_shard
 from models.diagnose import diagnose
@@ -71,7 +72,11 @@ def content(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Content
     shard.ids[:] = ROWS["id"].to_list()
     entry = write_shard(prepared, ShardKey("train", 0, "f" * 32), shard)
     index = ShardIndex(
-        shape=(12, 12, 1), class_names=["a", "b", "c"], decode=params.ingest.decode, prepare=params.prepare, shards=[entry]
+        shape=(12, 12, 1),
+        class_names=["a", "b", "c"],
+        decode=with_levels(params.ingest.decode, {}),
+        prepare=params.prepare,
+        shards=[entry],
     )
     write_index(prepared, index)
     metrics = measure(ROWS)
