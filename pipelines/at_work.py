@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipelines.lock import LockError, only_run
+from pipelines.lock import LockError, only_run, who_works
 
 DVC_TEMPORARY = Path(".dvc/tmp")
 HOLDERS = DVC_TEMPORARY / "rwlock"
@@ -57,6 +57,17 @@ def at_rest() -> Iterator[None]:
                 if is_alive(holder):
                     raise _busy(holder.pid, holder.cmd)
         yield
+
+
+def holder_now() -> str | None:
+    """Says who is at work, a stage or the DVC that starts stages; None where nobody is known to be."""
+    if holder := who_works():
+        return holder
+    with contextlib.suppress(ValueError, OSError):  # a torn list
+        for listed in read_holders().all():
+            if is_alive(listed):
+                return f"process {listed.pid} works in this folder ({listed.cmd}). Wait until it ends"
+    return None
 
 
 def read_holders() -> Holders:

@@ -14,7 +14,7 @@ from dataprep.config import SPLITS
 from dataprep.errors import ArtifactError, DarkroomError, SourceError, closest, first_five, shortened
 from pipelines.command import run_program, track
 from pipelines.graph import cache_folder, option_value, out_of_date, output_path
-from pipelines.lock import LockError, only_run, who_works
+from pipelines.lock import LockError, only_run
 from pipelines.params import PARAMS_FILE, read_params
 from pipelines.recipes import apply_recipe, recipe_titles
 
@@ -36,8 +36,9 @@ def show() -> None:
     """Shows the scores, the verdict and where the report is."""
     from models.diagnose import Diagnosis  # scikit-learn takes a second, which a help page should not
     from models.metrics import Metrics
+    from pipelines.at_work import holder_now
 
-    holder = who_works()
+    holder = holder_now()
     try:
         metrics = read_document(output_path("diagnose", "metrics.json"), Metrics, stage="diagnose")
         diagnosis = read_document(output_path("diagnose", "diagnosis.json"), Diagnosis, stage="diagnose")

@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -100,6 +101,20 @@ def test_show_beside_the_first_run_says_who_is_at_work(tmp_path: Path, monkeypat
         only_run(),
         pytest.raises(LockError, match=r"^there are no scores to show yet: process \d+ on .* works in this folder"),
     ):
+        CliRunner().invoke(app, ["show"], catch_exceptions=False)
+
+
+def test_show_between_two_stages_names_dvc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".dvc/tmp").mkdir(parents=True)
+    held = {"write": {"data": {"pid": os.getpid(), "cmd": "dvc repro"}}, "read": {}}
+    (tmp_path / ".dvc/tmp/rwlock").write_text(json.dumps(held))
+    monkeypatch.setattr("pipelines.at_work.is_alive", lambda _: True)
+    with pytest.raises(LockError, match=rf"^there are no scores to show yet: process {os.getpid()} works in .* \(dvc repro\)"):
+        CliRunner().invoke(app, ["show"], catch_exceptions=False)
+    (tmp_path / ".dvc/tmp/rwlock").write_text("{torn")
+    with pytest.raises(ArtifactError, match="is missing"):
         CliRunner().invoke(app, ["show"], catch_exceptions=False)
 
 
