@@ -29,7 +29,7 @@ def looks_whole(content: bytes) -> bool:
     r"""Whether a dvc.lock has its beginning and its end and no marks of a merge.
 
     >>> lock = b"schema: '2.0'\nstages:\n  split:\n    cmd: a\n    outs:\n    - path: b\n      hash: md5\n      size: 12\n"
-    >>> looks_whole(lock), looks_whole(lock[:-1]), looks_whole(b""), looks_whole(lock.replace(b"  split", b"======="))
+    >>> looks_whole(lock), looks_whole(lock[:-1]), looks_whole(b""), looks_whole(lock.replace(b"  split:", b"======="))
     (True, False, False, False)
     """
     return content.startswith(b"schema:") and has_end(content) and not has_conflict(content)

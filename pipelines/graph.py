@@ -182,6 +182,7 @@ def _told(*arguments: str) -> str:
     if ended.exit_code and (holder := busy_holder(ended.output)):
         raise LockError(f"DVC cannot look at the graph now: {holder}")
     if ended.exit_code:
-        need_repository()  # which DVC's error does not explain
+        need_repository()  # what DVC's own words leave open
+        read_stages()
         raise GraphError(f"dvc.yaml must hold a graph that DVC can read; it says: {last_line(ended.output)}. Correct it")
     return ended.output

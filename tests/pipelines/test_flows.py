@@ -1,15 +1,27 @@
 """The flow under a temporary Prefect server, with DVC played by a function: its words are those of DVC 3."""
 
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from prefect.settings import PREFECT_API_URL, PREFECT_HOME, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE, temporary_settings
 from prefect.testing.utilities import prefect_test_harness
+from typer.testing import CliRunner
 
 from dataprep.errors import DarkroomError
 from pipelines import flows
 from pipelines.flows import outcome_of, reason_of
 from pipelines.graph import Finished
+from pipelines.prefect_server import ServerError
+from tests.closure import ROOT
 
 RAN = "Running stage 'train':\n> python -m pipelines.stages.train\ntrain: 9 images\nUpdating lock file 'dvc.lock'\n"
 CACHED = "Stage 'train' is cached - skipping run, checking out outputs\nUpdating lock file 'dvc.lock'\n"
@@ -89,3 +101,116 @@ def test_outside_a_project_it_says_so(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DarkroomError, match=r"dvc.yaml must be in the current folder; it is not"):
         flows.main()
+
+
+def test_help_and_unknown_arguments_start_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flows, "rebuild", lambda **_: pytest.fail("it ran"))
+    shown = CliRunner().invoke(flows.app, ["--help"])
+    assert shown.exit_code == 0
+    assert "Brings every stage up to date" in shown.output
+    for wrong in ("--hlep", "train"):
+        assert CliRunner().invoke(flows.app, [wrong]).exit_code == 2
+
+
+@pytest.fixture
+def answering() -> Iterator[Callable[[int, bytes], str]]:
+    """Starts a server that gives one answer to everything; returns its address."""
+    servers: list[HTTPServer] = []
+
+    def start(status: int, body: bytes) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        servers.append(HTTPServer(("127.0.0.1", 0), Handler))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{servers[-1].server_port}/api"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def refusal(url: str) -> str:
+    with temporary_settings({PREFECT_API_URL: url}), pytest.raises(ServerError) as error:
+        flows.need_server()
+    line = str(error.value)
+    start = "PREFECT_API_URL must be the address of a Prefect API that answers, such as http://127.0.0.1:4200/api; "
+    start += f"{url!r} is not ("
+    assert line.startswith(start)
+    assert "\n" not in line
+    return line.removeprefix(start).partition("). Start it (prefect server start), correct the address, or unset it")[0]
+
+
+def test_a_server_that_is_well_is_taken(answering: Callable[[int, bytes], str]) -> None:
+    with temporary_settings({PREFECT_API_URL: answering(200, b"true")}):
+        flows.need_server()
+
+
+def test_a_server_that_is_dead_or_another_one_is_one_line(answering: Callable[[int, bytes], str]) -> None:
+    assert refusal(answering(200, b"<html>Hello</html>")) == "<html>Hello</html>"
+    assert refusal(answering(404, b"no")) == "its answer is 404"
+    assert refusal(answering(200, b"true").replace("http:", "https:")).startswith("ConnectError: [SSL")
+    assert refusal("nonsense").startswith("UnsupportedProtocol: ")
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    assert refusal(f"http://127.0.0.1:{port}/api").startswith("ConnectError: ")
+
+
+def test_a_server_that_never_answers_costs_less_than_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flows, "_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        start = time.monotonic()
+        assert refusal(f"http://127.0.0.1:{silent.getsockname()[1]}/api") in ("no answer in 0.3 s", "ReadTimeout: timed out")
+    assert time.monotonic() - start < 5
+
+
+def test_without_any_server_it_is_one_line(tmp_path: Path) -> None:
+    with (
+        temporary_settings({PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False}, restore_defaults={PREFECT_API_URL}),
+        pytest.raises(
+            ServerError, match=r"^PREFECT_API_URL must name a server where PREFECT_SERVER_ALLOW_EPHEMERAL_MODE is false"
+        ),
+    ):
+        flows.need_server()
+    (tmp_path / "file").touch()
+    with (
+        temporary_settings(
+            {PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: True, PREFECT_HOME: tmp_path / "file"}, restore_defaults={PREFECT_API_URL}
+        ),
+        pytest.raises(
+            ServerError, match=r"^PREFECT_HOME must be a folder that can be written; .*/file cannot be \(File exists\)"
+        ),
+    ):
+        flows.need_server()
+
+
+@pytest.mark.parametrize(
+    ("variables", "profiles", "what"),
+    [
+        ({"PREFECT_API_REQUEST_TIMEOUT": "soon"}, "", "request_timeout"),
+        ({}, "active = [", "TOMLDecodeError: Invalid value"),
+        ({}, 'active = "a"\n[profiles.a]\nPREFECT_API_REQUEST_TIMEOUT = "soon"\n', "request_timeout"),
+    ],
+)
+def test_settings_that_prefect_cannot_read_are_one_line(
+    tmp_path: Path, variables: dict[str, str], profiles: str, what: str
+) -> None:
+    (tmp_path / "profiles.toml").write_text(profiles)
+    ended = subprocess.run(
+        [sys.executable, "-m", "pipelines.flows"],
+        cwd=ROOT,
+        env={**os.environ, "PREFECT_HOME": str(tmp_path), **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert re.fullmatch(r"error: Prefect cannot read its settings \(.*\)\. Correct the PREFECT_\* variables .*\n", ended.stderr)
+    assert what in ended.stderr
