@@ -40,16 +40,20 @@ def test_the_reason_is_the_stage_s_own_line() -> None:
 
 
 def test_a_reason_of_several_lines_is_told_whole() -> None:
+    assert (
+        reason_of("ERROR: failed to reproduce 'prepare': one\n  two\n\nthree\n")
+        == "failed to reproduce 'prepare': one two three"
+    )
+
+
+def test_beside_another_dvc_the_reason_names_it_and_not_dvc_s_hint_to_remove_its_list() -> None:
     busy = """Stage 'split' didn't change, skipping
 ERROR: failed to reproduce 'prepare': '/p/data/prepared' is busy, it is being blocked by:
   (PID 1590): /bin/dvc repro
 
 If there are no processes with such PIDs, you can manually remove '/p/.dvc/tmp/rwlock' and try again.
 """
-    assert reason_of(busy) == (
-        "failed to reproduce 'prepare': '/p/data/prepared' is busy, it is being blocked by: (PID 1590): /bin/dvc repro "
-        "If there are no processes with such PIDs, you can manually remove '/p/.dvc/tmp/rwlock' and try again."
-    )
+    assert reason_of(busy) == "one run at a time: process 1590 works in this folder (/bin/dvc repro). Wait until it ends"
 
 
 @pytest.fixture(scope="module")
