@@ -119,11 +119,11 @@ def build_manifest(found: pl.DataFrame, seen: pl.DataFrame, clusters: pl.DataFra
     if "split" in compiled.groupindex:
         unmatched += f", whose split is one of {', '.join(SPLIT_NAMES)}"
     rows = _quarantine(rows, pl.col("label").is_null(), reason="pattern", message=pl.lit(unmatched))
-    rows = _mark_conflicts(rows, config)
+    rows = _mark_conflicts(rows, config).join(clusters, on="digest", how="left", maintain_order="left")
     rows = _quarantine_small_classes(rows, config)
     status = pl.when(pl.col("reason").is_null()).then(pl.lit("ok")).when(pl.col("reason") == "skipped").then(pl.lit("skipped"))
     rows = rows.with_columns(status=status.otherwise(pl.lit("quarantined")))
-    rows = _add_perceptual_hash(_add_near_duplicates(rows, clusters))
+    rows = _add_perceptual_hash(_add_near_duplicates(rows))
     return _add_issues(rows, config).select(list(MANIFEST.columns))
 
 
@@ -225,20 +225,36 @@ def _mark_conflicts(rows: pl.DataFrame, config: IngestConfig) -> pl.DataFrame:
 
 
 def _quarantine_small_classes(rows: pl.DataFrame, config: IngestConfig) -> pl.DataFrame:
-    """One stray folder is no class; without this, a file in a wrong place would stop the split."""
-    count = pl.col("reason").is_null().sum().over("label")
-    message = pl.format(
-        "too few usable images of class {}: {}; ingest.min_class_images = {}", "label", count, pl.lit(config.min_class_images)
+    """One stray folder is no class; without this, a file in a wrong place would stop the split.
+
+    What counts are distinct pictures: copies and near duplicates go to one split together, and fill no other.
+    """
+    good = pl.col("reason").is_null()
+    files = good.sum().over("label")
+    pictures = pl.coalesce("cluster", "digest", "id").filter(good).n_unique().over("label")
+    least = pl.lit(config.min_class_images)
+    message = (
+        pl.when(pictures == files)
+        .then(pl.format("too few usable images of class {}: {}; ingest.min_class_images = {}", "label", files, least))
+        .otherwise(
+            pl.format(
+                "too few distinct pictures of class {}: {} in {} images, copies and near duplicates counted once; "
+                "ingest.min_class_images = {}",
+                "label",
+                pictures,
+                files,
+                least,
+            )
+        )
     )
-    return _quarantine(rows, count < config.min_class_images, reason="small_class", message=message)
+    return _quarantine(rows, pictures < config.min_class_images, reason="small_class", message=message)
 
 
-def _add_near_duplicates(rows: pl.DataFrame, clusters: pl.DataFrame) -> pl.DataFrame:
+def _add_near_duplicates(rows: pl.DataFrame) -> pl.DataFrame:
     good = pl.col("status") == "ok"
-    joined = rows.join(clusters, on="digest", how="left", maintain_order="left")
     others = pl.col("digest").filter(good).n_unique().over("cluster") > 1
     smallest = pl.col("id").filter(good).min().over("cluster")
-    return joined.with_columns(near_duplicate=pl.when(good & pl.col("cluster").is_not_null() & others).then(smallest))
+    return rows.with_columns(near_duplicate=pl.when(good & pl.col("cluster").is_not_null() & others).then(smallest))
 
 
 def _add_perceptual_hash(rows: pl.DataFrame) -> pl.DataFrame:

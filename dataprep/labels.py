@@ -14,7 +14,7 @@ from dataprep.errors import SourceError, first_five
 from dataprep.pattern import PathFacts, compile_pattern, read_paths, split_named
 
 HANDFUL = 10
-"""Files; a class with fewer cannot be split and measured in any useful way."""
+"""Files, and groups where there are any; a class with fewer cannot be split and measured in any useful way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +125,12 @@ def _odd_classes(classes: list[ClassFiles]) -> list[str]:
     few = [f"{row.name} ({row.num_files})" for row in classes if row.num_files < HANDFUL]
     if few:
         warnings.append(f"fewer than {HANDFUL} files in {len(few):,} class{'es' * (len(few) > 1)}: {first_five(few)}")
+    few = [f"{row.name} ({row.num_groups})" for row in classes if 0 < row.num_groups < HANDFUL <= row.num_files]
+    if few:
+        warnings.append(
+            f"fewer than {HANDFUL} groups in {len(few):,} class{'es' * (len(few) > 1)}: {first_five(few)}; a group stands in "
+            "one split only, and what few groups say of others is unsure"
+        )
     given = [split for split in SPLITS if any(split in row.given_splits for row in classes)]
     for split in given:
         lacking = [row.name for row in classes if split not in row.given_splits]

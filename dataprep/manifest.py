@@ -79,6 +79,12 @@ def usable(manifest: pl.DataFrame) -> pl.DataFrame:
     return manifest.filter(pl.col("status") == "ok")
 
 
+def find_copies(manifest: pl.DataFrame) -> pl.DataFrame:
+    """The rows whose picture is there several times, with `first`, the smallest id among its copies; sorted by that."""
+    several = manifest.filter(pl.col("digest").is_not_null() & pl.col("digest").is_duplicated())
+    return several.with_columns(first=pl.col("id").min().over("digest")).sort("first", "id")
+
+
 def class_names(manifest: pl.DataFrame) -> list[str]:
     """The labels of the usable rows, sorted; a class's place in the list is its integer label."""
     return sorted(usable(manifest)["label"].unique().to_list())

@@ -59,9 +59,10 @@ class Shared(Document):
 
 
 class Portion(Document):
-    """What one class got of one split: its images there, and of those that were dealt the fraction asked and got."""
+    """What one class got of one split: images and clusters there, and of what was dealt the fraction asked and got."""
 
     images: int
+    clusters: int  # of groups and distinct pictures: what is independent
     asked: float | None  # null where nothing was dealt: the images are given or pinned
     got: float | None
 
@@ -81,7 +82,7 @@ class ClassPortions(Document):
 class SplitMetrics(Document):
     """What the split stage reports."""
 
-    format_version: Literal[2] = 2
+    format_version: Literal[3] = 3
     images: dict[str, int]
     shared: Shared
     kept_together: Counts  # groups, pictures and near duplicates of several images
@@ -112,6 +113,8 @@ def measure_split(images: pl.DataFrame, split: pl.DataFrame, config: SplitConfig
             *_withdrawn(joined),
             *_lacking(classes, "validation"),
             *_lacking(classes, "test"),
+            *_of_one_cluster(joined, "validation"),
+            *_of_one_cluster(joined, "test"),
             *_scarce(classes, config.min_test_images),
         ],
         classes=classes,
@@ -137,21 +140,24 @@ def _counts(by_key: dict[str, int]) -> Counts:
 
 def _portions(joined: pl.DataFrame, config: SplitConfig) -> list[ClassPortions]:
     counted = joined.group_by("label", "split").agg(
-        pl.len().alias("images"), pl.col("rule").is_in(["dealt", "hash"]).sum().alias("dealt")
+        pl.len().alias("images"),
+        pl.col("cluster").n_unique().alias("clusters"),
+        pl.col("rule").is_in(["dealt", "hash"]).sum().alias("dealt"),
     )
-    found = {(label, split): (images, dealt) for label, split, images, dealt in counted.rows()}
+    found = {(label, split): (images, clusters, dealt) for label, split, images, clusters, dealt in counted.rows()}
     # A given split is not dealt to, whatever params.yaml asks.
-    filled = {split for (_, split), (_, dealt) in found.items() if dealt}
+    filled = {split for (_, split), (_, _, dealt) in found.items() if dealt}
     asked = {name: fraction for name, fraction in zip(SPLITS, config.fractions, strict=True) if name in filled}
     portions = []
     for label in joined["label"].unique().sort():
-        own = {name: found.get((label, name), (0, 0)) for name in SPLITS}
-        dealt = sum(own[name][1] for name in SPLITS)
+        own = {name: found.get((label, name), (0, 0, 0)) for name in SPLITS}
+        dealt = sum(own[name][2] for name in SPLITS)
         shares = {
             name: Portion(
                 images=own[name][0],
+                clusters=own[name][1],
                 asked=round(asked[name] / sum(asked.values()), 6) if dealt and name in asked else None,
-                got=round(own[name][1] / dealt, 6) if dealt and name in asked else None,
+                got=round(own[name][2] / dealt, 6) if dealt and name in asked else None,
             )
             for name in SPLITS
         }
@@ -269,22 +275,45 @@ def _lacking(classes: list[ClassPortions], split: SplitName) -> list[str]:
     return [f"class {name!r} has no {split} images, so nothing is measured of it there" for name in names]
 
 
+def _of_one_cluster(joined: pl.DataFrame, split: SplitName) -> list[str]:
+    """Says where a whole split is one group or one picture, which measures nothing, whatever the number of its images."""
+    own = joined.filter(pl.col("split") == split)
+    if own.height < 2 or own["cluster"].n_unique() > 1:
+        return []
+    groups = own["group"].drop_nulls().unique().sort()
+    held = f"belong to group {groups[0]!r}" if len(groups) == 1 else "are kept together as groups, copies or near duplicates"
+    return [f"all {own.height:,} {split} images {held}, so a score on them says nothing of others; collect more groups"]
+
+
 def _scarce(classes: list[ClassPortions], least: int) -> list[str]:
-    """Says what a score is worth of the classes that have test images, but fewer than asked."""
-    few = sorted((row.test.images, row.class_name) for row in classes if 0 < row.test.images < least)
-    shown = [
-        (name, count, "{:.2f} - {:.2f}".format(*wilson_interval(SUPPOSED_ACCURACY, count)))
-        for count, name in few[:LISTED_CLASSES]
-    ]
+    """Says what a score is worth of the classes that have test images, but fewer independent ones than asked."""
+    few = sorted((row.test.clusters, row.test.images, row.class_name) for row in classes if 0 < row.test.clusters < least)
+    if not few:
+        return []
+    copies = any(clusters < images for clusters, images, _ in few)
+    shown = [(name, _worth(clusters, images), _supposed(clusters, images)) for clusters, images, name in few[:LISTED_CLASSES]]
     if len(few) > 1:
         listed = ", ".join(f"{name!r} {count} ({interval})" for name, count, interval in shown)
         more = f" and {len(few) - len(shown):,} more" if len(few) > len(shown) else ""
+        counted = "; a group, and a picture with its copies, counts once" if copies else ""
         return [
             f"{len(few):,} classes have fewer than {least} test images (in brackets the 95% interval of an accuracy of "
-            f"{SUPPOSED_ACCURACY} measured on them): {listed}{more}"
+            f"{SUPPOSED_ACCURACY} measured on them{counted}): {listed}{more}"
         ]
+    name, _, interval = shown[0]
+    clusters, images, _ = few[0]
+    counted = f", which count as {clusters:,} (a group, and a picture with its copies, counts once)" if copies else ""
     return [
-        f"class {name!r} has {count} test image{'s' * (count > 1)}: an accuracy of {SUPPOSED_ACCURACY} measured on them has a "
-        f"95% interval of {interval}"
-        for name, count, interval in shown
+        f"class {name!r} has {_number(images, 'test image')}{counted}: an accuracy of {SUPPOSED_ACCURACY} measured on them has "
+        f"a 95% interval of {interval}"
     ]
+
+
+def _worth(clusters: int, images: int) -> str:
+    return f"{images:,}" if clusters == images else f"{clusters:,} of {images:,}"
+
+
+def _supposed(clusters: int, images: int) -> str:
+    """The interval of a good accuracy on so many clusters; one of several images says nothing."""
+    low, high = (0.0, 1.0) if clusters == 1 < images else wilson_interval(SUPPOSED_ACCURACY, clusters)
+    return f"{low:.2f} - {high:.2f}"

@@ -1,25 +1,30 @@
-"""The first verdict: is the model too weak, does it overfit, or do validation and test disagree; and what to try next.
+"""The first verdict: what the model misses, whether it is too weak or overfits, or whether validation and test disagree.
 
-The error is cut into three parts: train error above the target (bias), validation above train (variance), test above
+A class whose recall is certainly far below the target is named before anything else: the accuracy of all images may hide it.
+Then the error is cut into three parts: train error above the target (bias), validation above train (variance), test above
 validation (mismatch). A part counts where chance alone would rarely make it that large, by exact one-sided tests (binomial
-against the target, Fisher's between two splits), and the largest one is the verdict.
+against the target, Fisher's between two splits), and the largest one is the verdict. The target is reached where the whole
+95% interval of the validation accuracy lies above it. All of this counts what is independent: groups and distinct pictures.
 Source: A. Ng, Machine Learning Yearning, 2018, chapters 20-27.
 """
 
+import math
 from typing import Literal
 
 import polars as pl
-from scipy.stats import binomtest, fisher_exact
 
 from dataprep.artifacts import Document
+from dataprep.intervals import trials_to_tell
 from models.config import DiagnoseConfig
 from models.flattery import Flattery
-from models.metrics import Metrics, Scores
+from models.metrics import Accuracy, Metrics
+from models.significance import RARE, chance_above, chance_worse
+from models.weak_classes import ADVICE, find_weak_classes, name_weak_classes, weakest_class
 
-Finding = Literal["high_bias", "high_variance", "validation_test_mismatch", "on_target", "within_chance"]
+Finding = Literal["weak_class", "high_bias", "high_variance", "validation_test_mismatch", "on_target", "cannot_tell"]
 
-RARE = 0.05
-"""Probability below which chance is no explanation."""
+MOST = 100
+"""Times as many images as there are; more are not worth a number."""
 
 
 class Part(Document):
@@ -37,7 +42,7 @@ class Part(Document):
 class Diagnosis(Document):
     """What diagnosis.json holds."""
 
-    format_version: Literal[2] = 2
+    format_version: Literal[3] = 3
     finding: Finding
     headline: str
     evidence: str
@@ -58,28 +63,21 @@ def diagnose(metrics: Metrics, config: DiagnoseConfig, flattery: Flattery | None
     train, validation, test = metrics.train, metrics.validation, metrics.test
     target_error = 1 - config.target_accuracy
     parts = [
-        Part(name="bias", size=train.error - target_error, p_value=_above(train, target_error)),
-        Part(name="variance", size=validation.error - train.error, p_value=_worse(validation, train)),
-        Part(name="mismatch", size=test.error - validation.error, p_value=_worse(test, validation)),
+        Part(name="bias", size=train.error - target_error, p_value=chance_above(train, target_error)),
+        Part(name="variance", size=validation.error - train.error, p_value=chance_worse(validation, train)),
+        Part(name="mismatch", size=test.error - validation.error, p_value=chance_worse(test, validation)),
     ]
-    missed = _above(validation, target_error) < RARE
-    # Where the target is not missed for certain nothing needs mending, unless test says that validation cannot be trusted.
-    suspects = [part for part in (parts if missed else parts[2:]) if part.counts]
-    if missed and not suspects:
-        suspects = parts[:2]  # what makes up the miss is not certain, and the larger part is the likelier
-    finding: Finding
-    if suspects:
-        finding = _FINDINGS[max(suspects, key=lambda part: part.size).name]
-    else:
-        finding = "on_target" if validation.error <= target_error else "within_chance"
-    headline, next_experiment = _WORDS[finding]
+    finding = _judge(parts, validation, config.target_accuracy)
+    headline, next_experiment = _words(finding, validation, config.target_accuracy)
+    weak = find_weak_classes(metrics, config.target_accuracy)
+    if weak:
+        missed = name_weak_classes(weak, config.target_accuracy)
+        headline, next_experiment = _after(missed, headline, finding), _after(ADVICE, next_experiment, finding)
+        finding = "weak_class"
     return Diagnosis(
         finding=finding,
         headline=headline,
-        evidence=(
-            f"Error is {train.error:.1%} on train, {validation.error:.1%} on validation and {test.error:.1%} on test; the "
-            f"target is {target_error:.1%}. The parts: " + "; ".join(_words(part) for part in parts) + "."
-        ),
+        evidence=" ".join([_shares(metrics, target_error, parts), _beside(metrics), *_few_independent(metrics)]),
         next_experiment=next_experiment,
         target_accuracy=config.target_accuracy,
         parts=parts,
@@ -111,22 +109,74 @@ def correct_examples(predictions: pl.DataFrame, split: str, count: int) -> pl.Da
     return ranked.filter(taken).sort("label", "rank").drop("rank", "last")
 
 
-def _above(scores: Scores, target_error: float) -> float:
-    """Probability of at least as many mistakes if the true error were the target."""
-    return float(binomtest(scores.mistakes, scores.images, target_error, alternative="greater").pvalue)
+def _judge(parts: list[Part], validation: Accuracy, target: float) -> Finding:
+    """The largest part that counts, or how the validation accuracy stands to the target."""
+    missed = chance_above(validation, 1 - target) < RARE
+    # Where the target is not missed for certain nothing needs mending, unless test says that validation cannot be trusted.
+    suspects = [part for part in (parts if missed else parts[2:]) if part.counts]
+    if missed and not suspects:
+        suspects = parts[:2]  # what makes up the miss is not certain, and the larger part is the likelier
+    if suspects:
+        return _FINDINGS[max(suspects, key=lambda part: part.size).name]
+    return "on_target" if validation.accuracy_interval[0] >= target else "cannot_tell"
 
 
-def _worse(first: Scores, second: Scores) -> float:
-    """Probability of at least such a difference if both splits had the same true error."""
-    table = [[scores.mistakes, scores.images - scores.mistakes] for scores in (first, second)]
-    return float(fisher_exact(table, alternative="greater").pvalue)
+def _words(finding: Finding, validation: Accuracy, target: float) -> tuple[str, str]:
+    """Headline and next experiment."""
+    headline, next_experiment = _WORDS[finding]
+    low, high = validation.accuracy_interval
+    interval = f"{validation.accuracy:.1%} (95% interval {low:.1%} to {high:.1%})"
+    return headline.format(seen=interval, target=f"{target:.1%}", more=_more(validation, target)), next_experiment
 
 
-def _words(part: Part) -> str:
+def _more(validation: Accuracy, target: float) -> str:
+    """How many more images, or groups and pictures, it takes to tell the accuracy from the target."""
+    times = trials_to_tell(validation.accuracy, target) / validation.effective_images
+    if times > MOST:
+        return "they are too close for any number of images within reach"
+    copies = validation.clusters < validation.images
+    count = max(math.ceil((times - 1) * (validation.clusters if copies else validation.images)), 1)
+    shown = round(count, 1 - math.floor(math.log10(count)))  # two digits: it is an estimate
+    what = "group or distinct picture" if copies else "image"
+    several = "groups or distinct pictures" if copies else "images"
+    return f"about {shown:,} more {what if shown == 1 else several} would tell"
+
+
+def _after(first: str, then: str, finding: Finding) -> str:
+    """The class that is missed, then what else is certain."""
+    return first if finding in ("on_target", "cannot_tell") else f"{first} {then}"
+
+
+def _shares(metrics: Metrics, target_error: float, parts: list[Part]) -> str:
+    return (
+        f"Error is {metrics.train.error:.1%} on train, {metrics.validation.error:.1%} on validation and "
+        f"{metrics.test.error:.1%} on test; the target is {target_error:.1%}. The parts: " + "; ".join(map(_part, parts)) + "."
+    )
+
+
+def _part(part: Part) -> str:
     if part.size <= 0:
         return f"no {part.name}"
     judged = "" if part.counts else f", which may be chance (p = {part.p_value:.2f})"
     return f"{part.name} {100 * part.size:.1f} points{judged}"
+
+
+def _beside(metrics: Metrics) -> str:
+    """What an answer without a look would reach, and the class that fares worst."""
+    weakest = weakest_class(metrics)
+    low, high = weakest.accuracy_interval
+    return (
+        f"To answer {metrics.majority_class!r} always would be right in {metrics.validation.majority_accuracy:.1%} of "
+        f"validation. The lowest recall there is that of {weakest.class_name!r}: {weakest.accuracy:.1%} "
+        f"({low:.1%} to {high:.1%}; {weakest.images:,} {'image' if weakest.images == 1 else 'images'})."
+    )
+
+
+def _few_independent(metrics: Metrics) -> list[str]:
+    """Says where images count less than one each."""
+    few = [(name, metrics.of_split(name)) for name in ("validation", "test")]
+    told = [f"{own.images:,} {name} images count as {own.worth:,}" for name, own in few if own.worth < own.images]
+    return [f"Groups and copies are not independent: {', '.join(told)}."] if told else []
 
 
 _FINDINGS: dict[str, Finding] = {
@@ -135,7 +185,7 @@ _FINDINGS: dict[str, Finding] = {
     "mismatch": "validation_test_mismatch",
 }
 
-_WORDS: dict[Finding, tuple[str, str]] = {
+_WORDS: dict[Finding, tuple[str, str]] = {  # of weak_class: models/weak_classes.py
     "high_bias": (
         "High bias: the model is too weak for its own train images.",
         "Give it more: model.filters or model.dense_units up, model.dropout, l1 and l2 down, train.epochs up, less "
@@ -155,8 +205,8 @@ _WORDS: dict[Finding, tuple[str, str]] = {
         "On target: validation reaches what was asked.",
         "Read the worst mistakes for wrong labels, then raise diagnose.target_accuracy or stop here.",
     ),
-    "within_chance": (
-        "Just below target, which may be chance: validation is too small to tell.",
-        "Enlarge validation (split.fractions) or collect more images before trusting a difference this small.",
+    "cannot_tell": (
+        "Cannot tell: validation is at {seen}, the target at {target}, and the difference may be chance; {more}.",
+        "Enlarge validation (split.fractions) or collect more images or groups before trusting a difference this small.",
     ),
 }

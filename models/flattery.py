@@ -2,9 +2,11 @@
 
 The same prepared train and validation images are judged twice: as the split dealt them, and dealt anew at random, as many
 images of each class on each side. What the second gains, it gains because a held-out image finds its own writer, burst or
-near duplicate among the train images. The test images are not looked at. The intervals take the images as independent,
-which those of one group are not: with few groups they are too narrow.
+near duplicate among the train images. The test images are not looked at. The intervals count what is independent: groups and
+distinct pictures.
 """
+
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 from dataprep.artifacts import Document, Place
 from dataprep.config import SplitName
 from dataprep.image import Pixels
-from dataprep.intervals import wilson_interval
+from dataprep.intervals import estimate
 from dataprep.proof import SplitMetrics
 from dataprep.rng import rng_for
 from dataprep.shards import ShardReader, read_index
@@ -80,12 +82,13 @@ def measure_flattery(prepared: Place, split: pl.DataFrame, data: SplitMetrics, *
     held_out = _draw(prepared, "validation", clusters, MOST_HELD_OUT, seed)
     features = np.concatenate([train[0], held_out[0]])
     labels = np.concatenate([train[1], held_out[1]])
+    together = np.concatenate([train[2], held_out[2]])
     made = np.arange(len(labels)) >= len(train[1])
     return Flattery(
         train_images=len(train[1]),
         held_out_images=len(held_out[1]),
-        made=_probe(features, labels, made),
-        random=_probe(features, labels, _deal_anew(labels, made, seed)),
+        made=_probe(features, labels, together, made),
+        random=_probe(features, labels, together, _deal_anew(labels, made, seed)),
         kept_apart=_kept_apart(data),
     )
 
@@ -116,8 +119,8 @@ def shrink(images: Pixels, side_px: int = SIDE_PX) -> Features:
 
 def _draw(
     prepared: Place, split: SplitName, clusters: pl.DataFrame, most: int, seed: int
-) -> tuple[Features, NDArray[np.int64]]:
-    """Features (n, D) and labels (n,) of at most `most` images of a split, by whole clusters, sorted by id."""
+) -> tuple[Features, NDArray[np.int64], NDArray[Any]]:
+    """Features (n, D), labels (n,) and clusters (n,) of at most `most` images of a split, by whole clusters, sorted by id."""
     entries = read_index(prepared, stage="prepare").of_split(split)
     ids: list[str] = []
     for entry in entries:
@@ -126,14 +129,15 @@ def _draw(
     own = pl.DataFrame({"id": ids}).join(clusters, on="id")
     names = own["cluster"].unique().sort()
     order = pl.DataFrame({"cluster": names, "order": rng_for(seed, "flattery", split).permutation(len(names))})
-    chosen = set(own.join(order, on="cluster").sort("order", "id").head(most)["id"])
+    drawn = own.join(order, on="cluster").sort("order", "id").head(most).sort("id")
+    chosen = set(drawn["id"])
     found = []
     for entry in entries:
         with ShardReader(prepared, entry, stage="prepare") as shard:
             found += list(_read(shard, chosen))
     features, labels, names_read = zip(*found, strict=True)
     by_id = np.argsort([name for part in names_read for name in part], kind="stable")
-    return np.concatenate(features)[by_id], np.concatenate(labels)[by_id]
+    return np.concatenate(features)[by_id], np.concatenate(labels)[by_id], drawn["cluster"].to_numpy()
 
 
 def _read(shard: ShardReader, chosen: set[str]) -> list[tuple[Features, NDArray[np.int64], list[str]]]:
@@ -158,14 +162,13 @@ def _deal_anew(labels: NDArray[np.int64], held_out: NDArray[np.bool_], seed: int
     return anew
 
 
-def _probe(features: Features, labels: NDArray[np.int64], held_out: NDArray[np.bool_]) -> ProbeScore:
+def _probe(features: Features, labels: NDArray[np.int64], clusters: NDArray[Any], held_out: NDArray[np.bool_]) -> ProbeScore:
     """Gives each held-out image the label of the most similar train image, the first of equal ones."""
     similarity = features[held_out] @ features[~held_out].T
     # Sums of another order differ in the last digits, and twins are equal: which of them comes first must not depend on that.
     nearest = np.round(similarity, 5).argmax(axis=1)
-    count = len(nearest)
-    accuracy = float(np.count_nonzero(labels[~held_out][nearest] == labels[held_out]) / count)
-    return ProbeScore(accuracy=accuracy, accuracy_interval=wilson_interval(accuracy, count))
+    found = estimate(labels[~held_out][nearest] == labels[held_out], clusters[held_out])
+    return ProbeScore(accuracy=found.fraction, accuracy_interval=found.interval)
 
 
 def _kept_apart(data: SplitMetrics) -> str:

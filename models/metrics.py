@@ -7,18 +7,18 @@ from sklearn.metrics import confusion_matrix, f1_score
 
 from dataprep.artifacts import Document
 from dataprep.config import SPLITS, SplitName
-from dataprep.intervals import wilson_interval
+from dataprep.intervals import estimate
 from models.predictions import class_names_of
 
 
-class Scores(Document):
-    """Scores of one split; the interval is Wilson's at 95%."""
+class Accuracy(Document):
+    """A fraction of right answers and its 95% interval, as sure as images of one cluster allow (`dataprep.intervals`)."""
 
     images: int
+    clusters: int  # of groups, exact and near duplicates: what is independent
+    effective_images: float  # as many independent images measure as well
     accuracy: float
     accuracy_interval: tuple[float, float]  # a list in JSON, which keeps it out of the columns of `dvc metrics show`
-    macro_f1: float
-    log_loss: float
 
     @property
     def mistakes(self) -> int:
@@ -27,6 +27,25 @@ class Scores(Document):
     @property
     def error(self) -> float:
         return 1 - self.accuracy
+
+    @property
+    def worth(self) -> int:
+        """The number of independent images that measure as well, for people."""
+        return round(self.effective_images)
+
+
+class Scores(Accuracy):
+    """Scores of one split."""
+
+    majority_accuracy: float  # of always answering with the class that has most train images
+    macro_f1: float
+    log_loss: float
+
+
+class ClassRecall(Accuracy):
+    """The accuracy on the images of one class."""
+
+    class_name: str
 
 
 class Confusion(Document):
@@ -39,10 +58,12 @@ class Confusion(Document):
 class Metrics(Document):
     """What metrics.json holds."""
 
-    format_version: Literal[1] = 1
+    format_version: Literal[2] = 2
+    majority_class: str
     train: Scores
     validation: Scores
     test: Scores
+    recalls: dict[SplitName, list[ClassRecall]]  # of the classes that the split has
     confusion: dict[SplitName, Confusion]
 
     def of_split(self, split: SplitName) -> Scores:
@@ -53,29 +74,47 @@ def measure(predictions: pl.DataFrame) -> Metrics:
     """Scores each split.
 
     Args:
-        predictions: the table of predictions; each split has rows.
+        predictions: the table of predictions with the column cluster; each split has rows.
     """
     names = class_names_of(predictions)
     parts = {split: predictions.filter(pl.col("split") == split) for split in SPLITS}
+    majority = parts["train"].group_by("label").len().sort(["len", "label"], descending=[True, False])["label"][0]
     return Metrics(
-        train=score(parts["train"]),
-        validation=score(parts["validation"]),
-        test=score(parts["test"]),
+        majority_class=majority,
+        train=score(parts["train"], majority),
+        validation=score(parts["validation"], majority),
+        test=score(parts["test"], majority),
+        recalls={split: recalls(rows) for split, rows in parts.items()},
         confusion={split: confuse(rows, names) for split, rows in parts.items()},
     )
 
 
-def score(rows: pl.DataFrame) -> Scores:
+def score(rows: pl.DataFrame, majority_class: str) -> Scores:
     """Scores the predictions of one split; macro F1 is over the classes that stand in it or are predicted."""
-    correct = int((rows["label"] == rows["predicted"]).sum())
     labels, predicted = rows["label"].to_list(), rows["predicted"].to_list()
     present = sorted({*labels, *predicted})  # a class that the split lacks, and nobody sees in it, is no mistake
     return Scores(
-        images=rows.height,
-        accuracy=correct / rows.height,
-        accuracy_interval=wilson_interval(correct / rows.height, rows.height),
+        **_accuracy(rows).model_dump(),
+        majority_accuracy=labels.count(majority_class) / len(labels),
         macro_f1=float(f1_score(labels, predicted, labels=present, average="macro", zero_division=0)),
         log_loss=float(rows["loss"].cast(pl.Float64).mean()),  # type: ignore[arg-type]  # polars types a mean of floats loosely
+    )
+
+
+def recalls(rows: pl.DataFrame) -> list[ClassRecall]:
+    """The accuracy on each class of one split, by class name."""
+    by_class = rows.sort("label").partition_by("label", maintain_order=True)
+    return [ClassRecall(**_accuracy(own).model_dump(), class_name=own["label"][0]) for own in by_class]
+
+
+def _accuracy(rows: pl.DataFrame) -> Accuracy:
+    found = estimate((rows["label"] == rows["predicted"]).to_numpy(), rows["cluster"].to_numpy())
+    return Accuracy(
+        images=found.images,
+        clusters=found.clusters,
+        effective_images=found.effective_images,
+        accuracy=found.fraction,
+        accuracy_interval=found.interval,
     )
 
 

@@ -7,6 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dataprep.artifacts import TableFormat, read_table
+from dataprep.errors import ArtifactError
 
 PREDICTIONS = TableFormat(
     kind="predictions",
@@ -59,6 +60,26 @@ def predictions_frame(
         },
         schema_overrides=PREDICTIONS.columns,
     )
+
+
+def with_clusters(predictions: pl.DataFrame, split: pl.DataFrame) -> pl.DataFrame:
+    """Sets beside each prediction the cluster of its image, the unit of every interval and test.
+
+    Args:
+        predictions: the table of predictions.
+        split: the split table; id and cluster are read.
+
+    Raises:
+        ArtifactError: the split lacks an image.
+    """
+    joined = predictions.join(split.select("id", "cluster"), on="id", how="left", maintain_order="left")
+    lacking = joined["cluster"].null_count()
+    if lacking:
+        raise ArtifactError(
+            f"the predictions and the split must be of the same images; {lacking:,} of {joined.height:,} are in no split, for "
+            f"example {joined.filter(pl.col('cluster').is_null())['id'][0]!r}. Run: dvc repro"
+        )
+    return joined
 
 
 def class_names_of(predictions: pl.DataFrame) -> list[str]:

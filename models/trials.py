@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from typing import Literal
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from dataprep.artifacts import Document, Place, read_document
 from dataprep.augment import augment_images
 from dataprep.config import AugmentConfig, SplitName
 from dataprep.image import Pixels
-from dataprep.intervals import wilson_interval
+from dataprep.intervals import effective_trials, estimate, wilson_interval
 from dataprep.operations import alone, section_of, suited_operations
 from dataprep.rng import stable_hashes, uniforms_for
 from dataprep.shards import ShardReader, read_index
@@ -28,7 +29,7 @@ _DECIDED = 0.5
 
 
 class Trial(Document):
-    """Accuracy on the tried images under one operation at random strength; the interval is Wilson's at 95%."""
+    """Accuracy on the tried images under one operation at random strength; the 95% interval counts what is independent."""
 
     operation: str
     probability: float  # with which it happens in training
@@ -47,46 +48,55 @@ class Superposed(Document):
 class Trials(Document):
     """What trials.json holds: how many validation images were tried, their accuracy as they are, and under each operation."""
 
-    format_version: Literal[1] = 1
+    format_version: Literal[2] = 2
     images: int
+    clusters: int  # of groups and distinct pictures: what is independent
     accuracy: float | None  # null where no image was tried
     trials: list[Trial]
     superposed: dict[SplitName, Superposed]  # where augment.superpose is on
 
 
-def try_operations(predict: Predict, prepared: Place, augment: AugmentConfig, config: EvaluateConfig) -> Trials:
+def try_operations(
+    predict: Predict, prepared: Place, split: pl.DataFrame, augment: AugmentConfig, config: EvaluateConfig
+) -> Trials:
     """Tries each operation that these images can take, also those that are off, and mixtures where superpose is on.
 
     Args:
         predict: the network.
         prepared: the folder of the shards.
+        split: the split table; id, split and cluster are read.
         augment: the menu; ranges and probabilities.
         config: how many images, and how many at a time.
     """
     num_channels = read_index(prepared, stage="prepare").shape[2]
     settings = {name: alone(augment, name, "random") for name in suited_operations(num_channels)}
-    correct = dict.fromkeys(["", *settings], 0)
-    count = 0
-    for images, labels, keys in _chosen(prepared, config):
-        count += len(labels)
-        correct[""] += int((predict(images).argmax(axis=1) == labels).sum())
+    right: dict[str, list[NDArray[np.bool_]]] = {name: [] for name in ["", *settings]}
+    tried: list[str] = []
+    for images, labels, ids in _chosen(prepared, config):
+        tried += ids
+        right[""].append(predict(images).argmax(axis=1) == labels)
+        keys = stable_hashes(ids)
         for name, only in settings.items():
             varied = augment_images(images, keys, only, epoch=0)
-            correct[name] += int((predict(varied).argmax(axis=1) == labels).sum())
+            right[name].append(predict(varied).argmax(axis=1) == labels)
+    clusters = _clusters_of(tried, split)
+    found = {name: estimate(np.concatenate(parts), clusters) for name, parts in right.items() if parts}
     trials = [
         Trial(
             operation=name,
             probability=section_of(augment, name).probability if augment.varies else 0.0,
-            accuracy=correct[name] / count,
-            accuracy_interval=wilson_interval(correct[name] / count, count),
+            accuracy=found[name].fraction,
+            accuracy_interval=found[name].interval,
         )
-        for name in (settings if count else [])
+        for name in settings
+        if name in found
     ]
     return Trials(
-        images=count,
-        accuracy=correct[""] / count if count else None,
+        images=len(tried),
+        clusters=len(np.unique(clusters)),
+        accuracy=found[""].fraction if found else None,
         trials=sorted(trials, key=lambda trial: (trial.accuracy, trial.operation)),
-        superposed=dict(_try_mixtures(predict, prepared, augment, config)) if augment.superpose.probability > 0 else {},
+        superposed=dict(_try_mixtures(predict, prepared, split, augment, config)) if augment.superpose.probability > 0 else {},
     )
 
 
@@ -95,17 +105,22 @@ def read_trials(path: Place) -> Trials:
     return read_document(path, Trials, stage="evaluate")
 
 
-def _chosen(prepared: Place, config: EvaluateConfig) -> Iterator[tuple[Pixels, NDArray[np.int64], NDArray[np.uint64]]]:
-    """Batches of validation images chosen by a hash of their ids: (n, H, W, C), labels (n,), keys (n,)."""
+def _chosen(prepared: Place, config: EvaluateConfig) -> Iterator[tuple[Pixels, NDArray[np.int64], list[str]]]:
+    """Batches of validation images chosen by a hash of their ids: (n, H, W, C), labels (n,), ids."""
     draws = []
     for entry in read_index(prepared, stage="prepare").of_split("validation"):
         with ShardReader(prepared, entry, stage="prepare") as shard:
             draws.append(_draws(stable_hashes(shard.ids())))
     chosen = np.sort(np.concatenate(draws))[: config.images_per_operation]
     for images, labels, ids in ordered_batches(prepared, "validation", config.batch_size):
-        keys = stable_hashes(ids)
-        if (rows := np.flatnonzero(np.isin(_draws(keys), chosen))).size:
-            yield images[rows], labels[rows], keys[rows]
+        if (rows := np.flatnonzero(np.isin(_draws(stable_hashes(ids)), chosen))).size:
+            yield images[rows], labels[rows], [ids[row] for row in rows]
+
+
+def _clusters_of(ids: list[str], split: pl.DataFrame) -> NDArray[np.int64]:
+    """(N,) a number for the cluster of each image."""
+    joined = pl.DataFrame({"id": ids}, schema={"id": pl.String}).join(split, on="id", how="left", maintain_order="left")
+    return joined["cluster"].rank("dense").to_numpy()
 
 
 def _draws(keys: NDArray[np.uint64]) -> NDArray[np.float64]:
@@ -113,16 +128,19 @@ def _draws(keys: NDArray[np.uint64]) -> NDArray[np.float64]:
 
 
 def _try_mixtures(
-    predict: Predict, prepared: Place, augment: AugmentConfig, config: EvaluateConfig
+    predict: Predict, prepared: Place, split: pl.DataFrame, augment: AugmentConfig, config: EvaluateConfig
 ) -> Iterator[tuple[SplitName, Superposed]]:
-    for split in _HELD_OUT:
+    for name in _HELD_OUT:
         exact = [
             ((predict(images) > _DECIDED) == (targets > _DECIDED)).all(axis=1)
-            for images, targets in superposed_batches(prepared, split, augment, config.batch_size)
+            for images, targets in superposed_batches(prepared, name, augment, config.batch_size)
         ]
         if exact:  # a split of too few classes has no mixtures
             count, share = sum(map(len, exact)), float(np.concatenate(exact).mean())
-            yield split, Superposed(images=count, exact_match=share, exact_match_interval=wilson_interval(share, count))
+            # What a mixture is made of, nobody wrote down: at worst the mixtures agree as far as clusters can make them.
+            sizes = split.filter(pl.col("split") == name)["cluster"].value_counts()["count"].to_numpy()
+            worth = count * effective_trials(sizes, sizes) / sizes.sum()
+            yield name, Superposed(images=count, exact_match=share, exact_match_interval=wilson_interval(share, worth))
 
 
 _HELD_OUT: tuple[SplitName, ...] = ("validation", "test")

@@ -59,6 +59,12 @@ def show() -> None:
             f"{scores.log_loss:.4f}",
         )
     Console().print(table)
+    for split in SPLITS:
+        scores = metrics.of_split(split)
+        if scores.worth < scores.images:
+            print(f"{scores.images:,} {split} images, {scores.worth:,} independent (groups and copies go together)")
+    baselines = " / ".join(f"{split} {metrics.of_split(split).majority_accuracy:.4f}" for split in SPLITS)
+    print(f"always {metrics.majority_class!r}: {baselines}")
     print(f"{diagnosis.headline}\n{diagnosis.evidence}\nnext: {diagnosis.next_experiment}")
     if note := _age(holder):
         print(f"note: these figures are of an earlier run; {note}")
@@ -109,18 +115,20 @@ def files(
     status: Annotated[str | None, typer.Option(help="ok, quarantined or skipped.")] = None,
     reason: Annotated[str | None, typer.Option(help="For example undecodable; the table of ingest names them.")] = None,
     issue: Annotated[str | None, typer.Option(help="For example dark; the table of ingest names them.")] = None,
+    duplicates: Annotated[bool, typer.Option("--duplicates", help="Exact copies: the same pixels in several files.")] = False,  # noqa: FBT002  # a flag
     near_duplicates: Annotated[bool, typer.Option("--near-duplicates", help="Clusters of near duplicates.")] = False,  # noqa: FBT002
 ) -> None:
     """Lists files of the manifest with what is known of them; by default those that are not used."""
     import polars as pl
 
-    from dataprep.manifest import REASONS, STATUSES, read_manifest
+    from dataprep.manifest import REASONS, STATUSES, find_copies, read_manifest
     from dataprep.quality import ISSUES
 
     _check_known("--status", status, STATUSES)
     _check_known("--reason", reason, REASONS)
     _check_known("--issue", issue, ISSUES)
     rows = read_manifest(output_path("ingest", "manifest.parquet"))
+    firsts = dict(find_copies(rows).select("id", "first").rows()) if duplicates else {}
     chosen: list[pl.Expr] = []
     if status:
         chosen.append(pl.col("status") == status)
@@ -130,11 +138,16 @@ def files(
         chosen.append(pl.col("issues").list.contains(issue))
     if near_duplicates:
         chosen.append(pl.col("near_duplicate").is_not_null())
+    if duplicates:
+        chosen.append(pl.col("id").is_in(list(firsts)))
     chosen = chosen or [pl.col("status") != "ok"]
-    listed = rows.filter(*chosen).sort("near_duplicate", "id") if near_duplicates else rows.filter(*chosen)
+    listed = rows.filter(*chosen).with_columns(first=pl.col("id").replace_strict(firsts, default=None, return_dtype=pl.String))
+    order = [name for name, asked in (("first", duplicates), ("near_duplicate", near_duplicates)) if asked]
+    listed = listed.sort(*order, "id")
     for row in listed.iter_rows(named=True):
         notes = [f"{row['status']}: {row['reason']}" if row["reason"] else row["status"], row["message"]]
         notes += [", ".join(row["issues"] or []), row["near_duplicate"] and f"near duplicate of {row['near_duplicate']}"]
+        notes.append(row["first"] and f"same picture as {row['first']}")
         print("\t".join([row["id"], *filter(None, notes)]))
     print(f"{listed.height:,} of {rows.height:,} files")
 

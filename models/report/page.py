@@ -16,6 +16,7 @@ from dataprep.config import SPLITS, SplitName
 from dataprep.proof import SplitMetrics
 from models.metrics import Confusion
 from models.report.content import Content, Example
+from models.report.names import breakable
 
 _HERE = Path(__file__).parent
 _SHADES = 5
@@ -36,6 +37,7 @@ def render(content: Content) -> str:
         loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["percent"] = lambda fraction, digits=1: f"{100 * fraction:.{digits}f}%"
+    environment.filters["breakable"] = breakable
     environment.filters["count"] = lambda number: f"{number:,}"
     style, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("style.css", "script.js"))
     confusion = content.metrics.confusion[content.shown_split]

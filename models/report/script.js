@@ -10,6 +10,17 @@ function line(className, text) {
   return element;
 }
 
+// As models/report/names.py: a line ends after a separator, and within a piece only where it is too long for a column.
+const longest = 17;
+function named(element, name) {
+  const pieces = name.match(/[^/_.\\-]*[/_.\\-]+|[^/_.\\-]+/g) ?? [];
+  for (const piece of pieces) {
+    if (element.hasChildNodes()) element.append(document.createElement("wbr"));
+    element.append([...piece].length > longest ? line("long", piece) : piece);
+  }
+  return element;
+}
+
 function card([label, predicted, id, confidence, image]) {
   const figure = document.createElement("figure");
   figure.className = "card";
@@ -17,7 +28,7 @@ function card([label, predicted, id, confidence, image]) {
   picture.src = image;
   picture.alt = `image of class ${label}`;
   const caption = document.createElement("figcaption");
-  const path = line("path", id);
+  const path = named(line("path", ""), id);
   path.title = id;
   caption.append(line("sure", `${Math.round(100 * confidence)}% sure`), path);
   figure.append(picture, caption);

@@ -9,7 +9,7 @@ from dataprep.proof import SplitMetrics
 from models.diagnose import diagnose
 from models.flattery import measure_flattery
 from models.metrics import measure
-from models.predictions import read_predictions
+from models.predictions import read_predictions, with_clusters
 from models.report.content import collect
 from models.report.page import render
 from models.trials import read_trials
@@ -32,10 +32,11 @@ def main(
 ) -> None:
     params = read_params()
     config = params.diagnose
-    rows = read_predictions(predictions)
+    dealt = read_split(split)
+    rows = with_clusters(read_predictions(predictions), dealt)
     measured = measure(rows)
     data = read_document(split_metrics, SplitMetrics, stage="split")
-    judged = diagnose(measured, config, measure_flattery(prepared, read_split(split), data, seed=config.seed))
+    judged = diagnose(measured, config, measure_flattery(prepared, dealt, data, seed=config.seed))
     content = collect(
         rows,
         metrics=measured,
@@ -48,16 +49,20 @@ def main(
         augment=params.augment,
         config=config,
     )
-    shown = rows.filter(pl.col("split") == config.split)
     write_files(
         {
-            confusion: shown.select(actual="label", predicted="predicted").write_csv().encode(),
+            confusion: _encode_pairs(rows.filter(split=config.split)),
             metrics: encode_document(measured),
             diagnosis: encode_document(judged),
             report: render(content).encode(),
         }
     )
     print(f"diagnose: {judged.headline} -> {report}")
+
+
+def _encode_pairs(rows: pl.DataFrame) -> bytes:
+    """True and predicted classes as DVC's plot of the confusion matrix takes them."""
+    return rows.select(actual="label", predicted="predicted").write_csv().encode()
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ run_program(need_temporary_folder)  # without one tensorflow cannot be imported
 import polars as pl
 
 from dataprep.artifacts import encode_document, encode_table, write_files
+from dataprep.assignment import read_split
 from dataprep.config import SPLITS
 from dataprep.shards import read_index
 from models.evaluate import load_model, predict
@@ -20,21 +21,21 @@ from pipelines.command import OutputOption, PathOption, PlaceOption, run, track
 from pipelines.params import read_params
 
 
-def main(prepared: PlaceOption, model: PathOption, predictions: OutputOption, trials: OutputOption) -> None:
+def main(prepared: PlaceOption, split: PathOption, model: PathOption, predictions: OutputOption, trials: OutputOption) -> None:
     params = read_params()
     index = read_index(prepared, stage="prepare")
     network = load_model(model)
     batches = predict(network, prepared, params.evaluate)
     total = sum(entry.num_images for entry in index.shards)
     rows = pl.concat(list(track(batches, title="evaluate", total=total, count=len))).sort("id")
-    tried = try_operations(network.predict_on_batch, prepared, params.augment, params.evaluate)
+    tried = try_operations(network.predict_on_batch, prepared, read_split(split), params.augment, params.evaluate)
     write_files({predictions: encode_table(rows, PREDICTIONS), trials: encode_document(tried)})
     correct = rows.group_by("split").agg((pl.col("label") == pl.col("predicted")).mean().alias("accuracy"))
     accuracies = dict(correct.rows())
     shown = " / ".join(f"{name} {accuracies[name]:.4f}" for name in SPLITS)
     print(f"evaluate: {rows.height:,} images -> accuracy {shown}")
-    for split, mixtures in tried.superposed.items():
-        print(f"evaluate: {mixtures.images:,} superposed {split} images -> exact match {mixtures.exact_match:.4f}")
+    for name, mixtures in tried.superposed.items():
+        print(f"evaluate: {mixtures.images:,} superposed {name} images -> exact match {mixtures.exact_match:.4f}")
 
 
 if __name__ == "__main__":

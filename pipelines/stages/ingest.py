@@ -17,7 +17,7 @@ from dataprep.ingest import (
     still_clustered,
 )
 from dataprep.levels import check_levels, describe_levels, out_of_date, with_levels
-from dataprep.manifest import usable, write_manifest
+from dataprep.manifest import find_copies, usable, write_manifest
 from dataprep.pattern import compile_pattern
 from dataprep.scan_cache import read_known, remembered, write_known
 from dataprep.source import check_still_there, scan
@@ -78,7 +78,9 @@ def show(rows: pl.DataFrame, *, num_read: int, num_known: int) -> None:
     console.print(table)
     unused = rows.filter(pl.col("status") != "ok").select("id", what=_STATUS_AND_REASON, note="message")
     unusual = good.select("id", what="issues", note=pl.lit("")).explode("what").drop_nulls("what")
-    remarks = pl.concat([unused, unusual.with_columns(what=pl.format("used, but {}", "what"))])
+    copies = find_copies(good).filter(pl.col("id") != pl.col("first"))
+    copied = copies.select("id", what=pl.lit("copy of another file"), note=pl.format("same picture as {}", "first"))
+    remarks = pl.concat([unused, pl.concat([unusual, copied]).with_columns(what=pl.format("used, but {}", "what"))])
     if remarks.height:
         table = Table("not used, or unusual", "files", "for example")
         counted = remarks.group_by("what").agg(pl.len(), pl.col("id", "note").sort_by("id").first())
@@ -92,7 +94,8 @@ def show(rows: pl.DataFrame, *, num_read: int, num_known: int) -> None:
     print(
         f"ingest: {rows.height:,} files ({num_read:,} read, {num_known:,} known) -> "
         f"{good.height:,} ok / {counts.get('quarantined', 0):,} quarantined / {counts.get('skipped', 0):,} skipped; "
-        f"{summary.height:,} classes, {good['near_duplicate'].drop_nulls().n_unique():,} clusters of near duplicates"
+        f"{summary.height:,} classes, {copies.height:,} exact copies, "
+        f"{good['near_duplicate'].drop_nulls().n_unique():,} clusters of near duplicates"
     )
 
 

@@ -75,6 +75,22 @@ def test_what_is_not_used_has_a_status_a_reason_and_a_message(make_tree: Callabl
     assert manifest.height == num_files_below(source)
 
 
+def test_a_class_of_copies_of_one_picture_is_too_small(make_tree: Callable[..., Path]) -> None:
+    source = make_tree(classes=2, images=8)
+    for number in range(60):
+        write_png(source / f"copied/{number:02d}.png", random_image(7))
+    photograph(5).save(source / "copied/near.png")
+    photograph(5).save(source / "copied/near.jpg", quality=60)
+    rows = by_id(run(source, with_values(INGEST, min_class_images=3)))
+    assert {row["reason"] for name, row in rows.items() if name.startswith("copied/")} == {"small_class"}
+    assert rows["copied/00.png"]["message"] == (
+        "too few distinct pictures of class copied: 2 in 62 images, copies and near duplicates counted once; "
+        "ingest.min_class_images = 3"
+    )
+    rows = by_id(run(source, with_values(INGEST, min_class_images=2)))
+    assert {row["status"] for row in rows.values()} == {"ok"}
+
+
 def test_a_name_that_is_not_utf8_is_listed_and_its_bytes_are_kept(make_tree: Callable[..., Path], tmp_path: Path) -> None:
     source = make_tree(classes=2, images=2)
     name = b"class0/\xff\xfe.png"

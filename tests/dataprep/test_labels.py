@@ -73,6 +73,12 @@ def test_a_label_from_the_wrong_level_is_noticed() -> None:
             "fewer than 10 files in 1 class: 'b (1)'",
         ),
         (
+            [f"w{writer}/{digit}/{n}.png" for writer in range(5) for digit in range(2) for n in range(60)],
+            "{group}/{label}/{name}",
+            "fewer than 10 groups in 2 classes: '0 (5)', '1 (5)'; a group stands in one split only, and what few groups say of "
+            "others is unsure",
+        ),
+        (
             [f"{name}/{n}.png" for name in ("Cat", "cat ", "dog", "caf\u00e9", "cafe\u0301") for n in range(20)],
             "{label}/{name}",
             "these classes differ only in case, white space or Unicode form: 'Cat', 'cat '",

@@ -63,7 +63,7 @@ def test_a_split_that_is_far_from_its_share_is_told_with_the_cause() -> None:
 
 def test_a_hash_of_few_groups_is_told_as_chance() -> None:
     images = images_of([("a", f"w{n % 8}", None, f"a{n}") for n in range(80)])
-    (warning,) = warnings_of(images, config_with(method="hash", seed=1))
+    warning, *_ = warnings_of(images, config_with(method="hash", seed=1))
     assert warning.endswith("since a hash sends each group where chance has it, and there are only 8 groups")
 
 
@@ -105,6 +105,43 @@ def test_few_test_images_are_told_with_what_they_buy() -> None:
         "'a' 10 (0.60 - 0.98), 'b' 11 (0.61 - 0.98), 'c' 12 (0.63 - 0.98), 'd' 13 (0.64 - 0.98), 'e' 14 (0.65 - 0.98) "
         "and 2 more"
     ]
+
+
+def test_copies_and_groups_count_once_among_few_test_images() -> None:
+    config = config_with(min_test_images=50)
+    rows: list[Row] = [("a", None, None, f"a{n // 60}") for n in range(600)]
+    rows += [("b", None, None, f"b{n}") for n in range(600)]
+    images = images_of(rows)
+    assert warnings_of(images, config) == [
+        "class 'a' has 120 test images, which count as 2 (a group, and a picture with its copies, counts once): an accuracy of "
+        "0.9 measured on them has a 95% interval of 0.28 - 1.00"
+    ]
+    writers = images_of([(label, f"w{n % 20}", None, f"{label}{n}") for label in "ab" for n in range(1000)])
+    assert warnings_of(writers, config) == [
+        "2 classes have fewer than 50 test images (in brackets the 95% interval of an accuracy of 0.9 measured on them; a "
+        "group, and a picture with its copies, counts once): 'a' 4 of 200 (0.42 - 0.99), 'b' 4 of 200 (0.42 - 0.99)"
+    ]
+    measured = measure_split(writers, split_images(writers, config), config)
+    assert [(row.test.images, row.test.clusters) for row in measured.classes] == [(200, 4)] * 2
+
+
+def test_five_writers_of_whom_one_is_in_test_are_told() -> None:
+    images = images_of([(label, f"w{n % 5}", None, f"{label}{n}") for label in "ab" for n in range(300)])
+    held_out, in_test, few = warnings_of(images, config_with(min_test_images=50))
+    assert held_out.startswith("all 120 validation images belong to group 'w")
+    assert in_test.startswith("all 120 test images belong to group 'w")
+    assert in_test.endswith("so a score on them says nothing of others; collect more groups")
+    assert few.endswith("'a' 1 of 60 (0.00 - 1.00), 'b' 1 of 60 (0.00 - 1.00)")
+
+
+def test_copies_of_one_picture_in_test_are_told() -> None:
+    rows: list[Row] = [(label, None, "train", f"{label}{n}") for label in "ab" for n in range(9)]
+    rows += [("a", None, "test", "same")] * 5 + [("a", None, "validation", f"v{n}") for n in range(3)]
+    told = warnings_of(images_of(rows), config_with(method="given"))
+    assert (
+        "all 5 test images are kept together as groups, copies or near duplicates, so a score on them says nothing of others; "
+        "collect more groups"
+    ) in told
 
 
 def test_the_proof_counts_what_a_wrong_table_shares() -> None:

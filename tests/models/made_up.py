@@ -1,10 +1,12 @@
 """Predictions with accuracies that a test chooses."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from dataprep.shards import ShardReader, read_index
 from models.predictions import predictions_frame
 
 CLASSES = ["a", "b", "c"]
@@ -23,4 +25,24 @@ def predictions(accuracies: Mapping[str, tuple[float, int]]) -> pl.DataFrame:
         probabilities[numbers, chosen] = sure
         ids = [f"{CLASSES[label]}/{split}{number:04d}.png" for number, label in enumerate(labels)]
         parts.append(predictions_frame(ids, split, labels, probabilities, CLASSES))
-    return pl.concat(parts)
+    return pl.concat(parts).with_columns(cluster="id")
+
+
+def answers(true: Sequence[str], predicted: Sequence[str], split: str, clusters: Sequence[str] | None = None) -> pl.DataFrame:
+    """Rows of one split with the given classes, each answer as sure as the next."""
+    names = sorted({*true, *predicted})
+    probabilities = np.full((len(true), len(names)), 0.01, dtype=np.float32)
+    probabilities[np.arange(len(true)), [names.index(name) for name in predicted]] = 0.9
+    ids = [f"{split}{number:04d}.png" for number in range(len(true))]
+    labels = np.array([names.index(name) for name in true])
+    rows = predictions_frame(ids, split, labels, probabilities, names)
+    return rows.with_columns(cluster=pl.Series(clusters or ids))
+
+
+def split_of(prepared: Path) -> pl.DataFrame:
+    """The split of prepared images which share nothing: id, split, cluster."""
+    rows = []
+    for entry in read_index(prepared, stage="prepare").shards:
+        with ShardReader(prepared, entry, stage="prepare") as shard:
+            rows += [(image_id, entry.split, image_id) for image_id in shard.ids()]
+    return pl.DataFrame(rows, schema=["id", "split", "cluster"], orient="row")

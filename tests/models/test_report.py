@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -18,7 +19,8 @@ from models.diagnose import diagnose
 from models.flattery import Flattery, ProbeScore
 from models.metrics import measure
 from models.report.charts import learning_curves
-from models.report.content import Content, _balance, _weakest_alone, collect
+from models.report.content import Content, Example, Quarantined, _balance, _weakest_alone, collect
+from models.report.names import breakable
 from models.report.page import render
 from models.report.thumbnails import png_address
 from models.trials import Superposed, Trial, Trials
@@ -54,6 +56,7 @@ MANIFEST = pl.DataFrame(
 
 TRIALS = Trials(
     images=60,
+    clusters=40,
     accuracy=0.9,
     trials=[
         Trial(operation="vertical_flip", probability=0.0, accuracy=0.1, accuracy_interval=(0.05, 0.2)),
@@ -81,8 +84,8 @@ def content(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Content
     write_index(prepared, index)
     metrics = measure(ROWS)
     nothing = Counts(groups=0, duplicates=0, near_duplicates=0)
-    train = Portion(images=40, asked=0.6, got=0.5)
-    held_out = Portion(images=20, asked=0.2, got=0.25)
+    train = Portion(images=40, clusters=40, asked=0.6, got=0.5)
+    held_out = Portion(images=20, clusters=20, asked=0.2, got=0.25)
     data = SplitMetrics(
         images={"train": 120, "validation": 60, "test": 60},
         shared=Shared(
@@ -132,7 +135,7 @@ def test_the_page_shows_augmentation_and_warns_of_what_destroys_labels(content: 
     assert "is on, and under it alone" not in render(
         dataclasses.replace(content, trials=calm, weakest_alone=_weakest_alone(calm))
     )
-    untried = dataclasses.replace(content, trials=Trials(images=0, accuracy=None, trials=[], superposed={}))
+    untried = dataclasses.replace(content, trials=Trials(images=0, clusters=0, accuracy=None, trials=[], superposed={}))
     assert "None was tried: evaluate.images_per_operation is 0." in render(untried)
 
 
@@ -238,3 +241,83 @@ def test_a_hostile_name_is_shown_and_not_run(page: Page) -> None:
     page.click('button[data-true="c"][data-predicted="a"]')
     assert HOSTILE in page.inner_text("#cell")
     assert page.title() == "Darkroom report"
+
+
+LONG_NAMES = [
+    "cat/IMG_4341.JPG",
+    "Siamese_cat/2024-01-31_holiday/DSC_00017.final.jpeg",
+    "w03/7/a.png",
+    f"x/{'y' * 60}.png",
+    "tabby cat/IMG_4341 (copy).JPG",
+]
+
+
+def test_a_name_is_marked_where_it_may_break_and_nowhere_else() -> None:
+    assert breakable("cat/IMG_4341.JPG") == "cat/<wbr>IMG_<wbr>4341.<wbr>JPG"
+    assert breakable("a--b") == "a--<wbr>b"
+    assert breakable("<b>.png") == "&lt;b&gt;.<wbr>png"
+    assert breakable("y" * 18 + ".png") == f'<span class="long">{"y" * 18}.</span><wbr>png'
+    assert breakable("") == ""
+    for name in LONG_NAMES:
+        assert breakable(name).striptags().replace(" ", "") == name.replace(" ", "")
+
+
+@pytest.mark.parametrize("width", [380, 900, 1280])
+def test_no_name_breaks_within_a_word(content: Content, page: Page, tmp_path: Path, width: int) -> None:
+    def renamed(examples: list[Example]) -> list[Example]:
+        return [
+            dataclasses.replace(example, id=LONG_NAMES[number % len(LONG_NAMES)]) for number, example in enumerate(examples)
+        ]
+
+    files = [Quarantined(id=name, reason="undecodable", message="a sentence " * 12) for name in LONG_NAMES]
+    path = tmp_path / "index.html"
+    path.write_text(
+        render(
+            dataclasses.replace(
+                content,
+                worst=renamed(content.worst),
+                correct=renamed(content.correct),
+                cells=renamed(content.cells),
+                quarantined=files,
+            )
+        ),
+        encoding="utf-8",
+    )
+    browser = page.context.browser
+    assert browser is not None
+    other = browser.new_page()
+    other.set_viewport_size({"width": width, "height": 900})
+    other.goto(path.as_uri())
+    lines = other.evaluate(LINES_OF_EACH_PIECE)
+    other.close()
+    assert len(lines) > 100
+    assert {piece for piece, count, _ in lines if count > 1} <= {"y" * 60 + "."}
+    assert max(right for _, _, right in lines) <= width
+
+
+LINES_OF_EACH_PIECE = """() => {
+  const found = [];
+  for (const name of document.querySelectorAll(".path")) {
+    const boxes = [];
+    const walker = document.createTreeWalker(name, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+      for (let index = 0; index < walker.currentNode.length; index++) {
+        const range = document.createRange();
+        range.setStart(walker.currentNode, index);
+        range.setEnd(walker.currentNode, index + 1);
+        boxes.push(range.getBoundingClientRect());
+      }
+    }
+    for (const piece of name.textContent.matchAll(/[^\\s/_.-]+[/_.-]*/g)) {
+      const own = boxes.slice(piece.index, piece.index + piece[0].length);
+      found.push([piece[0], new Set(own.map((box) => box.top)).size, Math.max(...own.map((box) => box.right))]);
+    }
+  }
+  return found;
+}"""
+
+
+def test_a_name_is_copied_as_it_is(page: Page) -> None:
+    path = page.locator("#cell .path").first
+    copied = path.evaluate("element => { getSelection().selectAllChildren(element); return getSelection().toString(); }")
+    assert copied == path.get_attribute("title")

@@ -19,6 +19,7 @@ from models.train import build_model, encode_model, exact_match, fit
 from models.trials import try_operations
 from pipelines.params import Params
 from tests.dataprep.augmenting import config_with
+from tests.models.made_up import split_of
 
 
 def train(
@@ -82,7 +83,7 @@ def test_superposed_classes_are_told_apart_by_a_sigmoid_head(
     )
     assert history["val_accuracy"].max() > 0.8  # type: ignore[operator]  # polars types a maximum loosely
     network = load_model(tmp_path / "model.keras")
-    trials = try_operations(network.predict_on_batch, tiny / "prepared", augment, params.evaluate)
+    trials = try_operations(network.predict_on_batch, tiny / "prepared", split_of(tiny / "prepared"), augment, params.evaluate)
     assert {split: mixtures.exact_match > 0.7 for split, mixtures in trials.superposed.items()} == {
         "validation": True,
         "test": True,

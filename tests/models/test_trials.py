@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from dataprep.image import Pixels
@@ -9,6 +10,7 @@ from dataprep.stream import ordered_batches
 from models.trials import try_operations
 from pipelines.params import Params
 from tests.dataprep.augmenting import config_with
+from tests.models.made_up import split_of
 
 
 def knows_stripes(images: Pixels) -> np.ndarray:
@@ -22,7 +24,7 @@ def knows_stripes(images: Pixels) -> np.ndarray:
 
 def test_an_operation_that_destroys_labels_is_seen(tiny: Path, params: Params) -> None:
     menu = config_with(rotation={"probability": 0.3, "degrees": [90.0, 90.0]}, brightness={"fraction": [0.1, 0.1]})
-    trials = try_operations(knows_stripes, tiny / "prepared", menu, params.evaluate)
+    trials = try_operations(knows_stripes, tiny / "prepared", split_of(tiny / "prepared"), menu, params.evaluate)
     found = {trial.operation: trial for trial in trials.trials}
     assert set(found) == set(suited_operations(1))
     assert len(found) == len(OPERATIONS) - 1
@@ -37,18 +39,18 @@ def test_an_operation_that_destroys_labels_is_seen(tiny: Path, params: Params) -
 
 @pytest.mark.parametrize("batch_size", [3, 500])
 def test_trials_are_the_same_for_any_batch_size(tiny: Path, params: Params, batch_size: int) -> None:
-    whole = try_operations(knows_stripes, tiny / "prepared", params.augment, params.evaluate)
+    whole = try_operations(knows_stripes, tiny / "prepared", split_of(tiny / "prepared"), params.augment, params.evaluate)
     other = params.evaluate.model_copy(update={"batch_size": batch_size})
-    assert try_operations(knows_stripes, tiny / "prepared", params.augment, other) == whole
+    assert try_operations(knows_stripes, tiny / "prepared", split_of(tiny / "prepared"), params.augment, other) == whole
     assert whole.images == sum(len(labels) for _, labels, _ in ordered_batches(tiny / "prepared", "validation", 50))
 
 
 def test_fewer_images_are_tried_where_fewer_are_asked_for(tiny: Path, params: Params) -> None:
     few = params.evaluate.model_copy(update={"images_per_operation": 12})
-    trials = try_operations(knows_stripes, tiny / "prepared", params.augment, few)
+    trials = try_operations(knows_stripes, tiny / "prepared", split_of(tiny / "prepared"), params.augment, few)
     assert trials.images == 12
     none = params.evaluate.model_copy(update={"images_per_operation": 0})
-    assert try_operations(knows_stripes, tiny / "prepared", params.augment, none).trials == []
+    assert try_operations(knows_stripes, tiny / "prepared", split_of(tiny / "prepared"), params.augment, none).trials == []
 
 
 def test_mixtures_are_read_whole_or_not_at_all(tiny: Path, params: Params) -> None:
@@ -57,6 +59,21 @@ def test_mixtures_are_read_whole_or_not_at_all(tiny: Path, params: Params) -> No
     def reads_everything(images: Pixels) -> np.ndarray:
         return np.ones((len(images), 3), dtype=np.float32)
 
-    trials = try_operations(reads_everything, tiny / "prepared", menu, params.evaluate)
+    trials = try_operations(reads_everything, tiny / "prepared", split_of(tiny / "prepared"), menu, params.evaluate)
     assert list(trials.superposed) == ["validation", "test"]
     assert {mixtures.exact_match for mixtures in trials.superposed.values()} == {0.0}
+
+
+def test_images_of_two_groups_are_worth_two(tiny: Path, params: Params) -> None:
+    menu = config_with(rotation={"degrees": [90.0, 90.0]}, superpose={"num_images": 2, "combine": "sum"})
+    alone = split_of(tiny / "prepared")
+    two = alone.with_columns(cluster=pl.format("w{}", pl.int_range(pl.len()) % 2))
+
+    def widths(split: pl.DataFrame) -> list[float]:
+        trials = try_operations(knows_stripes, tiny / "prepared", split, menu, params.evaluate)
+        assert trials.clusters == (2 if split is two else trials.images)
+        intervals = {trial.operation: trial.accuracy_interval for trial in trials.trials}
+        kept = [intervals["brightness"], intervals["rotation"], trials.superposed["test"].exact_match_interval]
+        return [high - low for low, high in kept]
+
+    assert all(wide > 2 * narrow for wide, narrow in zip(widths(two), widths(alone), strict=True))

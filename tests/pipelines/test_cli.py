@@ -1,25 +1,32 @@
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
+from dataprep.artifacts import encode_document, write_files
 from dataprep.errors import ArtifactError, DarkroomError, ParamsError, SourceError
 from dataprep.manifest import write_manifest
 from dataprep.shards import read_index
+from models.diagnose import diagnose
+from models.metrics import measure
 from pipelines.cli import _age as age
 from pipelines.cli import app
 from pipelines.lock import LockError, only_run
-from pipelines.params import read_params
+from pipelines.params import Params, read_params
+from pipelines.stages.ingest import show
 from tests.closure import ROOT
 from tests.conftest import random_image, write_png
 from tests.dataprep.ingesting import run
 from tests.dataprep.test_prepare import dealt, prepare
+from tests.models.made_up import answers
 
 
 def labels(*arguments: str) -> str:
@@ -131,6 +138,63 @@ def test_figures_beside_a_run_are_said_to_be_of_an_earlier_one(tmp_path: Path, m
     assert age(None) == "out of date: train. Run: dvc repro"
     monkeypatch.setattr("pipelines.cli.out_of_date", list)
     assert age(None) is None
+
+
+def test_files_lists_exact_copies_together(
+    make_tree: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_tree(classes=2, images=4)
+    shutil.copy(source / "class0/03.png", source / "class0/copy.png")
+    shutil.copy(source / "class1/01.png", source / "class1/copy.png")
+    with Image.open(source / "class0/03.png") as image:
+        image.save(source / "class0/again.bmp")  # the same pixels in other bytes
+    write_manifest(tmp_path / "manifest.parquet", run(source))
+    monkeypatch.setattr("pipelines.cli.output_path", lambda *_: tmp_path / "manifest.parquet")
+    output = CliRunner().invoke(app, ["files", "--duplicates"], catch_exceptions=False).output.splitlines()
+    assert output == [
+        "class0/03.png\tok\tsame picture as class0/03.png",
+        "class0/again.bmp\tok\tsame picture as class0/03.png",
+        "class0/copy.png\tok\tsame picture as class0/03.png",
+        "class1/01.png\tok\tsame picture as class1/01.png",
+        "class1/copy.png\tok\tsame picture as class1/01.png",
+        "5 of 11 files",
+    ]
+
+
+def test_ingest_counts_exact_copies(
+    make_tree: Callable[..., Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    source = make_tree(classes=2, images=4)
+    for number in range(3):
+        shutil.copy(source / "class0/03.png", source / f"class0/copy{number}.png")
+    show(run(source), num_read=11, num_known=0)
+    printed = capsys.readouterr().out
+    assert re.search(r"used, but copy of another file +│ +3 +│ class0/copy0.png: same picture as", printed)
+    assert "2 classes, 3 exact copies, 0 clusters of near duplicates" in printed
+
+
+def test_show_says_what_is_independent_and_what_no_look_reaches(
+    params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true = ["a", "b", "b"] * 40
+    pictures = [f"picture{number % 2}" for number in range(120)]
+    parts = [answers(true, true, "train"), *(answers(true, true, split, pictures) for split in ("validation", "test"))]
+    metrics = measure(pl.concat(parts))
+    write_files(
+        {
+            tmp_path / "metrics.json": encode_document(metrics),
+            tmp_path / "diagnosis.json": encode_document(diagnose(metrics, params.diagnose, None)),
+        }
+    )
+    monkeypatch.setattr("pipelines.cli.output_path", lambda _, name: tmp_path / name)
+    monkeypatch.setattr("pipelines.cli.out_of_date", list)
+    output = CliRunner().invoke(app, ["show"], catch_exceptions=False).output
+    assert "120 test images, 2 independent (groups and copies go together)" in output
+    assert "train images" not in output
+    assert "always 'b': train 0.6667 / validation 0.6667 / test 0.6667" in output
+    assert "Cannot tell: validation is at 100.0% (95% interval 34.2% to 100.0%)" in output
+    assert "0.3424 - 1.0000" in output
 
 
 def test_labels_reads_no_pixels(make_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
