@@ -226,7 +226,7 @@ def doctor(
     """Finds what a kill, a merge or a copied folder left that stops DVC, explains it, and mends it if asked."""
     from pipelines.doctor import explain_troubles, mend_troubles
 
-    lines = mend_troubles() if mend else explain_troubles()
+    lines = mend_troubles(deep=not quick) if mend else explain_troubles(deep=not quick)
     for line in lines:
         print(line)
     if not lines and not quick:

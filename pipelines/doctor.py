@@ -7,8 +7,7 @@ stage.
 import contextlib
 import re
 import subprocess
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -21,9 +20,11 @@ from dataprep.artifacts import write_bytes
 from dataprep.errors import first_five
 from dataprep.remote import is_url
 from pipelines.at_work import DVC_TEMPORARY, HOLDERS, at_rest, hard_links, is_alive, read_holders
+from pipelines.contents import look_at_cache, look_at_manifest
 from pipelines.dvc_lock import DVC_LOCK, LOCK_COPY, has_conflict
-from pipelines.graph import read_stages
+from pipelines.graph import cache_folder, output_path, read_stages
 from pipelines.repository import need_repository
+from pipelines.trouble import Trouble, keep_beside
 
 Outputs: TypeAlias = set[tuple[str, str]]
 """Stage and path of each output in dvc.yaml."""
@@ -31,19 +32,6 @@ Outputs: TypeAlias = set[tuple[str, str]]
 _OWN_STRAY = re.compile(r"\..+\.[0-9a-f]{16}\.tmp", re.DOTALL)
 _DVC_STRAY = re.compile(r".*\.[\w-]{22}\.tmp", re.DOTALL)
 """Temporary names: those of dataprep/artifacts.py, and those of DVC beside outputs and in its cache."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """One thing that is not as it should be."""
-
-    path: Path
-    what: str
-    mend: Callable[[], str]
-    """Mends it and says in a few words what it did."""
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.what}. Run: darkroom doctor --mend"
 
 
 class _Entry(BaseModel):
@@ -71,32 +59,48 @@ class _Lock(BaseModel):
     stages: dict[str, _Stage] = Field(default_factory=dict)
 
 
-def explain_troubles() -> list[str]:
+def explain_troubles(*, deep: bool) -> list[str]:
     """One line for each trouble, with the command that mends it.
+
+    Args:
+        deep: also reads DVC's cache and the manifest.
 
     Raises:
         LockError: a run is at work in this folder; what it is just writing is not torn.
         GraphError: dvc.yaml is missing or cannot be read.
         RepositoryError: DVC would not start here.
     """
-    outputs = declared_outputs(read_stages())
-    need_repository()
-    with at_rest():
-        return [str(trouble) for trouble in find_troubles(outputs)]
+    with _looking(deep=deep) as troubles:
+        return [str(trouble) for trouble in troubles]
 
 
-def mend_troubles() -> list[str]:
+def mend_troubles(*, deep: bool) -> list[str]:
     """Mends each trouble; one line for each.
+
+    Args:
+        deep: also reads DVC's cache and the manifest.
 
     Raises:
         LockError: a run is at work in this folder.
         GraphError: dvc.yaml is missing or cannot be read.
         RepositoryError: DVC would not start here.
     """
+    with _looking(deep=deep) as troubles:
+        return [f"{trouble.path}: {trouble.what}: {trouble.mend()}" for trouble in troubles]
+
+
+@contextlib.contextmanager
+def _looking(*, deep: bool) -> Iterator[list[Trouble]]:
     outputs = declared_outputs(read_stages())
     need_repository()
+    cache = cache_folder() if deep else None
     with at_rest():
-        return [f"{trouble.path}: {trouble.what}: {trouble.mend()}" for trouble in find_troubles(outputs)]
+        troubles = list(find_troubles(outputs))
+        if cache is not None:
+            places = [Path(path) for _, path in sorted(outputs) if not is_url(path)]
+            troubles += look_at_cache(cache, places)
+            troubles += look_at_manifest(output_path("ingest", "manifest.parquet"), places)
+        yield troubles
 
 
 def find_troubles(outputs: Outputs) -> Iterator[Trouble]:
@@ -157,10 +161,10 @@ def _restore_lock(outputs: Outputs, ending: str) -> str:
     """An older dvc.lock makes DVC run a stage again or take it from its run cache; the bytes are the same in the end."""
     for content, source in _earlier_locks():
         if fault_of(content, outputs) is None:
-            kept = _keep_beside(DVC_LOCK, ending)
+            kept = keep_beside(DVC_LOCK, ending)
             write_bytes(DVC_LOCK, [content])
             return f"restored from {source}; what was there is {kept}"
-    return f"moved to {_keep_beside(DVC_LOCK, ending)}; there is no earlier one, and dvc repro writes it anew"
+    return f"moved to {keep_beside(DVC_LOCK, ending)}; there is no earlier one, and dvc repro writes it anew"
 
 
 def _earlier_locks() -> Iterator[tuple[bytes, str]]:
@@ -191,7 +195,7 @@ def _clear_holders() -> str:
 
 
 def _move_aside(path: Path) -> str:
-    return f"moved to {_keep_beside(path, 'torn')}; DVC writes it anew"
+    return f"moved to {keep_beside(path, 'torn')}; DVC writes it anew"
 
 
 def _look_at_hard_links() -> Iterator[Trouble]:
@@ -216,15 +220,6 @@ def _look_for_strays(outputs: Outputs) -> Iterator[Trouble]:
 def _is_stray(path: Path) -> bool:
     named = _OWN_STRAY.fullmatch(path.name) or _DVC_STRAY.fullmatch(path.name)
     return named is not None and path.is_file() and not path.is_symlink()
-
-
-def _keep_beside(path: Path, ending: str) -> Path:
-    """Moves a file to its own name with an ending and the next free number."""
-    number = 1
-    while (kept := path.with_name(f"{path.name}.{ending}-{number}")).exists():
-        number += 1
-    path.rename(kept)
-    return kept
 
 
 def _remove(files: Iterable[Path]) -> str:

@@ -188,7 +188,7 @@ def ask_server(url: str) -> None:
 def main() -> None:
     """Brings every stage up to date, each as a task of one Prefect flow; takes no options."""
     output_path("diagnose", "index.html")  # outside a project it says so before a server starts
-    for line in mend_troubles():
+    for line in mend_troubles(deep=False):
         print(line)
     need_server()
     try:

@@ -1,6 +1,7 @@
 """`darkroom doctor` on planted tears, in a folder with this project's dvc.yaml and a short dvc.lock."""
 
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from dvc.utils.serialize import YAMLFileCorruptedError, parse_yaml
@@ -84,6 +86,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     HOLDERS.write_text("{}")
     git("init", "-q")
     git("commit", "-q", "--allow-empty", "-m", "start")
+    monkeypatch.setattr("pipelines.doctor.cache_folder", lambda: Path(".dvc/cache"))  # the answer of DVC, which takes a second
     return tmp_path
 
 
@@ -306,3 +309,49 @@ def test_outside_a_project_it_says_so_and_leaves_nothing(tmp_path: Path, monkeyp
     with pytest.raises(GraphError, match=r"dvc.yaml must be in the current folder; it is not"):
         doctor()
     assert os.listdir() == []
+
+
+def copy_in_cache(content: bytes, claimed: bytes) -> Path:
+    md5 = hashlib.md5(claimed).hexdigest()
+    path = Path(".dvc/cache/files/md5") / md5[:2] / md5[2:]
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    path.chmod(0o444)
+    return path
+
+
+def test_a_copy_in_the_cache_that_is_not_what_its_name_says_comes_back_from_the_output_or_is_moved() -> None:
+    copy_in_cache(b"whole", b"whole")
+    known, lost = copy_in_cache(b"damaged", b"a shard"), copy_in_cache(b"damaged too", b"an old shard")
+    Path("data/prepared/train.h5").write_bytes(b"a shard")
+    what = "the copy in DVC's cache is not what its name says"
+    assert doctor() == (2, "".join(f"{path}: {what}. Run: darkroom doctor --mend\n" for path in sorted([known, lost])))
+    assert doctor("--quick") == (0, "")  # which reads no cache
+    exit_code, output = doctor("--mend")
+    assert exit_code == 0
+    names = {path: path.parent.name + path.name for path in (known, lost)}
+    kept = {path: Path(".darkroom/damaged") / name for path, name in names.items()}
+    assert f"{known}: {what}: copied anew from data/prepared/train.h5; what was there is {kept[known]}\n" in output
+    assert f"{lost}: {what}: moved to {kept[lost]}; dvc repro makes it anew where it is needed" in output
+    assert known.read_bytes() == b"a shard"
+    assert not lost.exists()
+    assert (kept[known].read_bytes(), kept[lost].read_bytes()) == (b"damaged", b"damaged too")
+    assert doctor()[0] == 0
+
+
+def test_data_of_another_project_is_named_and_kept() -> None:
+    text = (ROOT / "params.yaml").read_text()
+    Path("params.yaml").write_text(text.replace("source: embedded:digits", "source: scans"))
+    Path("scans/a").mkdir(parents=True)
+    Path("scans/a/1.png").touch()
+    manifest = Path("data/manifest.parquet")
+    pl.DataFrame({"id": ["a/1.png", "a/2.png"]}).write_parquet(manifest)
+    assert doctor()[0] == 0  # one of them is there
+    pl.DataFrame({"id": ["b/1.png", "b/2.png"]}).write_parquet(manifest)
+    Path("data/prepared/index.json").touch()
+    what = f"{manifest}: of another project or raw folder: of 2 files that it lists none is in scans"
+    assert doctor() == (2, f"{what}. Run: darkroom doctor --mend\n")
+    moved = "moved to data/manifest.parquet.foreign-1, data/prepared.foreign-1; dvc repro makes this project's"
+    assert doctor("--mend") == (0, f"{what}: {moved}\n")
+    assert Path("data/prepared.foreign-1/index.json").exists()
+    assert doctor()[0] == 0
