@@ -157,13 +157,13 @@ def _look_inside(task: ExamineTask, path: bytes, num_bytes: int) -> _Look:
     look = _Look(path, file_digest=digest_bytes(content))
     try:
         loaded = load(content, task.decode)
-        verify(content)
+        doubt = loaded.doubt or verify(content)
         height, width = loaded.shape
         if min(height, width) < task.limits.min_side:
             raise Undecodable("too_small", f"{width} x {height} pixels; ingest.limits.min_side = {task.limits.min_side}")
         look, pixels = _to_pixels(look, loaded.image, task.decode)
         if _is_constant(pixels):
-            raise Undecodable("constant", _every_pixel(pixels, look))
+            raise Undecodable("constant", _of_one_value(content, pixels, look, task.decode))
         return replace(
             look,
             width=width,
@@ -172,7 +172,7 @@ def _look_inside(task: ExamineTask, path: bytes, num_bytes: int) -> _Look:
             format=loaded.format,
             orientation=loaded.orientation,
             num_frames=loaded.num_frames,
-            doubt=loaded.doubt,
+            doubt=doubt,
             picture=shrunk(pixels) if max(height, width) <= WIDEST * min(height, width) else None,
             measured=measured_copy(pixels),
         )
@@ -205,6 +205,21 @@ def _to_pixels(look: _Look, image: Pixels | Samples, decoding: Decoding) -> tupl
         digest=digest_samples(image),
     )
     return seen, pixels
+
+
+def _of_one_value(content: bytes, pixels: Pixels, look: _Look, decoding: Decoding) -> str:
+    """Says what a constant image is, and how to see what only its transparency shows."""
+    message = _every_pixel(pixels, look)
+    other = decoding.model_copy(update={"background": 0 if decoding.background >= 128 else 255})
+    _, on_other = _to_pixels(look, load(content, other).image, other)
+    if np.array_equal(on_other, pixels):
+        return message
+    if _is_constant(on_other):
+        return "every pixel is equally transparent; it shows nothing on any background"
+    return (
+        f"{message} on ingest.decode.background = {decoding.background}, the color of what is drawn; its shape stands in its "
+        f"transparency. Set ingest.decode.background: {other.background}"
+    )
 
 
 def _every_pixel(pixels: Pixels, look: _Look) -> str:

@@ -6,8 +6,9 @@ The type is told by content, never by name, from a short list of formats. Every 
 
 import io
 import warnings
-import zlib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar
@@ -18,7 +19,7 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from dataprep import damage, jpeg, levels, samples, scaling
+from dataprep import damage, jpeg, levels, png, samples, scaling, tiff
 from dataprep.config import DecodeConfig, Decoding
 from dataprep.levels import Extent, measure_extent, range_of
 from dataprep.samples import Range, Samples, depth_of, read_samples
@@ -48,10 +49,8 @@ _JPEGS = ("JPEG", "MPO")
 _JPEG_COLORS: dict[str, damage.JpegColors] = {"L": "GRAY", "CMYK": "CMYK"}
 _ORIENTATION_TAG = 0x0112
 _FLIPS = {1: (1, 1), 2: (1, -1), 3: (-1, -1), 4: (-1, 1), 5: (1, 1), 6: (1, -1), 7: (-1, -1), 8: (-1, 1)}
-_PNG = b"\x89PNG\r\n\x1a\n"
 _GIF = (b"GIF87a", b"GIF89a")
 _GIF_END = b"\0;"  # of the last block, and the trailer
-_TIFF = (b"II*\0", b"MM\0*")
 
 
 class Undecodable(Exception):
@@ -93,18 +92,24 @@ class Loaded:
         return values.shape[0], values.shape[1]
 
 
-def verify(content: bytes) -> None:
-    """Checks what decoders let pass: the checksums of a PNG, and an end that is missing.
+def verify(content: bytes) -> str | None:
+    """Checks what decoders let pass: the checksums of a PNG, the strips of a TIFF, and an end that is missing.
 
-    These are all the checks that Pillow's own `verify` makes, in any format; that one would have to open the file once more.
+    With these go all the checks that Pillow's own `verify` makes, in any format; that one would open the file once more.
+
+    Returns:
+        What is doubtful about the bytes though they decide no pixel, None as a rule.
 
     Raises:
         Undecodable: a checksum is wrong, or the file was cut.
     """
-    if content.startswith(_PNG):
-        _check_chunks(content)
-    elif content.startswith(_GIF) and _GIF_END not in content:
+    if content.startswith(png.SIGNATURE):
+        return _check_chunks(content)
+    if content.startswith(_GIF) and _GIF_END not in content:
         raise _cut("GIF")
+    if content.startswith(tiff.HEADERS) and (wrong := tiff.find_damage(content)):
+        raise _refused(damage.DamageError(wrong))
+    return None
 
 
 def decode(content: bytes, config: Decoding) -> Decoded:
@@ -137,7 +142,22 @@ def load(content: bytes, config: DecodeConfig) -> Loaded:
         Undecodable: with the reason.
     """
     try:
-        with _open(content, config) as image:
+        return _load(content, config)
+    except Undecodable as refusal:
+        plain = _without_metadata(content) if refusal.reason in ("undecodable", "not_an_image") else None
+        if plain is None:
+            raise
+        try:
+            loaded = _load(plain, config)
+        except Undecodable:
+            raise refusal from None
+        why = f" ({refusal.message})" if refusal.reason == "undecodable" else ""
+        return replace(loaded, doubt=f"its metadata cannot be read{why}; they are ignored")
+
+
+def _load(content: bytes, config: DecodeConfig) -> Loaded:
+    try:
+        with _quiet_if_tiff(content), _open(content, config) as image:
             mode, orientation = image.mode, orientation_of(image)  # first: when Pillow loads a TIFF, it turns it and forgets
             pixels, doubt = _pixels_of(image, content, config)
             if image.format != "TIFF":
@@ -148,6 +168,25 @@ def load(content: bytes, config: DecodeConfig) -> Loaded:
         raise
     except Exception as error:  # decoders refuse in many classes; see the module's docstring
         raise _refused(error) from error
+
+
+def _without_metadata(content: bytes) -> bytes | None:
+    """The same picture without what may be wrong and decides no pixel; None where there is no such thing.
+
+    Raises:
+        Undecodable: what decides the pixels is wrong.
+    """
+    if content.startswith(png.SIGNATURE):
+        for chunk in png.read_chunks(content):
+            if chunk.decides_pixels and not chunk.is_right:
+                raise _changed(chunk)
+        return png.without_metadata(content)
+    if content.startswith(tiff.HEADERS):
+        try:
+            return tiff.without_broken_tags(content)
+        except tiff.BrokenDirectoryError:
+            return None
+    return None
 
 
 def orientation_of(image: Image.Image) -> int:
@@ -201,7 +240,7 @@ def digest_pixels(image: Pixels) -> str:
 
 def decoder_mark(config: DecodeConfig) -> str:
     """Changes with all that decides what a file is read as; the range of more than 8 bits is no part of that."""
-    modules = (damage, jpeg, levels, samples, scaling)
+    modules = (damage, jpeg, levels, png, samples, scaling, tiff)
     code = (Path(str(file)).read_bytes() for file in (__file__, *(module.__file__ for module in modules)))
     versions = (PIL.__version__.encode(), simplejpeg.__version__.encode())
     settings = config.model_dump_json(include={"max_pixels", "background"})
@@ -230,7 +269,7 @@ def _open(content: bytes, config: DecodeConfig) -> ImageFile.ImageFile:
     if not content:
         raise Undecodable("empty", "the file has 0 bytes")
     try:
-        image = _open_strictly(content) if content.startswith(_TIFF) else Image.open(io.BytesIO(content), formats=FORMATS)
+        image = Image.open(io.BytesIO(content), formats=FORMATS)
     except UnidentifiedImageError as error:
         raise Undecodable("not_an_image", f"the content is none of {', '.join(FORMATS)}") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
@@ -241,11 +280,16 @@ def _open(content: bytes, config: DecodeConfig) -> ImageFile.ImageFile:
     return image
 
 
-def _open_strictly(content: bytes) -> ImageFile.ImageFile:
-    """Of a TIFF, what Pillow only warns of says that its end is missing."""
+@contextmanager
+def _quiet_if_tiff(content: bytes) -> Iterator[None]:
+    """Of a TIFF, Pillow only warns that its end is missing; it also warns of much that decides no pixel."""
+    if not content.startswith(tiff.HEADERS):
+        yield
+        return
     with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)
-        return Image.open(io.BytesIO(content), formats=FORMATS)
+        warnings.simplefilter("ignore", UserWarning)
+        warnings.filterwarnings("error", "(?s).*(truncated|corrupt)", UserWarning)
+        yield
 
 
 def _known_range(image: Samples, config: Decoding) -> Range:
@@ -285,22 +329,20 @@ def _turned_samples(image: Samples, orientation: int) -> Samples:
     return Samples(image.depth, turned(image.values, orientation), alpha)
 
 
-def _check_chunks(content: bytes) -> None:
-    """Goes through the chunks of a PNG: length, name, content, CRC-32 of name and content (ISO/IEC 15948)."""
-    view = memoryview(content)
-    start = len(_PNG)
-    while start + 12 <= len(view):
-        length = int.from_bytes(view[start : start + 4], "big")
-        end = start + 12 + length
-        if end > len(view):
-            break
-        if zlib.crc32(view[start + 4 : end - 4]) != int.from_bytes(view[end - 4 : end], "big"):
-            name = bytes(view[start + 4 : start + 8]).decode("ascii", "backslashreplace")
-            raise Undecodable("undecodable", f"the checksum of the PNG's chunk {name!r} is wrong; its bytes changed")
-        if content[start + 4 : start + 8] == b"IEND":
-            return
-        start = end
-    raise _cut("PNG")
+def _check_chunks(content: bytes) -> str | None:
+    """Checks the chunks of a PNG: those that decide no pixel may be wrong."""
+    wrong = chunk = None
+    for chunk in png.read_chunks(content):
+        if not chunk.is_right and chunk.decides_pixels:
+            raise _changed(chunk)
+        wrong = wrong or (None if chunk.is_right else chunk)
+    if chunk is None or chunk.name != b"IEND":
+        raise _cut("PNG")
+    return f"the checksum of the PNG's chunk {wrong} is wrong" if wrong else None
+
+
+def _changed(chunk: png.Chunk) -> Undecodable:
+    return Undecodable("damaged", f"the checksum of the PNG's chunk {chunk} is wrong; its bytes changed")
 
 
 def _cut(image_format: str) -> Undecodable:
