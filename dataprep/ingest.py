@@ -3,8 +3,6 @@
 The law of accounting: files found = ok + quarantined + skipped, each once, each with a reason where it is not ok.
 """
 
-import os
-
 import numpy as np
 import polars as pl
 
@@ -14,11 +12,11 @@ from dataprep.fingerprint import LENGTH, Prints
 from dataprep.labels import propose_pattern
 from dataprep.levels import MEASURED, find_levels
 from dataprep.manifest import MANIFEST, usable
+from dataprep.names import decode_name, encode_name, printable
 from dataprep.near_duplicates import find_clusters, hashes_of
 from dataprep.pattern import SPLIT_NAMES, PathFacts, compile_pattern, read_paths
 from dataprep.quality import find_issues
 from dataprep.samples import Range
-from dataprep.source import printable
 
 _SENTENCES = {
     "skipped": "its name is in ingest.skip",
@@ -103,7 +101,7 @@ def build_manifest(found: pl.DataFrame, seen: pl.DataFrame, clusters: pl.DataFra
     compiled = compile_pattern(config.pattern)
     # The bytes are read, not the printable form: what that adds to a name is no part of a label.
     told = pl.DataFrame(
-        list(map(_path_row, read_paths([os.fsdecode(path) for path in paths], compiled))),
+        list(map(_path_row, read_paths([decode_name(path) for path in paths], compiled))),
         schema={"label": pl.String, "group": pl.String, "given_split": pl.String, "origin": pl.String},
         orient="row",
     )
@@ -200,7 +198,7 @@ def _path_row(fact: PathFacts | None) -> tuple[str | None, str | None, str | Non
 
 
 def _shown(word: str | None) -> str | None:
-    return None if word is None else printable(os.fsencode(word))
+    return None if word is None else printable(encode_name(word))
 
 
 def _quarantine(rows: pl.DataFrame, where: pl.Expr, *, reason: str, message: pl.Expr) -> pl.DataFrame:

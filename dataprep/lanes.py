@@ -127,7 +127,7 @@ def _load(worker: _Worker[T, R] | None) -> int:
 def _start(work: Work[T, R], first: _Piece[T, R]) -> _Worker[T, R]:
     ours, theirs = Pipe()
     command = f"from {serve.__module__} import serve; serve({theirs.fileno()})"
-    environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment = {**os.environ, **ONE_THREAD, "PYTHONUTF8": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     # Ctrl-C reaches all processes of a terminal: workers never hear it, from their first moment on, and end with us.
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -7,7 +7,6 @@ params.yaml, which is committed.
 
 import errno
 import functools
-import os
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import quote, unquote_to_bytes
 
 from dataprep.errors import ChangedError, ParamsError, SourceError, in_short
+from dataprep.names import decode_name, encode_name
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -187,7 +187,7 @@ def _entries(
     for name, from_listing in listed:
         told = asked.get(name, from_listing)
         path = _relative(root, name)
-        skipped = any(skip.fullmatch(part) for part in os.fsdecode(path).split("/"))
+        skipped = any(skip.fullmatch(part) for part in decode_name(path).split("/"))
         yield path, _size(told) or 0, 0, _sign_of_change(told, now), "skipped" if skipped else _reason(told)
 
 
@@ -241,11 +241,11 @@ def _prefix(folder: str) -> str:
 
 def _relative(root: str, name: str) -> bytes:
     path = name.removeprefix(_prefix(root)).strip("/")
-    return unquote_to_bytes(path) if _is_http(root) else os.fsencode(path)
+    return unquote_to_bytes(path) if _is_http(root) else encode_name(path)
 
 
 def _joined(root: str, path: bytes) -> str:
-    return _prefix(root) + (quote(path) if _is_http(root) else os.fsdecode(path))
+    return _prefix(root) + (quote(path) if _is_http(root) else decode_name(path))
 
 
 def _explained(url: str, error: Exception) -> str:

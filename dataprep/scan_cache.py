@@ -4,7 +4,6 @@ A file is known by (path, bytes, times of change), under the decoder and the lim
 digests of the pictures. The cache lies outside DVC, and one that is missing or of another format is an empty one.
 """
 
-import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -20,7 +19,8 @@ from dataprep.artifacts import TableFormat, read_table, write_table
 from dataprep.config import IngestConfig
 from dataprep.errors import ArtifactError
 from dataprep.image import decoder_mark
-from dataprep.source import Source
+from dataprep.names import encode_name
+from dataprep.source import Source, real_folder
 
 _FORMAT = TableFormat(
     kind="scan",
@@ -125,7 +125,7 @@ def _mark(folder: Source, config: IngestConfig) -> str:
     return _digest(
         decoder_mark(config.decode).encode(),
         config.limits.model_dump_json().encode(),
-        os.fsencode(folder.resolve() if isinstance(folder, Path) else folder),
+        real_folder(folder) if isinstance(folder, Path) else encode_name(folder),
         cv2.__version__.encode(),
         np.__version__.encode(),
         *(Path(str(module.__file__)).read_bytes() for module in (examine, source, remote, quality, fingerprint)),

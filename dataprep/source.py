@@ -7,7 +7,6 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
-from hashlib import blake2b
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,11 +14,11 @@ import polars as pl
 
 from dataprep.embedded import write_digits
 from dataprep.errors import ChangedError, ParamsError, SourceError
+from dataprep.names import decode_name, encode_name
 from dataprep.remote import Entry, check_url, holds_anything, is_url, list_files, read_remote_file
 
 EMBEDDED = "embedded:"
 
-_LOOKS_ESCAPED = re.compile(r"\\|~[0-9a-f]{8}$")
 _INT64 = 2**63 - 1
 _TELLS_OPEN_FILES = Path("/proc/self/fd").exists()
 
@@ -112,18 +111,19 @@ def check_still_there(source: Source) -> None:
 def _holds_anything(source: Source) -> bool:
     if not isinstance(source, Path):
         return holds_anything(source)
-    with os.scandir(source) as entries:
+    with os.scandir(encode_name(source)) as entries:
         return next(entries, None) is not None
 
 
 def _walk_folder(source: Path, skip: re.Pattern[str]) -> Iterator[Entry]:
-    if not source.exists():
+    root = encode_name(source)
+    if not os.path.exists(root):  # noqa: PTH110  # bytes, as all below
         raise SourceError(
             f"params.yaml: ingest.source must be a folder of images; {str(source)!r} does not exist. Correct the path"
         )
-    if not source.is_dir():
+    if not os.path.isdir(root):  # noqa: PTH112
         raise SourceError(f"params.yaml: ingest.source must be a folder of images; {str(source)!r} is a file. Name its folder")
-    return _walk(os.fsencode(source), skip)
+    return _walk(root, skip)
 
 
 def read_file(source: Source, path: bytes, num_bytes: int) -> bytes:
@@ -141,7 +141,7 @@ def read_file(source: Source, path: bytes, num_bytes: int) -> bytes:
     if not isinstance(source, Path):
         return read_remote_file(source, path, num_bytes)
     # Not blocking: a pipe that took the file's place would otherwise wait for a writer.
-    root = os.fsencode(source)
+    root = encode_name(source)
     handle = os.open(os.path.join(root, path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -173,7 +173,7 @@ def open_source(source: Source) -> Iterator[ReadKnown]:
     if not isinstance(source, Path):
         yield partial(read_remote_file, source)
         return
-    folder = os.open(source, os.O_RDONLY | os.O_DIRECTORY)
+    folder = os.open(encode_name(source), os.O_RDONLY | os.O_DIRECTORY)
     try:
         yield partial(_read_known, folder)
     finally:
@@ -198,32 +198,14 @@ def _check_inside(handle: int, root: bytes, path: bytes) -> None:
         raise ChangedError("a folder above it became a link while the tree was read")
 
 
+def real_folder(source: Path) -> bytes:
+    """The absolute path of a local source, without links."""
+    return os.path.realpath(encode_name(source))
+
+
 @cache
 def _real(root: bytes) -> bytes:
     return os.path.realpath(root)
-
-
-def printable(path: bytes) -> str:
-    r"""A relative path as text that is safe to show; what is not printable is escaped, and a hash keeps such an id unique.
-
-    A name that only looks as if it had been escaped gets a hash as well: it may be that of another file.
-
-    >>> printable("7/é.png".encode())
-    '7/é.png'
-    >>> printable(b"7/\xff.png")
-    '7/\\xff.png~b83e0b29'
-    >>> printable(b"7/a\nb.png")
-    '7/a\\nb.png~29a2f5ff'
-    """
-    text = path.decode("utf-8", "backslashreplace")
-    shown = text if text.isprintable() else "".join(map(_printable, text))
-    if os.fsencode(shown) == path and not _LOOKS_ESCAPED.search(shown):
-        return shown
-    return f"{shown}~{blake2b(path, digest_size=4).hexdigest()}"
-
-
-def _printable(sign: str) -> str:
-    return sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii")
 
 
 def _walk(root: bytes, skip: re.Pattern[str]) -> Iterator[Entry]:
@@ -238,7 +220,7 @@ def _walk(root: bytes, skip: re.Pattern[str]) -> Iterator[Entry]:
             continue
         for entry in entries:
             path = os.path.join(folder, entry.name) if folder else entry.name
-            passed_over = skipped or skip.fullmatch(os.fsdecode(entry.name)) is not None
+            passed_over = skipped or skip.fullmatch(decode_name(entry.name)) is not None
             if entry.is_dir(follow_symlinks=False):
                 folders.append((path, passed_over))
                 continue

@@ -1,6 +1,5 @@
 """The `darkroom` command: what is not a stage of the graph."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -80,11 +79,12 @@ def labels(
     import polars as pl  # which takes longer than a help page should
 
     from dataprep.labels import propose_pattern, survey_labels
+    from dataprep.names import decode_name
     from dataprep.source import locate_folder, scan
 
     source = locate_folder(folder)
     found = scan(source, read_params().ingest.skip if PARAMS_FILE.exists() else ())
-    paths = [os.fsdecode(path) for path in found.filter(pl.col("reason").ne_missing("skipped"))["path"].to_list()]
+    paths = [decode_name(path) for path in found.filter(pl.col("reason").ne_missing("skipped"))["path"].to_list()]
     survey = survey_labels(paths, pattern or propose_pattern(paths))
     matched = sum(row.num_files for row in survey.classes)
     if not matched:
@@ -284,9 +284,9 @@ def _write_sheet(output: Path, sheet: "Pixels") -> None:
 
 def _shown(name: str) -> str:
     """A name of the file system as text that a terminal takes."""
-    from dataprep.source import printable
+    from dataprep.names import encode_name, printable
 
-    return printable(os.fsencode(name))
+    return printable(encode_name(name))
 
 
 def _plain_console() -> Console:

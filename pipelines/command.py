@@ -1,6 +1,8 @@
 """How a stage is run from the command line: paths as options, one line for a user's mistake, exit code 2."""
 
 import functools
+import io
+import os
 import sqlite3
 import sys
 import tempfile
@@ -58,7 +60,14 @@ def outputs_of(main: Callable[..., None]) -> list[str]:
 
 
 def run_program(program: Callable[[], object]) -> None:
-    """Runs a command-line program; an error that a user can mend becomes one line and exit code 2."""
+    """Runs a command-line program; an error that a user can mend becomes one line and exit code 2.
+
+    Text is UTF-8 whatever the locale, and what a terminal cannot show is printed with escapes.
+    """
+    need_utf8()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         program()
     except DarkroomError as error:
@@ -72,6 +81,18 @@ def run_program(program: Callable[[], object]) -> None:
         return
     print(f"error: {line}", file=sys.stderr)
     sys.exit(2)
+
+
+def need_utf8() -> None:
+    """Starts this program again in Python's UTF-8 mode (PEP 540) where the locale has another encoding.
+
+    Arguments, names of files and what child processes print would be read in that of the locale. The mode cannot be turned on
+    in a process that runs. Its number stays the same, so that whoever started it notices nothing.
+    """
+    if sys.getfilesystemencoding() == "utf-8":
+        return
+    os.environ["PYTHONUTF8"] = "1"  # for child processes
+    os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606  # the same program
 
 
 def need_temporary_folder() -> None:

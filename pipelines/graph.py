@@ -51,14 +51,15 @@ def dvc(*arguments: str, on_line: Callable[[str], None] = lambda _: None) -> Fin
     lines = []
     with subprocess.Popen(  # noqa: S603  # the arguments are this project's own
         [sys.executable, "-m", "dvc", *arguments],
-        env={**os.environ, "PATH": path},
+        env={**os.environ, "PATH": path, "PYTHONUTF8": "1"},  # whatever the locale: it prints names of files
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
+        errors="surrogateescape",
     ) as process:
         for line in process.stdout or ():
             lines.append(line)
-            on_line(line.rstrip())
+            on_line(line.rstrip().encode("utf-8", "backslashreplace").decode())
     return Finished(process.returncode, "".join(lines))
 
 

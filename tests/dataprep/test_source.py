@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dataprep.errors import ChangedError, ParamsError, SourceError
-from dataprep.source import locate_source, printable, read_file, scan
+from dataprep.source import locate_source, read_file, scan
 from tests.conftest import random_image, write_png
 
 
@@ -89,13 +89,6 @@ def test_a_source_that_is_no_folder_of_files_is_explained(tmp_path: Path, make: 
     make(tmp_path / "raw")
     with pytest.raises(SourceError, match=f"params.yaml: ingest.source must .* {words}"):
         scan(tmp_path / "raw")
-
-
-def test_a_name_that_looks_escaped_is_not_taken_for_another(tmp_path: Path) -> None:
-    odd = printable(b"\xff.png")
-    names = [b"\xff.png", os.fsencode(odd), rb"\xff.png", b"plain.png"]
-    assert len({printable(name) for name in names}) == 4
-    assert printable(b"plain.png") == "plain.png"
 
 
 def test_times_beyond_64_bits_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
