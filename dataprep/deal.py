@@ -58,6 +58,14 @@ class _Lack:
     clusters_left: list[int]  # per class
 
 
+class TooFewClusters(SplitError):
+    """A class has fewer clusters than there are splits to fill."""
+
+    def __init__(self, message: str, label: str) -> None:
+        super().__init__(message)
+        self.label = label
+
+
 @dataclass(frozen=True, slots=True)
 class _State:
     """Where some classes stand; (C, S) each, or (K, C, S) for K changes that are tried at once."""
@@ -85,7 +93,7 @@ def deal(
         (N,) names of splits.
 
     Raises:
-        SplitError: a class has fewer clusters than there are splits to fill.
+        TooFewClusters: of a class.
     """
     names = list(shares)
     labels = images["label"].unique().sort()
@@ -188,16 +196,17 @@ def _ask(images: pl.DataFrame, labels: list[str], shares: Mapping[SplitName, flo
     return Asked(exact, np.array(wanted), standing, np.array([counts[label][1] for label in labels]))
 
 
-def _too_small(images: pl.DataFrame, label: str, counts: tuple[int, int], names: list[SplitName]) -> SplitError:
+def _too_small(images: pl.DataFrame, label: str, counts: tuple[int, int], names: list[SplitName]) -> TooFewClusters:
     num_images, num_clusters = counts
     held = f"{num_images:,} {'image' if num_images == 1 else 'images'}"
     if num_clusters < num_images:
         held += f" that form {num_clusters:,} {'cluster' if num_clusters == 1 else 'clusters'}"
     examples = images.filter(pl.col("label") == label)["id"].head(2)
-    return SplitError(
+    return TooFewClusters(
         f"class {label!r} must have at least one image for each of {', '.join(names)}; it has {held}, for example "
         f"{first_five(examples)}. A cluster (same group, same picture or near duplicates) stays together. Add images of "
-        "other groups, or take the class out of ingest.source"
+        "other groups, or take the class out of ingest.source",
+        label,
     )
 
 

@@ -2,7 +2,8 @@
 
 Measures are exact integer sums until the last formula, so that they do not depend on which images are measured together.
 An issue is never absolute: a digit is mostly black and a photograph is not, so each measure is compared with the median of
-all images, in robust standard deviations (1.4826 times the median absolute deviation).
+all images, in robust standard deviations (1.4826 times the median absolute deviation). What many images have is not unusual,
+however far from the median: of portraits among landscapes, as of any long tail, only the few farthest images have the issue.
 """
 
 from dataclasses import dataclass
@@ -23,6 +24,10 @@ ISSUES: tuple[Issue, ...] = get_args(Issue)
 
 MEASURED_PX = 128
 """Larger images are measured on a copy of at most this height and width, so that sharpness compares between sizes."""
+
+UNUSUAL_FRACTION = 0.03
+UNUSUAL_IMAGES = 5
+"""An issue is that of at most this part of the images, or of so many where that is more."""
 
 _LEVELS = np.arange(256, dtype=np.int64)
 
@@ -89,19 +94,40 @@ def find_issues(images: pl.DataFrame, config: QualityConfig) -> pl.Series:
     Returns:
         A list of issues for each row, in the order of `ISSUES`.
     """
-    flags = {issue: images.select(_flag(rule, getattr(config, issue))).to_series() for issue, rule in _RULES.items()}
+    most = _most_unusual(images)
+    flags = {issue: images.select(_flag(rule, getattr(config, issue), most)).to_series() for issue, rule in _RULES.items()}
     table = pl.DataFrame({issue: flag.fill_null(value=False) for issue, flag in flags.items()})
     named = [pl.when(pl.col(issue)).then(pl.lit(issue)) for issue in ISSUES]
     return table.select(pl.concat_list(named).list.drop_nulls().alias("issues")).to_series()
 
 
-def _flag(rule: _Rule, threshold: float) -> pl.Expr:
+def common_issues(images: pl.DataFrame, config: QualityConfig) -> list[str]:
+    """One line for each issue that so many images would have that it is not unusual; arguments as of `find_issues`."""
+    most = _most_unusual(images)
+    lines = []
+    for issue, rule in _RULES.items():
+        threshold = getattr(config, issue)
+        beyond, listed = (images.select(_flag(rule, threshold, limit).sum()).item() for limit in (images.height, most))
+        if beyond > listed:
+            lines.append(
+                f"{issue}: {beyond:,} of {images.height:,} images lie beyond ingest.quality.{issue} = {threshold:g}, too many "
+                f"to be unusual; {f'only the {listed:,} farthest have' if listed else 'none has'} the issue"
+            )
+    return lines
+
+
+def _most_unusual(images: pl.DataFrame) -> int:
+    return max(int(UNUSUAL_FRACTION * images.height), UNUSUAL_IMAGES)
+
+
+def _flag(rule: _Rule, threshold: float, most: int) -> pl.Expr:
+    """Whether an image lies beyond the threshold, and farther than all but the `most` farthest images."""
     centre = rule.measure.median()
     spread = pl.max_horizontal(1.4826 * (rule.measure - centre).abs().median(), pl.lit(rule.least))
     deviations = (rule.measure - centre) / spread
-    low = deviations < -threshold if rule.low else pl.lit(value=False)
-    high = deviations > threshold if rule.high else pl.lit(value=False)
-    return (low | high).alias("flag")
+    distance = deviations.abs() if rule.low and rule.high else -deviations if rule.low else deviations
+    usual = pl.when(distance.len() > most).then(distance.top_k(most + 1).min()).otherwise(0.0)
+    return (distance > pl.max_horizontal(usual, pl.lit(threshold))).alias("flag")
 
 
 def _sharpness(gray: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ import polars as pl
 from dataprep.assignment import EXCLUDED
 from dataprep.clusters import KEYS, cluster_sizes, find_clusters
 from dataprep.config import SIMULATED, SPLITS, PinField, SplitConfig, SplitName
-from dataprep.deal import deal
+from dataprep.deal import TooFewClusters, deal
 from dataprep.errors import SplitError, first_five
 from dataprep.rng import stable_hashes, uniforms_for
 
@@ -117,7 +117,11 @@ def _deal_open(images: pl.DataFrame, shares: dict[SplitName, float], seed: int) 
     if not is_open.any():
         return images
     standing = images.filter(~is_open & pl.col("split").is_in(list(shares))).select("label", "split").unique()
-    dealt = deal(images.filter(is_open).select("id", "label", "cluster"), shares, seed=seed, stocked=set(standing.rows()))
+    opened = images.filter(is_open)
+    try:
+        dealt = deal(opened.select("id", "label", "cluster"), shares, seed=seed, stocked=set(standing.rows()))
+    except TooFewClusters as error:
+        raise SplitError(f"{error}{_chained(opened.filter(pl.col('label') == error.label))}") from error
     rows = np.flatnonzero(is_open.to_numpy())
     return images.with_columns(split=images["split"].scatter(rows, dealt.tolist()), rule=pl.col("rule").fill_null("dealt"))
 
@@ -183,7 +187,7 @@ def _check_filled(placed: pl.DataFrame, config: SplitConfig) -> None:
         raise SplitError(
             f"each of {', '.join(SPLITS)} must have images; {first_five(lacking)} {_have(lacking)} none"
             f"{_taken_along(placed, config)}. Add images, loosen split.pin, or set split.method to another one than "
-            f"{config.method}"
+            f"{config.method}{_chained(placed)}"
         )
     taught = placed.filter(pl.col("split") == "train")["label"].unique()
     untaught = placed.filter(~pl.col("label").is_in(taught.implode()))["label"].unique().sort()
@@ -192,7 +196,23 @@ def _check_filled(placed: pl.DataFrame, config: SplitConfig) -> None:
             f"every class must have train images; {first_five(untaught)} {_have(untaught)} none"
             f"{_taken_along(placed.filter(pl.col('label').is_in(untaught.implode())), config)}. Add images or groups of "
             f"{'that class, or take it' if len(untaught) == 1 else 'those classes, or take them'} out of ingest.source"
+            f"{_chained(placed.filter(pl.col('label').is_in(untaught.implode())))}"
         )
+
+
+def _chained(images: pl.DataFrame) -> str:
+    """Names near duplicates as the cause where they alone join most of these images to one cluster."""
+    apart = find_clusters(images.with_columns(near_duplicate=pl.lit(None, dtype=pl.String)))
+    joined = images["cluster"].value_counts(sort=True).row(0)
+    if 2 * joined[1] <= images.height or 2 * int(cluster_sizes(apart).max()) > images.height:
+        return ""
+    near = images.filter(pl.col("cluster") == joined[0]).drop_nulls("near_duplicate").group_by("near_duplicate").agg("id")
+    largest = near.sort(pl.col("id").list.len(), "near_duplicate")["id"][-1].sort()
+    return (
+        f". Near duplicates are the cause: they join {joined[1]:,} of {images.height:,} images to one cluster, for example "
+        f"{first_five(largest.gather([0, len(largest) - 1]))}. If these are different images on one background, lower "
+        "ingest.near_duplicates.max_difference"
+    )
 
 
 def _have(names: Sized) -> str:

@@ -12,7 +12,7 @@ from skimage.filters import threshold_otsu
 from skimage.measure import shannon_entropy
 
 from dataprep.manifest import MEASURES
-from dataprep.quality import ISSUES, MEASURED_PX, find_issues, measure, measured_copy
+from dataprep.quality import ISSUES, MEASURED_PX, common_issues, find_issues, measure, measured_copy
 from tests.conftest import random_image
 from tests.dataprep.ingesting import INGEST, with_values
 
@@ -87,7 +87,7 @@ def test_what_is_unusual_for_the_data_set_is_an_issue(
     issue: str, spoil: Callable[[NDArray[np.float64]], NDArray[np.float64]]
 ) -> None:
     usual = scenes()
-    issues = find_issues(table_of(np.concatenate([usual, spoil(usual[:20])])), QUALITY)
+    issues = find_issues(table_of(np.concatenate([usual, spoil(usual[:12])])), QUALITY)
     flagged = issues.list.contains(issue).to_numpy()
     assert flagged[len(usual) :].mean() >= 0.9
     assert flagged[: len(usual)].sum() <= 2
@@ -97,6 +97,32 @@ def test_what_is_usual_for_the_data_set_is_none() -> None:
     """Black pages, of which an absolute rule would flag every one."""
     dark = find_issues(table_of(scenes() * 0.12), QUALITY)
     assert dark.list.len().sum() <= 4
+
+
+def test_what_many_images_have_is_not_unusual() -> None:
+    """Photographs, a quarter of them upright, and two panoramas."""
+    table = table_of(scenes(202)).with_columns(width=pl.lit(400), height=pl.lit(300))
+    turned = pl.int_range(pl.len()) % 4 == 0
+    width, height = pl.when(turned).then(300).otherwise("width"), pl.when(turned).then(400).otherwise("height")
+    is_panorama = pl.int_range(pl.len()) >= 200
+    table = table.with_columns(width=pl.when(is_panorama).then(4000).otherwise(width), height=height)
+    issues = find_issues(table, QUALITY).list.contains("odd_aspect")
+    assert issues.arg_true().to_list() == [200, 201]
+    assert common_issues(table, QUALITY) == [
+        "odd_aspect: 52 of 202 images lie beyond ingest.quality.odd_aspect = 5, too many to be unusual; only the 2 farthest "
+        "have the issue"
+    ]
+    assert common_issues(table_of(scenes(202)), QUALITY) == []
+
+
+@pytest.mark.parametrize(("count", "most"), [(1000, 30), (40, 5)])
+def test_at_most_three_per_cent_have_an_issue_and_of_few_images_five(count: int, most: int) -> None:
+    """A fifth of the images has a long tail of widths, each another."""
+    widths = [24 + 10 * number * (number % 5 == 0) for number in range(count)]
+    table = table_of(scenes(count)).with_columns(width=pl.Series(widths))
+    assert find_issues(table, QUALITY).list.contains("odd_aspect").arg_true().to_list() == [
+        number for number in range(count) if number % 5 == 0 and number >= count - 5 * most
+    ]
 
 
 def test_odd_shapes_are_issues() -> None:

@@ -373,3 +373,45 @@ def test_what_cannot_be_split_is_explained(images: pl.DataFrame, config: SplitCo
     with pytest.raises(SplitError) as error:
         split_images(images, config)
     assert words in str(error.value)
+
+
+def chained(label: str, count: int, joined: int) -> pl.DataFrame:
+    """Images of a class, of which some count as one picture."""
+    near = pl.when(pl.int_range(pl.len()) < joined).then(pl.col("id").first())
+    return plain({label: count}).with_columns(near_duplicate=near)
+
+
+@pytest.mark.parametrize(
+    ("config", "images", "start"),
+    [
+        (CONFIG, chained("a", 40, 39), "class 'a' must have at least one image for each of"),
+        (CONFIG, chained("a", 40, 40), "class 'a' must have at least one image for each of"),
+        (HASH, chained("a", 40, 40), "each of train, validation, test must have images"),
+        (
+            CONFIG,  # writers whose first page has the same print
+            images_of([("a", f"w{n % 10}", None, f"{n}") for n in range(40)]).with_columns(
+                near_duplicate=pl.when(pl.int_range(pl.len()) < 10).then(pl.lit("a/00000.png"))
+            ),
+            "class 'a' must have at least one image for each of",
+        ),
+    ],
+)
+def test_near_duplicates_that_swallow_a_class_are_named_as_the_cause(
+    config: SplitConfig, images: pl.DataFrame, start: str
+) -> None:
+    others = plain({"b": 30}) if config is CONFIG else images.clear()
+    with pytest.raises(SplitError) as error:
+        split_images(pl.concat([images, others]), config)
+    assert str(error.value).startswith(start)
+    assert "Near duplicates are the cause: they join " in str(error.value)
+    assert str(error.value).endswith(
+        "If these are different images on one background, lower ingest.near_duplicates.max_difference"
+    )
+    assert "'a/00000.png', 'a/000" in str(error.value)
+
+
+def test_groups_and_copies_are_not_blamed_on_near_duplicates() -> None:
+    for images in (clustered({"a": [20, 20]}), chained("a", 2, 0)):
+        with pytest.raises(SplitError) as error:
+            split_images(images, CONFIG)
+        assert "Near duplicates are the cause" not in str(error.value)
