@@ -22,6 +22,7 @@ from dataprep.fingerprint import WIDEST, fingerprints, shrunk
 from dataprep.image import Pixels, Undecodable, digest_bytes, digest_pixels, load, own_range, verify
 from dataprep.levels import MEASURED, SCALED, measure_extent, said
 from dataprep.manifest import MEASURES, Reason
+from dataprep.other_files import is_text
 from dataprep.quality import measure, measured_copy
 from dataprep.samples import Samples
 from dataprep.scaling import count_clipped, digest_samples, to_uint8
@@ -44,6 +45,7 @@ _DECODED = {
     "doubt": pl.String(),  # what is wrong with the bytes of a file whose pixels are whole
     "reason": pl.String(),
     "message": pl.String(),
+    "is_text": pl.Boolean(),  # of what is no image
 }
 
 FACTS: dict[str, pl.DataType] = {
@@ -91,6 +93,7 @@ class _Look:
     doubt: str | None = None
     reason: Reason | None = None
     message: str | None = None
+    is_text: bool | None = None
     picture: Pixels | None = field(default=None, repr=False)
     measured: Pixels | None = field(default=None, repr=False)
 
@@ -177,7 +180,8 @@ def _look_inside(task: ExamineTask, path: bytes, num_bytes: int) -> _Look:
             measured=measured_copy(pixels),
         )
     except Undecodable as refusal:
-        return replace(look, digest=None, reason=refusal.reason, message=refusal.message)
+        text = is_text(content) if refusal.reason == "not_an_image" else None
+        return replace(look, digest=None, reason=refusal.reason, message=refusal.message, is_text=text)
 
 
 def _to_pixels(look: _Look, image: Pixels | Samples, decoding: Decoding) -> tuple[_Look, Pixels]:

@@ -9,21 +9,30 @@ import polars as pl
 from dataprep.config import IngestConfig
 from dataprep.errors import SourceError, first_five
 from dataprep.fingerprint import LENGTH, Prints
-from dataprep.labels import propose_pattern
 from dataprep.levels import MEASURED, find_levels
-from dataprep.manifest import MANIFEST, usable
+from dataprep.look_alikes import look_alike_warnings
+from dataprep.manifest import MANIFEST, SKIPPED, usable
 from dataprep.names import decode_name, encode_name, printable
 from dataprep.near_duplicates import find_clusters, hashes_of
+from dataprep.other_files import counted_endings, mark_other_files
 from dataprep.pattern import SPLIT_NAMES, PathFacts, compile_pattern, read_paths
-from dataprep.quality import find_issues
+from dataprep.proposal import propose_pattern
+from dataprep.quality import common_issues, find_issues
 from dataprep.samples import Range
 
 _SENTENCES = {
     "skipped": "its name is in ingest.skip",
     "link": "links are not followed",
+    "link_to_folder": "links are not followed; this one stands for a folder",
     "not_a_file": "neither a file nor a folder",
     "unreadable": "cannot be listed; check its permissions",
+    "unreadable_folder": "a folder that cannot be listed; check its permissions",
 }
+
+
+LARGE_FRACTION = 0.25
+LARGE_CLUSTER = 10
+"""A cluster of near duplicates with this share of a class, and this many images, is warned of."""
 
 
 def find_ranges(seen: pl.DataFrame, config: IngestConfig) -> dict[str, Range]:
@@ -36,7 +45,7 @@ def find_ranges(seen: pl.DataFrame, config: IngestConfig) -> dict[str, Range]:
     # What is constant in one range need not be so in another; a single value is so in any.
     usable_in_some = pl.col("reason").is_null() | ((pl.col("reason") == "constant") & (pl.col("num_values") > 1))
     deep = seen.filter(pl.col("lowest").is_not_null() & usable_in_some)
-    told = read_paths([os.fsdecode(path) for path in deep["path"].to_list()], compile_pattern(config.pattern))
+    told = read_paths([decode_name(path) for path in deep["path"].to_list()], compile_pattern(config.pattern))
     inside = [fact is not None for fact in told]
     return find_levels(deep.filter(pl.Series(inside, dtype=pl.Boolean)).select(list(MEASURED)), config.decode)
 
@@ -85,7 +94,7 @@ def check_pattern(found: pl.DataFrame, config: IngestConfig) -> None:
     Raises:
         ParamsError: it is wrong, or takes too long.
     """
-    read_paths([os.fsdecode(path) for path in found["path"].to_list()], compile_pattern(config.pattern))
+    read_paths([decode_name(path) for path in found["path"].to_list()], compile_pattern(config.pattern))
 
 
 def build_manifest(found: pl.DataFrame, seen: pl.DataFrame, clusters: pl.DataFrame, config: IngestConfig) -> pl.DataFrame:
@@ -113,13 +122,16 @@ def build_manifest(found: pl.DataFrame, seen: pl.DataFrame, clusters: pl.DataFra
         .with_columns(reason=pl.coalesce("entry_reason", "reason"), message=pl.coalesce(sentences, "message", "doubt"))
         .sort("id")
     )
+    rows = mark_other_files(rows)
     unmatched = f"the path does not match ingest.pattern {config.pattern!r}"
     if "split" in compiled.groupindex:
         unmatched += f", whose split is one of {', '.join(SPLIT_NAMES)}"
     rows = _quarantine(rows, pl.col("label").is_null(), reason="pattern", message=pl.lit(unmatched))
     rows = _mark_conflicts(rows, config).join(clusters, on="digest", how="left", maintain_order="left")
     rows = _quarantine_small_classes(rows, config)
-    status = pl.when(pl.col("reason").is_null()).then(pl.lit("ok")).when(pl.col("reason") == "skipped").then(pl.lit("skipped"))
+    status = (
+        pl.when(pl.col("reason").is_null()).then(pl.lit("ok")).when(pl.col("reason").is_in(SKIPPED)).then(pl.lit("skipped"))
+    )
     rows = rows.with_columns(status=status.otherwise(pl.lit("quarantined")))
     rows = _add_perceptual_hash(_add_near_duplicates(rows))
     return _add_issues(rows, config).select(list(MANIFEST.columns))
@@ -131,7 +143,7 @@ def check_usable(manifest: pl.DataFrame, config: IngestConfig) -> None:
     Raises:
         SourceError: no path matches, no file is an image, or there is one class only.
     """
-    bad, good = manifest.filter(pl.col("status") == "quarantined"), usable(manifest)
+    bad, good = manifest.filter(pl.col("status") != "ok", pl.col("reason") != "skipped"), usable(manifest)
     if good.is_empty():
         unmatched = bad.filter(pl.col("reason") == "pattern")["id"]
         if 2 * len(unmatched) > bad.height:
@@ -166,6 +178,48 @@ def check_quarantined(manifest: pl.DataFrame, config: IngestConfig) -> None:
             f"{bad.height:,} of {looked_at.height:,} are {_reasons(bad)}. List them with: darkroom files. Mend or remove them, "
             "skip them by name (ingest.skip), or raise the fraction"
         )
+
+
+def ingest_warnings(manifest: pl.DataFrame, config: IngestConfig) -> list[str]:
+    """What a person should look at before trusting the data set, one line each; nothing of it stops the run."""
+    good = usable(manifest)
+    return [
+        *look_alike_warnings(good["label"].unique()),
+        *_large_clusters(good),
+        *_many_other_files(manifest, config),
+        *common_issues(good, config.quality),
+    ]
+
+
+def _large_clusters(good: pl.DataFrame) -> list[str]:
+    """Names the classes of which a large part is one cluster of near duplicates, as forms with the same print are."""
+    clusters = (
+        good.drop_nulls("near_duplicate")
+        .group_by("label", "near_duplicate")
+        .agg(pl.len().alias("images"), pl.col("id").min().alias("first"), pl.col("id").max().alias("last"))
+        .join(good.group_by("label").len(), on="label")
+        .filter(pl.col("images") >= pl.max_horizontal(LARGE_FRACTION * pl.col("len"), pl.lit(LARGE_CLUSTER)))
+        .sort("label", "near_duplicate")
+    )
+    if clusters.is_empty():
+        return []
+    label, _, images, first, last, size = clusters.row(0)
+    more = f"; the same in {clusters.height - 1:,} more" if clusters.height > 1 else ""
+    return [
+        f"{images:,} of {size:,} images of class {label!r} are one cluster of near duplicates, for example {first!r} and "
+        f"{last!r}{more}; they will stand in one split. If they are different images on one background, lower "
+        "ingest.near_duplicates.max_difference"
+    ]
+
+
+def _many_other_files(manifest: pl.DataFrame, config: IngestConfig) -> list[str]:
+    other = manifest.filter(pl.col("reason") == "other_file")["id"]
+    if len(other) <= config.max_quarantined_fraction * manifest.height:
+        return []
+    return [
+        f"{len(other):,} of {manifest.height:,} files are no images by name and content ({counted_endings(other)}), for "
+        f"example {first_five(other.head(2))}. If that is right, list their names in ingest.skip, for example '*.txt'"
+    ]
 
 
 def _proposal(paths: pl.Series) -> str:

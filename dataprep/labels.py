@@ -1,20 +1,26 @@
 """What the paths of a raw folder say, before a single pixel is read: classes, groups, splits, and what looks wrong.
 
-A pattern is proposed from the folder levels alone: a level of split names is the split; of the others, the deepest one whose
-names recur under the folders above it is the label, or the topmost where none does.
+What is proposed is in `dataprep.proposal`.
 """
 
-import unicodedata
+import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dataprep.config import SPLITS, SplitName
-from dataprep.errors import SourceError, first_five
-from dataprep.pattern import PathFacts, compile_pattern, read_paths, split_named
+from dataprep.errors import first_five
+from dataprep.look_alikes import look_alike_warnings
+from dataprep.pattern import PathFacts, compile_pattern, read_paths
+from dataprep.proposal import RECURS, doubts, propose_pattern
 
 HANDFUL = 10
 """Files, and groups where there are any; a class with fewer cannot be split and measured in any useful way."""
+
+
+_NUMBER = re.compile(r"\d+")
+_COPY = re.compile(r"(?P<name>.+?)(?: ?\(\d+\)|[ _-]+copy(?:[ _-]?\d+)?|[ _-]+Kopie.*|~|\.bak|\.old)", re.IGNORECASE)
+_LEFT_OVER = re.compile(r"te?mp|new|new folder.*|untitled.*|backup.*|old|trash|unsorted|to ?do|neuer ordner.*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,55 +61,14 @@ def survey_labels(paths: Sequence[str], pattern: str) -> Survey:
         pattern=pattern,
         classes=classes,
         unmatched=[path for path, fact in facts.items() if fact is None],
-        warnings=[*_odd_classes(classes), *_look_alikes(classes), *_other_level(paths, classes)],
+        warnings=[
+            *_odd_classes(classes),
+            *_stray_classes(classes),
+            *look_alike_warnings(row.name for row in classes),
+            *_other_level(paths, compiled, classes),
+            *doubts(paths, pattern),
+        ],
     )
-
-
-def propose_pattern(paths: Sequence[str]) -> str:
-    """Proposes the pattern for the most common depth of the paths.
-
-    >>> propose_pattern(["w1/0/a.png", "w1/1/a.png", "w2/0/a.png", "w2/1/a.png", "w3/0/a.png", "w3/1/a.png"])
-    '{group}/{label}/{name}'
-    >>> propose_pattern(["train/cat/1.jpg", "train/dog/1.jpg", "test/cat/2.jpg", "test/dog/2.jpg"])
-    '{split}/{label}/{name}'
-
-    Raises:
-        SourceError: the files lie in no folder, so that no level can be the label.
-    """
-    depth = Counter(path.count("/") for path in paths).most_common(1)[0][0] if paths else 0
-    if depth == 0:
-        raise SourceError(
-            f"labels must stand in the names of folders; these {len(paths):,} files lie in none, for example "
-            f"{first_five(paths[:2])}. Say with --pattern where the label stands, for example '{{label}}_{{name}}'"
-        )
-    folders = [tuple(path.split("/")[:-1]) for path in paths if path.count("/") == depth]
-    names = [{folder[level] for folder in folders} for level in range(depth)]
-    fields = ["*"] * depth
-    open_levels = []
-    for level in range(depth):
-        if "{split}" not in fields and depth > 1 and all(split_named(name) for name in names[level]):
-            fields[level] = "{split}"
-        elif len(names[level]) > 1 or depth == 1:
-            open_levels.append(level)
-    label = _label_level(folders, names, open_levels or [depth - 1])
-    fields[label] = "{label}"
-    others = [level for level in open_levels if level != label]
-    if others:
-        fields[max(others, key=lambda level: len(names[level]))] = "{group}"
-    return "/".join([*fields, "{name}"])
-
-
-def _label_level(folders: list[tuple[str, ...]], names: list[set[str]], levels: list[int]) -> int:
-    """The deepest level whose names recur under the folders above it, as digits do under writers; else the topmost.
-
-    Names that stand under one folder each, as bursts do under a class, only divide what is above them.
-    """
-    for level in reversed(levels[1:]):
-        above = [other for other in levels if other < level]
-        places = {(*(folder[other] for other in above), folder[level]) for folder in folders}
-        if len(places) >= 1.5 * len(names[level]):
-            return level
-    return levels[0]
 
 
 def _count(told: list[PathFacts]) -> list[ClassFiles]:
@@ -141,27 +106,58 @@ def _odd_classes(classes: list[ClassFiles]) -> list[str]:
     return warnings
 
 
-def _look_alikes(classes: list[ClassFiles]) -> list[str]:
-    alike: defaultdict[str, list[str]] = defaultdict(list)
-    for row in classes:
-        alike["".join(unicodedata.normalize("NFKC", row.name).casefold().split())].append(row.name)
+def _stray_classes(classes: list[ClassFiles]) -> list[str]:
+    """Names what stands beside classes that are all named after one fashion, and copies of other classes."""
+    names = {row.name: row.num_files for row in classes}
+    fashions = Counter(map(_fashion, names))
+    fashion, count = fashions.most_common(1)[0] if fashions else ("", 0)
+    strays = [name for name in names if _fashion(name) != fashion] if fashion and count >= max(5, 0.75 * len(names)) else []
+    strays += [name for name in names if name not in strays and (_LEFT_OVER.fullmatch(name) or _original(name) in names)]
+    if not strays:
+        return []
+    usual = sorted(num_files for name, num_files in names.items() if name not in strays) or [0]
+    listed = first_five([f"{name} ({names[name]:,})" for name in strays])
     return [
-        f"these classes differ only in case, white space or Unicode form: {first_five(names)}"
-        for names in alike.values()
-        if len(names) > 1
+        f"{'this class is' if len(strays) == 1 else 'these classes are'} unlike the others in name: {listed}; the others have "
+        f"{usual[0]:,} to {usual[-1]:,} files. Where {'it is none' if len(strays) == 1 else 'they are none'}, move the folder "
+        "away or list its name in ingest.skip"
     ]
 
 
-def _other_level(paths: Sequence[str], classes: list[ClassFiles]) -> list[str]:
+def _fashion(name: str) -> str:
+    """What names have in common that only count: `#` for a number, `a` for one letter, `class#`; empty for a word."""
+    plain = _NUMBER.sub("#", name)
+    return plain if "#" in plain else "a" if len(name) == 1 else ""
+
+
+def _original(name: str) -> str | None:
+    """What a folder was called before a file manager copied it."""
+    match = _COPY.fullmatch(name)
+    return None if match is None else match["name"]
+
+
+def _other_level(paths: Sequence[str], given: re.Pattern[str], classes: list[ClassFiles]) -> list[str]:
     """Says where the folders themselves suggest another level for the label than the pattern does."""
     if not any("/" in path for path in paths):
         return []
     proposed = propose_pattern(paths)
     compiled = compile_pattern(proposed)
     labels = {fact.label for fact in read_paths(paths, compiled) if fact}
-    if labels == {row.name for row in classes}:
+    if labels == {row.name for row in classes} or _recurs_below(paths, given, compiled):
         return []
     return [
         f"another level looks more like the label: {len(labels):,} names that recur, {first_five(sorted(labels))}. "
         f"Try the pattern {proposed!r}"
     ]
+
+
+def _recurs_below(paths: Sequence[str], given: re.Pattern[str], proposed: re.Pattern[str]) -> bool:
+    """Whether the given labels stand below the proposed ones and recur there, as digits in the names of writers' files do."""
+    pairs = set()
+    for path in paths:
+        own, other = given.fullmatch(path), proposed.fullmatch(path)
+        if own is not None and other is not None and own["label"]:
+            if own.start("label") < other.end("label"):
+                return False
+            pairs.add((other["label"], own["label"]))
+    return len(pairs) >= RECURS * len({label for _, label in pairs}) > 0

@@ -11,13 +11,16 @@ from dataprep.image import DecodeReason
 from dataprep.levels import SCALED
 
 Status = Literal["ok", "quarantined", "skipped"]
-EntryReason = Literal["skipped", "link", "not_a_file", "unreadable"]
+EntryReason = Literal["skipped", "link", "link_to_folder", "not_a_file", "unreadable", "unreadable_folder"]
 ReadReason = Literal["too_many_bytes", "changed", "too_slow", "worker_died"]
-RowReason = Literal["pattern", "label_conflict", "small_class"]
+RowReason = Literal["other_file", "pattern", "label_conflict", "small_class"]
 Reason = EntryReason | ReadReason | DecodeReason | RowReason
-"""Why a file is not used; the closed list. `skipped` alone is the status skipped, all others are quarantined."""
+"""Why a file is not used; the closed list. Those of `SKIPPED` have the status skipped, all others are quarantined."""
 STATUSES: tuple[str, ...] = get_args(Status)
 REASONS: tuple[str, ...] = tuple(reason for kind in get_args(Reason) for reason in (get_args(kind) or (kind,)))
+
+SKIPPED = ("skipped", "other_file")
+"""Reasons of files that nobody took for images: by ingest.skip, or since neither name nor content says image."""
 
 MEASURES = ("brightness", "brightest", "darkest", "contrast", "sharpness", "noise", "entropy", "ink_fraction")
 """Columns of what an image looks like in figures.

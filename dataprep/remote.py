@@ -15,6 +15,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import quote, unquote_to_bytes
 
+from dataprep.endings import IMAGE_ENDINGS, ending_of
 from dataprep.errors import ChangedError, ParamsError, SourceError, in_short
 from dataprep.names import decode_name, encode_name
 
@@ -188,7 +189,7 @@ def _entries(
         told = asked.get(name, from_listing)
         path = _relative(root, name)
         skipped = any(skip.fullmatch(part) for part in decode_name(path).split("/"))
-        yield path, _size(told) or 0, 0, _sign_of_change(told, now), "skipped" if skipped else _reason(told)
+        yield path, _size(told) or 0, 0, _sign_of_change(told, now), "skipped" if skipped else _reason(path, told, from_listing)
 
 
 def _info(files: "AbstractFileSystem", name: str) -> _Told | None:
@@ -199,12 +200,14 @@ def _info(files: "AbstractFileSystem", name: str) -> _Told | None:
     return told
 
 
-def _reason(told: _Told | None) -> str | None:
-    """Why a file must not be opened."""
+def _reason(path: bytes, told: _Told | None, listed: _Told | None) -> str | None:
+    """Why an entry must not be opened; what was told of it last, and what the listing of its folder told."""
     if told is None:
-        return "unreadable"
+        return "unreadable" if listed is not None else "unreadable_folder"
     if told.get("islink") or told["type"] == "link":
-        return "link"
+        # Some file systems say where a link leads; of others its name must do.
+        is_file = told["type"] == "file" or (told["type"] != "directory" and ending_of(decode_name(path)) in IMAGE_ENDINGS)
+        return "link" if is_file else "link_to_folder"
     if told["type"] != "file":
         return "not_a_file"
     return "unreadable" if _size(told) is None else None

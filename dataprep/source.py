@@ -4,8 +4,9 @@ import fnmatch
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import TypeAlias
@@ -13,6 +14,7 @@ from typing import TypeAlias
 import polars as pl
 
 from dataprep.embedded import write_digits
+from dataprep.endings import IMAGE_ENDINGS, ending_of
 from dataprep.errors import ChangedError, ParamsError, SourceError
 from dataprep.names import decode_name, encode_name
 from dataprep.remote import Entry, check_url, holds_anything, is_url, list_files, read_remote_file
@@ -27,6 +29,9 @@ Source: TypeAlias = Path | str
 
 ReadKnown = Callable[[bytes, int], bytes]
 """Reads a file by its relative path and its number of bytes."""
+
+_FOLDER = "folder"
+"""In place of a reason: an entry that is a folder, which is listed by what it holds."""
 
 _FOUND = {"path": pl.Binary(), "bytes": pl.Int64(), "modified_ns": pl.Int64(), "changed_ns": pl.Int64(), "reason": pl.String()}
 
@@ -67,8 +72,38 @@ def locate_folder(source: str) -> Source:
         raise ParamsError(f"params.yaml: ingest.source {source!r}: {error}. Write the whole path") from error
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What is below a folder.
+
+    Attributes:
+        files: from `scan`.
+        empty_folders: relative paths of folders without a file that is not skipped; none of a source elsewhere, since object
+            stores have no folders.
+    """
+
+    files: pl.DataFrame
+    empty_folders: list[bytes]
+
+
+def list_source(source: Source, skip: Sequence[str] = ()) -> Listing:
+    """As `scan`, with the folders that hold nothing."""
+    skipped = re.compile("|".join(map(fnmatch.translate, skip)) or r"(?!)")
+    rows = sorted(_walk_folder(source, skipped) if isinstance(source, Path) else list_files(source, skipped))
+    files = [row for row in rows if row[-1] != _FOLDER]
+    if not files:
+        raise SourceError(
+            f"params.yaml: ingest.source must hold images; {str(source)!r} is empty. Put images there or correct the path"
+        )
+    holding = _folders_of(path for path, *_, reason in files if reason != "skipped")
+    empty = [path for path, *_, reason in rows if reason == _FOLDER and path not in holding]
+    return Listing(pl.DataFrame(files, schema=_FOUND, orient="row"), empty)
+
+
 def scan(source: Source, skip: Sequence[str] = ()) -> pl.DataFrame:
     """Lists every entry below a folder that is not a folder itself; links are listed and not followed.
+
+    A folder that cannot be listed, and a link to one, is an entry: nobody knows how many files it stands for.
 
     Args:
         source: the folder; of one elsewhere see `list_files` for what the times are.
@@ -81,13 +116,7 @@ def scan(source: Source, skip: Sequence[str] = ()) -> pl.DataFrame:
     Raises:
         SourceError: the source does not exist, is no folder, holds no file, or cannot be reached.
     """
-    skipped = re.compile("|".join(map(fnmatch.translate, skip)) or r"(?!)")
-    rows = sorted(_walk_folder(source, skipped) if isinstance(source, Path) else list_files(source, skipped))
-    if not rows:
-        raise SourceError(
-            f"params.yaml: ingest.source must hold images; {str(source)!r} is empty. Put images there or correct the path"
-        )
-    return pl.DataFrame(rows, schema=_FOUND, orient="row")
+    return list_source(source, skip).files
 
 
 def check_still_there(source: Source) -> None:
@@ -215,9 +244,16 @@ def _walk(root: bytes, skip: re.Pattern[str]) -> Iterator[Entry]:
         folder, skipped = folders.pop()
         try:
             entries = list(os.scandir(os.path.join(root, folder)))
-        except OSError:
-            yield folder, 0, 0, 0, "skipped" if skipped else "unreadable"
+        except OSError as error:
+            if not folder:
+                raise SourceError(
+                    f"params.yaml: ingest.source {decode_name(root)!r} cannot be listed ({error.strerror}). Give this user the "
+                    "right to it"
+                ) from error
+            yield folder, 0, 0, 0, "skipped" if skipped else "unreadable_folder"
             continue
+        if folder and not skipped:
+            yield folder, 0, 0, 0, _FOLDER
         for entry in entries:
             path = os.path.join(folder, entry.name) if folder else entry.name
             passed_over = skipped or skip.fullmatch(decode_name(entry.name)) is not None
@@ -229,14 +265,34 @@ def _walk(root: bytes, skip: re.Pattern[str]) -> Iterator[Entry]:
             except OSError:
                 yield path, 0, 0, 0, "skipped" if passed_over else "unreadable"
                 continue
-            reason: str | None = None
-            if passed_over:
-                reason = "skipped"
-            elif stat.S_ISLNK(status.st_mode):
-                reason = "link"
-            elif not stat.S_ISREG(status.st_mode):
-                reason = "not_a_file"
+            reason = "skipped" if passed_over else _reason(status.st_mode, os.path.join(root, path))
             yield path, status.st_size, _int64(status.st_mtime_ns), _int64(status.st_ctime_ns), reason
+
+
+def _reason(mode: int, path: bytes) -> str | None:
+    """Why an entry must not be opened."""
+    if stat.S_ISLNK(mode):
+        return "link_to_folder" if _leads_to_folder(path) else "link"
+    return None if stat.S_ISREG(mode) else "not_a_file"
+
+
+def _leads_to_folder(link: bytes) -> bool:
+    """Whether a link leads to a folder, or may do so when the disk that it names is there again."""
+    try:
+        return stat.S_ISDIR(os.stat(link).st_mode)  # noqa: PTH116  # bytes
+    except OSError:
+        return ending_of(decode_name(link)) not in IMAGE_ENDINGS
+
+
+def _folders_of(paths: Iterable[bytes]) -> set[bytes]:
+    """All folders above these paths."""
+    folders: set[bytes] = set()
+    for path in paths:
+        folder = path.rpartition(b"/")[0]
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition(b"/")[0]
+    return folders
 
 
 def _int64(time_ns: int) -> int:

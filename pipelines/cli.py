@@ -78,13 +78,22 @@ def labels(
     """Shows what the paths of a folder say: classes, groups, splits, and what looks wrong. Reads no pixels."""
     import polars as pl  # which takes longer than a help page should
 
-    from dataprep.labels import propose_pattern, survey_labels
+    from dataprep.endings import likely_images
+    from dataprep.folders import UNKNOWN, check_folders, folder_warnings
+    from dataprep.labels import survey_labels
     from dataprep.names import decode_name
-    from dataprep.source import locate_folder, scan
+    from dataprep.other_files import counted_endings
+    from dataprep.proposal import propose_pattern
+    from dataprep.source import list_source, locate_folder
 
     source = locate_folder(folder)
-    found = scan(source, read_params().ingest.skip if PARAMS_FILE.exists() else ())
-    paths = [decode_name(path) for path in found.filter(pl.col("reason").ne_missing("skipped"))["path"].to_list()]
+    listed = list_source(source, read_params().ingest.skip if PARAMS_FILE.exists() else ())
+    found = listed.files.filter(pl.col("reason").ne_missing("skipped"))
+    names = found.filter(~pl.col("reason").is_in(list(UNKNOWN)).fill_null(value=False))["path"].to_list()
+    every = [decode_name(path) for path in names]
+    paths = likely_images(every)
+    if not paths:
+        check_folders(found, pattern or "{label}/{name}")
     survey = survey_labels(paths, pattern or propose_pattern(paths))
     matched = sum(row.num_files for row in survey.classes)
     if not matched:
@@ -98,11 +107,19 @@ def labels(
         splits = [f"{row.given_splits.get(split, 0):,}" for split in given]
         table.add_row(_shown(row.name), f"{row.num_files:,}", f"{row.num_groups:,}" if row.num_groups else "-", *splits)
     _plain_console().print(table)
-    skipped = f"; {found.height - len(paths):,} are skipped by name" if found.height > len(paths) else ""
-    print(f"{matched:,} of {len(paths):,} files match the {'given' if pattern else 'proposed'} pattern{skipped}")
+    skipped = listed.files.height - found.height
+    by_name = f"; {skipped:,} are skipped by name" if skipped else ""
+    print(f"{matched:,} of {len(paths):,} files match the {'given' if pattern else 'proposed'} pattern{by_name}")
+    others = sorted({*every} - {*paths})
+    if others:
+        print(
+            f"{len(others):,} more have no image's ending ({counted_endings(others)}), for example "
+            f"{first_five(map(_shown, others[:2]))}; ingest skips those whose content is no image either"
+        )
     if survey.unmatched:
         print(f"do not match: {first_five(map(_shown, survey.unmatched))}")
-    for warning in survey.warnings:
+    class_names = {_shown(row.name) for row in survey.classes}
+    for warning in [*folder_warnings(found, listed.empty_folders, survey.pattern, class_names), *survey.warnings]:
         print(f"warning: {warning.encode('utf-8', 'backslashreplace').decode()}")
     # Single quotes: in YAML, nothing within them has another meaning.
     quoted = survey.pattern.replace("'", "''")

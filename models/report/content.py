@@ -8,6 +8,7 @@ import polars as pl
 from dataprep.artifacts import Place
 from dataprep.balance import shown_per_class
 from dataprep.config import AugmentConfig, SplitName
+from dataprep.look_alikes import look_alike_warnings
 from dataprep.proof import SplitMetrics
 from dataprep.variation_sheet import draw_variations
 from models.config import DiagnoseConfig
@@ -88,6 +89,7 @@ class Content:
     sheet: str  # data address of a PNG
     varies: bool  # whether any of it happens
     sheet_fits: bool  # on a page, shrunk a little
+    look_alikes: list[str]  # at most one line
 
 
 def collect(
@@ -144,6 +146,7 @@ def collect(
         sheet=png_address(sheet, max_px=max(sheet.shape)),
         varies=augment.varies,
         sheet_fits=sheet.shape[1] <= FITTING_PX,
+        look_alikes=look_alike_warnings(row.class_name for row in data.classes),
     )
 
 

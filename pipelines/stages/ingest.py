@@ -7,6 +7,7 @@ from rich.table import Table
 from dataprep.errors import first_five
 from dataprep.examine import FACTS, examine
 from dataprep.execute import num_workers
+from dataprep.folders import check_folders, folder_warnings
 from dataprep.ingest import (
     build_manifest,
     check_pattern,
@@ -14,13 +15,14 @@ from dataprep.ingest import (
     check_usable,
     cluster_pictures,
     find_ranges,
+    ingest_warnings,
     still_clustered,
 )
 from dataprep.levels import check_levels, describe_levels, out_of_date, with_levels
 from dataprep.manifest import find_copies, usable, write_manifest
 from dataprep.pattern import compile_pattern
 from dataprep.scan_cache import read_known, remembered, write_known
-from dataprep.source import check_still_there, scan
+from dataprep.source import check_still_there, list_source
 from pipelines.command import OutputOption, PathOption, run, track
 from pipelines.params import read_params
 from pipelines.raw_folder import locate_raw_folder
@@ -31,8 +33,10 @@ def main(embedded: PathOption, scan_cache: OutputOption, manifest: OutputOption)
     config, execute = params.ingest, params.execute
     compile_pattern(config.pattern)  # a wrong pattern is said before the reading, not after
     source = locate_raw_folder(config.source, embedded)
-    found = scan(source, config.skip)
+    listed = list_source(source, config.skip)
+    found = listed.files
     check_pattern(found, config)
+    check_folders(found, config.pattern)
     known = read_known(scan_cache, found, folder=source, config=config)
     unseen = found.filter(pl.col("reason").is_null()).join(known.facts, on="path", how="anti")
     guess = with_levels(config.decode, find_ranges(known.facts, config))
@@ -57,12 +61,19 @@ def main(embedded: PathOption, scan_cache: OutputOption, manifest: OutputOption)
     write_manifest(manifest, rows)
     show(rows, num_read=unseen.height, num_known=known.facts.height)
     print("".join(f"{line}\n" for line in describe_levels(usable(rows), known.facts, config.decode)), end="")
+    empty = folder_warnings(found, listed.empty_folders, config.pattern, rows["label"].drop_nulls())
+    warn([*empty, *ingest_warnings(rows, config)])
     check_quarantined(rows, config)  # after the writing: one must be able to look at what is wrong
 
 
 _STATUS_AND_REASON = (
-    pl.when(pl.col("status") == "skipped").then(pl.lit("skipped by name")).otherwise(pl.format("{}: {}", "status", "reason"))
+    pl.when(pl.col("reason") == "skipped").then(pl.lit("skipped by name")).otherwise(pl.format("{}: {}", "status", "reason"))
 )
+
+
+def warn(warnings: list[str]) -> None:
+    for warning in warnings:
+        print(f"warning: {warning}")
 
 
 def show(rows: pl.DataFrame, *, num_read: int, num_known: int) -> None:

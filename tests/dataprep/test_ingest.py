@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from dataprep.errors import SourceError
-from dataprep.ingest import check_quarantined, check_usable
+from dataprep.ingest import check_quarantined, check_usable, ingest_warnings
 from dataprep.manifest import class_names, read_manifest, write_manifest
 from tests.conftest import random_image, write_png
 from tests.dataprep.ingesting import INGEST, by_id, num_files_below, run, with_values
@@ -59,7 +59,7 @@ def test_what_is_not_used_has_a_status_a_reason_and_a_message(make_tree: Callabl
         "class1/blank.png": ("quarantined", "constant"),
         "class1/large.png": ("quarantined", "too_many_pixels"),
         "class1/link.png": ("quarantined", "link"),
-        "class1/loop": ("quarantined", "link"),
+        "class1/loop": ("quarantined", "link_to_folder"),
         "class1/pipe.png": ("quarantined", "not_a_file"),
         "class1/thin.png": ("quarantined", "too_small"),
         "class1/twin1.png": ("quarantined", "label_conflict"),
@@ -233,6 +233,18 @@ def test_near_duplicates_share_a_cluster_named_by_its_smallest_id(tmp_path: Path
     issues = manifest.filter(pl.col("issues").list.contains("near_label_conflict"))["id"].to_list()
     assert issues == ["a/z5.png", "b/05.png"]
     assert manifest.filter(pl.col("status") == "ok")["perceptual_hash"].str.len_chars().unique().to_list() == [16]
+
+
+def test_a_cluster_that_holds_a_large_part_of_a_class_is_warned_of(tmp_path: Path) -> None:
+    (tmp_path / "raw/form").mkdir(parents=True)
+    (tmp_path / "raw/other").mkdir()
+    for number in range(12):
+        photograph(0).save(tmp_path / f"raw/form/{number:02d}.jpg", quality=60 + 3 * number)
+        photograph(100 + number).save(tmp_path / f"raw/other/{number:02d}.png")
+    assert ingest_warnings(run(tmp_path / "raw"), INGEST) == [
+        "12 of 12 images of class 'form' are one cluster of near duplicates, for example 'form/00.jpg' and 'form/11.jpg'; they "
+        "will stand in one split. If they are different images on one background, lower ingest.near_duplicates.max_difference"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,7 @@ def test_links_and_odd_entries_and_names_that_are_no_text_are_listed(tmp_path: P
     shutil.copy(tmp_path / "raw/a/1.png", tmp_path / "raw/a" / os.fsdecode(b"\xff.png"))
     here, there = scan(tmp_path / "raw"), scan(f"file://{tmp_path}/raw")
     assert there.select("path", "reason").equals(here.select("path", "reason"))
-    assert set(there["reason"]) == {None, "link", "not_a_file"}
+    assert set(there["reason"]) == {None, "link", "link_to_folder", "not_a_file"}
     size = (tmp_path / "raw/a/1.png").stat().st_size
     assert read_file(f"file://{tmp_path}/raw", b"a/\xff.png", size) == (tmp_path / "raw/a/1.png").read_bytes()
 
@@ -195,7 +195,7 @@ def test_a_folder_that_cannot_be_listed_is_a_row(folder: Path, monkeypatch: pyte
         return ls(self, path, *args, **kwargs)
 
     monkeypatch.setattr(LocalFileSystem, "ls", refuse)
-    assert dict(scan(f"file://{folder}").select("path", "reason").rows())[b"class2"] == "unreadable"
+    assert dict(scan(f"file://{folder}").select("path", "reason").rows())[b"class2"] == "unreadable_folder"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dataprep.errors import ChangedError, ParamsError, SourceError
-from dataprep.source import locate_source, read_file, scan
+from dataprep.source import list_source, locate_source, read_file, scan
 from tests.conftest import random_image, write_png
 
 
@@ -27,7 +27,7 @@ def test_entries_that_are_no_files_are_listed_and_not_opened(tmp_path: Path, mon
         assert reasons(tmp_path) == {
             b"a/1.png": None,
             b"a/dead.png": "link",
-            b"a/loop": "link",
+            b"a/loop": "link_to_folder",
             b"a/pipe.png": "not_a_file",
             b"a/socket.png": "not_a_file",
         }
@@ -46,7 +46,7 @@ def test_names_to_skip_hold_for_files_and_for_all_that_is_below_a_folder(tmp_pat
         b"a/Thumbs.db": "skipped",
         b"a/b.tmp/c/3.png": "skipped",
     }
-    assert set(reasons(tmp_path).values()) == {None, "link"}
+    assert set(reasons(tmp_path).values()) == {None, "link_to_folder"}
 
 
 def test_folders_nested_deeper_than_python_s_stack_are_walked(tmp_path: Path) -> None:
@@ -74,7 +74,49 @@ def test_a_folder_that_cannot_be_listed_is_named(make_tree: Callable[..., Path],
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    assert reasons(source)[b"class2"] == "unreadable"
+    assert reasons(source)[b"class2"] == "unreadable_folder"
+
+
+def test_a_source_that_cannot_be_listed_is_explained(make_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: bytes) -> object:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(SourceError, match=r"raw' cannot be listed \(Permission denied\)\. Give this user the right to it$"):
+        scan(make_tree(classes=1, images=1))
+
+
+def test_a_link_says_whether_it_stands_for_a_folder(tmp_path: Path) -> None:
+    write_png(tmp_path / "raw/a/1.png", random_image(0))
+    for name, target in {
+        "a/2.png": "1.png",
+        "a/3.PNG": "nowhere",
+        "a/chain": "../b",
+        "b": "../outside",
+        "c": "/mnt/not-mounted/c",
+        "self.jpg": "self.jpg",
+    }.items():
+        (tmp_path / "raw" / name).symlink_to(target)
+    (tmp_path / "outside").mkdir()
+    assert reasons(tmp_path / "raw") == {
+        b"a/1.png": None,
+        b"a/2.png": "link",
+        b"a/3.PNG": "link",
+        b"a/chain": "link_to_folder",
+        b"b": "link_to_folder",
+        b"c": "link_to_folder",
+        b"self.jpg": "link",
+    }
+
+
+def test_folders_without_files_are_listed_beside_the_files(tmp_path: Path) -> None:
+    write_png(tmp_path / "a/x/1.png", random_image(0))
+    (tmp_path / "a/y/z").mkdir(parents=True)
+    (tmp_path / "b/.git/objects").mkdir(parents=True)
+    (tmp_path / "b/.DS_Store").touch()
+    listed = list_source(tmp_path, (".*",))
+    assert listed.empty_folders == [b"a/y", b"a/y/z", b"b"]
+    assert listed.files.equals(scan(tmp_path, (".*",)))
 
 
 @pytest.mark.parametrize(

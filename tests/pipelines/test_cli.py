@@ -39,8 +39,8 @@ def test_labels_proposes_a_pattern_and_counts(make_tree: Callable[..., Path]) ->
     source = make_tree(classes=3, images=12)
     (source / "stray.txt").touch()
     output = labels(str(source))
-    assert "36 of 37 files match the proposed pattern" in output
-    assert "do not match: 'stray.txt'" in output
+    assert "36 of 36 files match the proposed pattern" in output
+    assert "1 more have no image's ending (1 .txt), for example 'stray.txt'; ingest skips those whose content is no" in output
     assert all(name in output for name in ("class0", "class1", "class2"))
     pasted = YAML(typ="safe", pure=True).load(output[output.index("ingest:") :])
     assert pasted == {"ingest": {"source": str(source), "pattern": "{label}/{name}"}}
@@ -195,6 +195,28 @@ def test_show_says_what_is_independent_and_what_no_look_reaches(
     assert "always 'b': train 0.6667 / validation 0.6667 / test 0.6667" in output
     assert "Cannot tell: validation is at 100.0% (95% interval 34.2% to 100.0%)" in output
     assert "0.3424 - 1.0000" in output
+
+
+def test_labels_names_folders_that_are_unknown_or_empty(make_tree: Callable[..., Path], tmp_path: Path) -> None:
+    source = make_tree(classes=2, images=12)
+    (tmp_path / "elsewhere").mkdir()
+    (source / "owl").symlink_to(tmp_path / "elsewhere")
+    (source / "wren").mkdir()
+    output = labels(str(source))
+    assert "24 of 24 files match" in output
+    assert (
+        "warning: ingest will stop, since it is not known what these folders hold: 'owl' (class 'owl') is a link, and links "
+        "are not followed\nwarning: there are empty folders of 1 class: 'wren'\n"
+    ) in output
+
+
+def test_labels_of_links_alone_says_so(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / "elsewhere").mkdir(exist_ok=True)
+        (tmp_path / "raw").mkdir(exist_ok=True)
+        (tmp_path / "raw" / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SourceError, match=r"'cat' \(class 'cat'\) is a link"):
+        labels(str(tmp_path / "raw"))
 
 
 def test_labels_reads_no_pixels(make_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
