@@ -24,7 +24,6 @@ from dataprep.copies import write_copies
 from dataprep.image import Pixels
 from dataprep.operations import OPERATIONS
 from dataprep.rng import stable_hashes
-from dataprep.shards import ShardReader
 from dataprep.stream import Order, TrainSet, find_train_set
 from pipelines.params import read_params
 
@@ -70,7 +69,7 @@ def albumentations(folder: Path) -> Batches:
     train_set = train_set_of(folder)
     while True:
         for file in train_set.files:
-            with ShardReader(file.folder, file.entry, stage="prepare") as shard:
+            with file.open() as shard:
                 for start in range(0, len(shard) - BATCH + 1, BATCH):
                     images = shard.images(start, start + BATCH)
                     yield np.stack([compose(image=image)["image"] for image in images]), targets

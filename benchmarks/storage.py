@@ -89,7 +89,7 @@ def write_ours(images: Pixels, folder: Path) -> None:
 def ours(folder: Path) -> TrainSet:
     index = ShardIndex.model_validate_json((folder / "index.json").read_bytes())
     num_images = sum(entry.num_images for entry in index.shards)
-    return TrainSet([ShardFile(folder, entry, "prepare") for entry in index.shards], [num_images], index.shape)
+    return TrainSet([ShardFile(folder, entry, index.layout, "prepare") for entry in index.shards], [num_images], index.shape)
 
 
 def read_ours(folder: Path) -> int:

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import polars as pl
 
 from dataprep.artifacts import TableFormat, encode_table, read_table
+from dataprep.columns import NO_CONTROLS, Values
+from dataprep.config import SPLITS
 from dataprep.errors import ArtifactError
 
 EXCLUDED = "excluded"
@@ -24,6 +26,12 @@ SPLIT = TableFormat(
         "rule": pl.String(),  # what decided, one of `Rule`
     },
     stage="split",
+    values={
+        "id": Values(pattern=NO_CONTROLS, ascending=True),
+        "split": Values(among=(*SPLITS, EXCLUDED)),
+        "cluster": Values(pattern=NO_CONTROLS),
+        "rule": Values(among=get_args(Rule)),
+    },
 )
 
 

@@ -18,6 +18,7 @@ from dataprep.config import AugmentConfig, ExecuteConfig
 from dataprep.execute import run_tasks
 from dataprep.operations import Variation, active_operations, check_suited, sample_variation
 from dataprep.rng import stable_hashes
+from dataprep.shard_content import ShardLayout
 from dataprep.shards import (
     Filled,
     ShardContent,
@@ -45,7 +46,7 @@ class CopyTask:
     prepared: Place
     output: Place
     entry: ShardEntry  # of the prepared shard
-    class_names: list[str]
+    layout: ShardLayout  # of the prepared shards
     config: AugmentConfig
     rows: NDArray[np.int64]  # (n,) of the prepared shard
     numbers: NDArray[np.int64]  # (n,) of the copies, from 1 on
@@ -61,7 +62,7 @@ def plan_copies(prepared: Place, output: Place, config: AugmentConfig) -> list[C
     entries = index.of_split("train") if config.copies else []
     active = {name: section.model_dump() for name, section in active_operations(config).items()}
     settings = json.dumps({"seed": config.seed, "fill": config.fill, **active})
-    copies = _copies_per_image(prepared, entries, config, len(index.class_names))
+    copies = _copies_per_image(prepared, entries, config, index.layout)
     stride = 1 << max((entry.bucket for entry in entries), default=0).bit_length()
     tasks = []
     for entry, of_rows in zip(entries, copies, strict=True):
@@ -70,7 +71,7 @@ def plan_copies(prepared: Place, output: Place, config: AugmentConfig) -> list[C
             key = ShardKey("train", entry.bucket + place * stride, fingerprint(COPIES_VERSION, entry.sha256, settings, what))
             # Absolute: a worker of a cluster may have been started in another folder.
             places = prepared.absolute(), output.absolute()
-            tasks.append(CopyTask(key, *places, entry, index.class_names, config, rows, numbers))
+            tasks.append(CopyTask(key, *places, entry, index.layout, config, rows, numbers))
     return sorted(tasks, key=lambda task: task.key.bucket)
 
 
@@ -86,7 +87,7 @@ def write_copies(prepared: Place, output: Place, tasks: Sequence[CopyTask], exec
 
 def build_copies(task: CopyTask) -> ShardEntry:
     """Writes one shard of copies with their provenance: source id, number of the copy, what was drawn."""
-    with ShardReader(task.prepared, task.entry, stage="prepare") as shard:
+    with ShardReader(task.prepared, task.entry, task.layout, stage="prepare") as shard:
         images, labels, ids = shard.images()[task.rows], shard.labels()[task.rows], shard.ids()
     ids = [ids[row] for row in task.rows.tolist()]
     variation = sample_variation(stable_hashes(ids), task.config, epoch=_MATERIALISED, copy=task.numbers)
@@ -94,7 +95,7 @@ def build_copies(task: CopyTask) -> ShardEntry:
         images=apply_variation(images, variation, task.config),
         labels=labels,
         ids=[f"{image_id}#{number}" for image_id, number in zip(ids, task.numbers.tolist(), strict=True)],
-        class_names=task.class_names,
+        class_names=task.layout.class_names,
         extra={
             "source_id": np.array([image_id.encode() for image_id in ids], dtype="S"),
             "copy": task.numbers.astype(np.int32),
@@ -133,16 +134,16 @@ def _columns(variation: Variation) -> dict[str, NDArray[np.generic]]:
 
 
 def _copies_per_image(
-    prepared: Place, entries: Sequence[ShardEntry], config: AugmentConfig, num_classes: int
+    prepared: Place, entries: Sequence[ShardEntry], config: AugmentConfig, layout: ShardLayout
 ) -> list[NDArray[np.int64]]:
     if config.balance == "none" or not entries:
         return [np.full(entry.num_images, config.copies) for entry in entries]
     labels, keys = [], []
     for entry in entries:
-        with ShardReader(prepared, entry, stage="prepare") as shard:
+        with ShardReader(prepared, entry, layout, stage="prepare") as shard:
             labels.append(shard.labels())
             keys.append(stable_hashes(shard.ids()))
     every = np.concatenate(labels)
-    per_class = copies_per_class(np.bincount(every, minlength=num_classes), config)
+    per_class = copies_per_class(np.bincount(every, minlength=len(layout.class_names)), config)
     copies = shows_per_image(every, np.concatenate(keys), per_class, config.seed, "copies")
     return np.split(copies, np.cumsum([entry.num_images for entry in entries])[:-1])

@@ -62,6 +62,17 @@ def in_short(error: Exception) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
+def on_one_line(text: str) -> str:
+    r"""Text in which all that cannot be printed is escaped, so that it stays on its line and moves no cursor.
+
+    >>> on_one_line("a\nb \x1b[2J é")
+    'a\\nb \\x1b[2J é'
+    """
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text)
+
+
 def first_five(values: Iterable[object]) -> str:
     """Lists up to five values by repr and says how many more there are.
 

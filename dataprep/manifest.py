@@ -7,6 +7,8 @@ from typing import Literal, get_args
 import polars as pl
 
 from dataprep.artifacts import TableFormat, read_table, write_table
+from dataprep.columns import NO_CONTROLS, Values
+from dataprep.config import SPLITS
 from dataprep.image import DecodeReason
 from dataprep.levels import SCALED
 
@@ -30,6 +32,14 @@ deviation in gray levels. sharpness: natural logarithm of the mean squared Lapla
 blur lowers and contrast leaves alone. noise: standard deviation in gray levels (J. Immerkaer, Fast Noise Variance Estimation,
 1996). entropy: of the gray levels, in bits, 0-8. ink_fraction: pixels on the smaller side of Otsu's threshold, 0-0.5.
 """
+
+_HEX_128 = r"^[0-9a-f]{32}$"
+
+_WITHIN = pl.lit(b"/") + pl.col("path") + pl.lit(b"/")
+"""A path between two more slashes: one that is absolute, empty or ends in a slash then has two in a row."""
+
+_OK = pl.col("status") == "ok"
+_LEADS_OUT = pl.any_horizontal(*[_WITHIN.bin.contains(part) for part in (b"//", b"/./", b"/../", b"\0")])
 
 MANIFEST = TableFormat(
     kind="manifest",
@@ -64,6 +74,26 @@ MANIFEST = TableFormat(
         "message": pl.String(),
     },
     stage="ingest",
+    values={
+        "id": Values(pattern=NO_CONTROLS, ascending=True),
+        "path": Values(),
+        "given_split": Values(among=SPLITS, nullable=True),
+        "bytes": Values(least=0),
+        **dict.fromkeys(("width", "height", "num_frames"), Values(least=1, nullable=True)),
+        "orientation": Values(least=1, most=8, nullable=True),
+        **dict.fromkeys(("digest", "file_digest"), Values(pattern=_HEX_128, nullable=True)),
+        "perceptual_hash": Values(pattern=r"^[0-9a-f]{16}$", nullable=True),
+        "status": Values(among=get_args(Status)),
+        "reason": Values(among=REASONS, nullable=True),
+    },
+    rules={
+        "path must lie below the source": ~_LEADS_OUT,
+        "reason must be there where the status is not ok, and there alone": pl.col("reason").is_null() == _OK,
+        **{
+            f"{name} must be there where the status is ok": pl.col(name).is_not_null() | ~_OK
+            for name in ("label", "width", "height", "digest", "file_digest")
+        },
+    },
 )
 
 

@@ -21,11 +21,12 @@ from dataprep.config import (
     ExecuteConfig,
     PrepareConfig,
 )
-from dataprep.errors import SourceError
+from dataprep.errors import ArtifactError, SourceError, shortened
 from dataprep.execute import run_tasks
 from dataprep.image import Pixels, Undecodable, digest_bytes
 from dataprep.levels import levels_of, with_levels
 from dataprep.manifest import class_names
+from dataprep.names import printable
 from dataprep.quick_decode import decode_quickly
 from dataprep.rng import stable_hashes
 from dataprep.shards import (
@@ -111,6 +112,7 @@ def prepare_images(
 
     Raises:
         SourceError: a file is no longer what ingest saw.
+        ArtifactError: an id is that of another path.
     """
     names = class_names(images)
     # Absolute, since a worker of a cluster may have been started in another folder.
@@ -132,13 +134,18 @@ def prepare_images(
 
 
 def build_shard(task: PrepareTask) -> ShardEntry:
-    """Reads, prepares and writes the images of one shard."""
+    """Reads, prepares and writes the images of one shard. Their paths lie below the source: `read_manifest` refuses others."""
     rows = task.rows
     images = np.empty((rows.height, *shape_of(task.prepare)), dtype=np.uint8)
     columns = [rows[name].to_list() for name in ("id", "path", "bytes", "file_digest")]
     prepared = preparer(task.decode, task.prepare)
     with _opened(task.source) as read:
         for number, (image_id, path, num_bytes, digest) in enumerate(zip(*columns, strict=True)):
+            if printable(path) != image_id:
+                expected, found = shortened(printable(path)), shortened(image_id)
+                raise ArtifactError(
+                    f"the manifest: {shortened(path)} must have the id {expected}; it has {found}. Run: dvc repro ingest"
+                )
             try:
                 content = read(path, num_bytes)
                 if digest_bytes(content) != digest:

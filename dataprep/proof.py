@@ -6,7 +6,7 @@ from typing import Literal
 
 import polars as pl
 
-from dataprep.artifacts import Document
+from dataprep.artifacts import Count, Document, Fraction
 from dataprep.assignment import EXCLUDED
 from dataprep.clusters import KEYS
 from dataprep.config import SPLITS, SplitConfig, SplitName
@@ -26,9 +26,9 @@ _SHARED_KEYS = {"digest": "same picture as", "near_duplicate": "near duplicate o
 class Counts(Document):
     """How many groups, pictures and clusters of near duplicates."""
 
-    groups: int
-    duplicates: int
-    near_duplicates: int
+    groups: Count
+    duplicates: Count
+    near_duplicates: Count
 
     @property
     def total(self) -> int:
@@ -61,10 +61,10 @@ class Shared(Document):
 class Portion(Document):
     """What one class got of one split: images and clusters there, and of what was dealt the fraction asked and got."""
 
-    images: int
-    clusters: int  # of groups and distinct pictures: what is independent
-    asked: float | None  # null where nothing was dealt: the images are given or pinned
-    got: float | None
+    images: Count
+    clusters: Count  # of groups and distinct pictures: what is independent
+    asked: Fraction | None  # null where nothing was dealt: the images are given or pinned
+    got: Fraction | None
 
 
 class ClassPortions(Document):
@@ -83,7 +83,7 @@ class SplitMetrics(Document):
     """What the split stage reports."""
 
     format_version: Literal[3] = 3
-    images: dict[str, int]
+    images: dict[str, Count]
     shared: Shared
     kept_together: Counts  # groups, pictures and near duplicates of several images
     warnings: list[str]  # what a person should look at, as sentences

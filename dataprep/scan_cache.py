@@ -16,11 +16,16 @@ import polars as pl
 
 from dataprep import examine, fingerprint, near_duplicates, quality, remote, source
 from dataprep.artifacts import TableFormat, read_table, write_table
+from dataprep.columns import Values
 from dataprep.config import IngestConfig
 from dataprep.errors import ArtifactError
+from dataprep.fingerprint import LENGTH
 from dataprep.image import decoder_mark
+from dataprep.manifest import REASONS
 from dataprep.names import encode_name
 from dataprep.source import Source, real_folder
+
+_PRINT_BYTES = LENGTH * np.dtype(np.float16).itemsize
 
 _FORMAT = TableFormat(
     kind="scan",
@@ -35,6 +40,17 @@ _FORMAT = TableFormat(
         "cluster_mark": pl.String(),
     },
     stage="ingest",
+    values={
+        "path": Values(),
+        "bytes": Values(least=0),
+        **dict.fromkeys(("modified_ns", "changed_ns", "mark", "cluster_mark"), Values()),
+        "reason": Values(among=REASONS, nullable=True),
+    },
+    rules={
+        "path must be there once": pl.col("path").is_first_distinct(),
+        f"fingerprint must have {_PRINT_BYTES} bytes": pl.col("fingerprint").bin.size() == _PRINT_BYTES,
+        "digest must be there where nothing else is wrong": pl.col("digest").is_not_null() | pl.col("reason").is_not_null(),
+    },
 )
 
 SECONDS_BETWEEN_WRITES = 60.0

@@ -11,24 +11,27 @@ import io
 import json
 import math
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, Protocol, Self, TypeVar
+from typing import Annotated, Literal, Protocol, Self, TypeAlias, TypeVar
 
 import cv2
 import h5py
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator, model_validator
 from upath import UPath
 
 from dataprep.artifacts import (
     Document,
     Place,
     append_text,
+    file_sizes,
+    open_file,
     read_bytes,
     read_document,
     remove_stale,
@@ -37,11 +40,11 @@ from dataprep.artifacts import (
     write_text,
 )
 from dataprep.config import SPLITS, Decoding, PrepareConfig, SplitName
-from dataprep.errors import ArtifactError, ExecuteError
+from dataprep.errors import ArtifactError, ExecuteError, first_five, in_short, shortened
 from dataprep.image import Pixels
+from dataprep.shard_content import FORMAT_VERSION, ExpectedShard, ShardLayout, check_content
 from dataprep.skeleton import frame, raw
 
-FORMAT_VERSION = 2
 INDEX_NAME = "index.json"
 JOURNAL_NAME = "unfinished.jsonl"
 
@@ -49,6 +52,10 @@ _HASHED_AT_ONCE = 2**20
 _AT_ONCE_ELSEWHERE = 2
 _NOTED_AT_ONCE_ELSEWHERE = 64  # shards; there, a journal is written anew for each note
 _SQUARED_AT_ONCE = 256
+_MOST_IMAGES = 2**23  # of one shard; sums of squares of so many stay within 64 bits when they are multiplied by their number
+
+Fingerprint: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+Side: TypeAlias = Annotated[int, Field(gt=0, le=2**16)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +88,20 @@ class ShardEntry(Document):
     # A name and no path: an index that somebody else made must not lead out of its folder.
     file: Annotated[str, Field(pattern=r"^(train|validation|test)-\d{5,}-[0-9a-f]{8}\.h5$")]
     split: SplitName
-    bucket: int
-    num_images: int
-    sha256: str
-    fingerprint: str
+    bucket: Annotated[int, Field(ge=0)]
+    num_images: Annotated[int, Field(gt=0, le=_MOST_IMAGES)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    fingerprint: Fingerprint
+
+    @property
+    def key(self) -> ShardKey:
+        return ShardKey(self.split, self.bucket, self.fingerprint)
+
+    @model_validator(mode="after")
+    def _named_after_what_it_is(self) -> Self:
+        if self.file != self.key.file:
+            raise ValueError(f"split, bucket and fingerprint belong to the file {self.key.file}; it is {self.file}")
+        return self
 
 
 class ShardIndex(Document):
@@ -94,12 +111,31 @@ class ShardIndex(Document):
     """
 
     format_version: Literal[3] = 3
-    shape: tuple[int, int, int]
-    class_names: list[str]
+    shape: tuple[Side, Side, Annotated[int, Field(ge=1, le=3)]]
+    class_names: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
     decode: Decoding
     prepare: PrepareConfig
-    made_of: str | None = None
+    made_of: Fingerprint | None = None
     shards: list[ShardEntry]
+
+    @field_validator("class_names")
+    @classmethod
+    def _each_class_once(cls, class_names: list[str]) -> list[str]:
+        if twice := [name for name, count in Counter(class_names).items() if count > 1]:
+            raise ValueError(f"each class must be there once; there twice: {first_five(twice)}")
+        return class_names
+
+    @field_validator("shards")
+    @classmethod
+    def _each_shard_once(cls, shards: list[ShardEntry]) -> list[ShardEntry]:
+        places = Counter((entry.split, entry.bucket) for entry in shards)
+        if twice := [f"{split} {bucket}" for (split, bucket), count in places.items() if count > 1]:
+            raise ValueError(f"each shard of a split must have a bucket of its own; there twice: {first_five(twice)}")
+        return shards
+
+    @property
+    def layout(self) -> ShardLayout:
+        return ShardLayout(self.shape, self.class_names)
 
     def of_split(self, split: SplitName) -> list[ShardEntry]:
         return [entry for entry in self.shards if entry.split == split]
@@ -259,9 +295,26 @@ def read_index(folder: Place, *, stage: str) -> ShardIndex:
         stage: the stage that makes the folder.
 
     Raises:
-        ArtifactError: the index is missing, so the shards are incomplete, or is of another format version.
+        ArtifactError: the index is missing, so the shards are incomplete, is of another format version, or lists a shard that
+            is missing or cannot hold so many images.
     """
-    return read_document(folder / INDEX_NAME, ShardIndex, stage=stage)
+    index = read_document(folder / INDEX_NAME, ShardIndex, stage=stage)
+    _check_sizes(folder, index, stage)
+    return index
+
+
+def _check_sizes(folder: Place, index: ShardIndex, stage: str) -> None:
+    """Holds the numbers of images to the sizes of the files: readers make room for so many before they open a shard."""
+    image_bytes = math.prod(index.shape)
+    sizes = file_sizes(folder, [entry.file for entry in index.shards])
+    for entry in index.shards:
+        if entry.file not in sizes:
+            raise _damaged(f"{folder / entry.file} is missing", stage)
+        if entry.num_images * image_bytes > sizes[entry.file]:
+            raise ArtifactError(
+                f"{folder / INDEX_NAME}: {entry.file} has {sizes[entry.file]:,} bytes, which cannot hold the "
+                f"{entry.num_images:,} images of {' x '.join(map(str, index.shape))} that are listed. Run: dvc repro {stage}"
+            )
 
 
 def check_shards(folder: Place, entries: Sequence[ShardEntry], *, stage: str) -> None:
@@ -281,11 +334,19 @@ class ShardReader:
 
     The file's hash is compared with the index before HDF5 sees a byte of it (once in a process, unless the file changes), and
     whatever could lead to other files or run code is refused: links, external and virtual data, types without a fixed size.
+    Then what the file holds is held to the index: names, types, shapes and places of the data sets before anything is read,
+    labels and ids when they are.
+
+    Args:
+        folder: of the shard.
+        entry: its line in the index.
+        layout: what the index says of all shards.
+        stage: that makes the folder.
     """
 
-    def __init__(self, folder: Place, entry: ShardEntry, *, stage: str) -> None:
+    def __init__(self, folder: Place, entry: ShardEntry, layout: ShardLayout, *, stage: str) -> None:
         path = folder / entry.file
-        self._path, self._stage = path, stage
+        self._path, self._stage, self._layout = path, stage, layout
         content: bytes | None = None
         if isinstance(path, Path):
             damage = _damage(folder, entry)
@@ -295,17 +356,19 @@ class ShardReader:
             raise _damaged(damage, stage)
         try:
             self._file = h5py.File(path if content is None else io.BytesIO(content), "r", locking=False)
-        except OSError as error:
-            raise ArtifactError(f"{path} cannot be opened as HDF5 ({error}). Run: dvc repro {stage}") from error
+        except Exception as error:  # HDF5's own errors come in many classes
+            raise ArtifactError(f"{path} cannot be opened as HDF5 ({in_short(error)}). Run: dvc repro {stage}") from error
         try:
-            _check_version(self._file, path, stage)
-            for name in self._file.id:
-                _check_object(self._file.id, name, path)
+            num_bytes = path.stat().st_size if content is None else len(content)
+            check_content(self._file, ExpectedShard(path, num_bytes, entry.num_images, entry.fingerprint, layout, stage))
             self._images = self._file["images"].id
-            self._bytes: io.BytesIO | io.FileIO = io.BytesIO(content) if content is not None else io.FileIO(str(path))
-        except BaseException:
+            self._bytes: io.BytesIO | io.FileIO = open_file(path) if isinstance(path, Path) else io.BytesIO(content or b"")
+        except ArtifactError:
             self._file.close()
             raise
+        except Exception as error:
+            self._file.close()
+            raise ArtifactError(f"{path} cannot be read as HDF5 ({in_short(error)}). Run: dvc repro {stage}") from error
 
     def __enter__(self) -> Self:
         return self
@@ -342,12 +405,31 @@ class ShardReader:
             raise _damaged(f"{self._path} is damaged: it ended while it was read", self._stage)
 
     def labels(self) -> NDArray[np.int64]:
-        """(N,) int64."""
+        """(N,) int64, each the number of a class.
+
+        Raises:
+            ArtifactError: a label is that of no class.
+        """
         labels: NDArray[np.int64] = self._file["labels"][:]
+        num_classes = len(self._layout.class_names)
+        strange = labels[(labels < 0) | (labels >= num_classes)]
+        if strange.size:
+            raise self._fault(f"labels must be 0 to {num_classes - 1}, the numbers of the classes; {int(strange[0])} is there")
         return labels
 
     def ids(self) -> list[str]:
-        return [name.decode("utf-8") for name in self._file["ids"][:]]
+        """N texts, each there once.
+
+        Raises:
+            ArtifactError: one is missing, there twice, or no text.
+        """
+        try:
+            ids = [name.decode("utf-8") for name in self._file["ids"][:].tolist()]
+        except UnicodeDecodeError as error:
+            raise self._fault(f"ids must be UTF-8; {shortened(error.object)} is none") from error
+        if len(set(ids)) != len(ids) or "" in ids:
+            raise self._fault(f"ids must be there once each, and not empty; {len(ids) - len(set(ids)) or 1:,} are not")
+        return ids
 
     def column(self, name: str) -> NDArray[np.generic]:
         """An extra column, one value or row per image."""
@@ -355,8 +437,20 @@ class ShardReader:
         return column
 
     def sums(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-        """Exact sums over the images of the values and of their squares, each (H, W, C) uint64."""
-        return self._file["pixel_sum"][:], self._file["pixel_square_sum"][:]
+        """Exact sums over the images of the values and of their squares, each (H, W, C) uint64.
+
+        Raises:
+            ArtifactError: no images have such sums.
+        """
+        sums, squares = self._file["pixel_sum"][:], self._file["pixel_square_sum"][:]
+        count = np.uint64(len(self))
+        within = (sums <= count * np.uint64(255)) & (squares <= sums * np.uint64(255))
+        if not (within & (sums * sums <= count * squares)).all():  # a variance is no less than 0
+            raise self._fault(f"pixel_sum and pixel_square_sum must be those of {len(self):,} images; no images have such sums")
+        return sums, squares
+
+    def _fault(self, what: str) -> ArtifactError:
+        return ArtifactError(f"{self._path}: {what}. Run: dvc repro {self._stage}")
 
 
 @cache
@@ -433,6 +527,7 @@ def _damage(folder: Place, entry: ShardEntry) -> str | None:
     if not isinstance(path, Path):
         return _fetched(path, entry)[0]
     try:
+        open_file(path).close()  # a pipe in its place would be waited for
         seen = path.stat()
         found = _hash_of_file(path, seen.st_size, seen.st_mtime_ns, seen.st_ino)
     except FileNotFoundError:
@@ -468,34 +563,3 @@ def _hash_of_file(path: Path, _num_bytes: int, _modified_ns: int, _inode: int) -
 
 def _damaged(damage: str, stage: str) -> ArtifactError:
     return ArtifactError(f"{damage}. Delete it, then run: dvc repro {stage} (darkroom verify looks at all files)")
-
-
-def _check_version(file: h5py.File, path: Place, stage: str) -> None:
-    version = file.attrs.get("format_version")
-    if version != FORMAT_VERSION:
-        raise ArtifactError(f"{path}: expected shard format version {FORMAT_VERSION}; got {version!r}. Run: dvc repro {stage}")
-
-
-def _check_object(parent: h5py.h5g.GroupID, name: bytes, path: Place, *, inside: bool = False) -> None:
-    """Refuses what this module never writes."""
-    if parent.links.get_info(name).type != h5py.h5l.TYPE_HARD:
-        raise _foreign(path, name, "is a link")
-    found = h5py.h5o.open(parent, name)
-    if isinstance(found, h5py.h5g.GroupID) and not inside:  # one level: a group may contain itself
-        for inner in found:
-            _check_object(found, inner, path, inside=True)
-        return
-    if not isinstance(found, h5py.h5d.DatasetID):
-        raise _foreign(path, name, "is no data set")
-    plan = found.get_create_plist()
-    if plan.get_layout() == h5py.h5d.VIRTUAL or plan.get_external_count():
-        raise _foreign(path, name, "has its values in other files")
-    if found.dtype.kind not in "uifbS" or plan.get_layout() != h5py.h5d.CONTIGUOUS:
-        raise _foreign(path, name, f"has the type {found.dtype} or a layout that shards do not have")
-
-
-def _foreign(path: Place, name: bytes, what: str) -> ArtifactError:
-    return ArtifactError(
-        f"{path}: {name.decode('utf-8', 'replace')!r} {what}; Darkroom wrote no such shard. "
-        "Do not use it: delete the folder, then: dvc repro"
-    )

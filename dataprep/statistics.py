@@ -2,17 +2,22 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, model_validator
 
-from dataprep.artifacts import Document, Place, read_document, write_document
+from dataprep.artifacts import Count, Document, Place, read_document, write_document
 from dataprep.config import StatisticsConfig
-from dataprep.shards import ShardReader, read_index
+from dataprep.errors import ArtifactError
+from dataprep.shards import ShardIndex, ShardReader, read_index
 
 MIN_STD = 1.0
 """Gray levels. A pixel that never varied in the train images must not divide by zero, nor one that varied once explode."""
+
+Level: TypeAlias = Annotated[float, Field(ge=0, le=255)]
+"""A gray level, or a spread of gray levels."""
 
 
 class Statistics(Document):
@@ -21,10 +26,19 @@ class Statistics(Document):
     format_version: Literal[1] = 1
     source: Literal["train"] = "train"
     per: Literal["channel", "pixel"]
-    num_images: int
-    mean: list[list[list[float]]]
-    std: list[list[list[float]]]
-    class_counts: dict[str, int]
+    num_images: Annotated[int, Field(gt=0)]
+    mean: list[list[list[Level]]]
+    std: list[list[list[Level]]]
+    class_counts: dict[str, Count]
+
+    @model_validator(mode="after")
+    def _all_of_one_set(self) -> Self:
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if not _is_block(values):
+                raise ValueError(f"{name} must be nested lists of the shape (H, W, C)")
+        if sum(self.class_counts.values()) != self.num_images:
+            raise ValueError(f"class_counts must sum to num_images, {self.num_images}; got {sum(self.class_counts.values())}")
+        return self
 
     def scaling(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Mean and divisor for (x - mean) / divisor, float32 of shape (H, W, C) or (1, 1, C); the divisor is >= MIN_STD."""
@@ -32,9 +46,33 @@ class Statistics(Document):
         return mean.astype(np.float32), np.maximum(std, MIN_STD).astype(np.float32)
 
 
-def read_statistics(path: Path) -> Statistics:
-    """Reads statistics.json."""
-    return read_document(path, Statistics, stage="statistics")
+def read_statistics(path: Path, index: ShardIndex) -> Statistics:
+    """Reads statistics.json.
+
+    Args:
+        path: the file.
+        index: of the prepared shards.
+
+    Raises:
+        ArtifactError: also where they are not those of these shards.
+    """
+    statistics = read_document(path, Statistics, stage="statistics")
+    shape = index.shape if statistics.per == "pixel" else (1, 1, index.shape[2])
+    num_images = sum(entry.num_images for entry in index.of_split("train"))
+    found = (np.shape(statistics.mean), np.shape(statistics.std), list(statistics.class_counts), statistics.num_images)
+    if found != (shape, shape, index.class_names, num_images):
+        raise ArtifactError(
+            f"{path} must be of the {num_images:,} prepared train images, {len(index.class_names):,} classes, per "
+            f"{statistics.per} of the shape {shape}; it is of {statistics.num_images:,} others, of the shape {found[0]}. "
+            "Run: dvc repro statistics"
+        )
+    return statistics
+
+
+def _is_block(values: list[list[list[float]]]) -> bool:
+    """Whether nested lists have the same length within each level, and none is empty."""
+    widths, depths = {len(row) for row in values}, {len(cell) for row in values for cell in row}
+    return len(widths) == len(depths) == 1 and 0 not in widths | depths
 
 
 def write_statistics(path: Path, statistics: Statistics) -> None:
@@ -54,7 +92,7 @@ def measure_train(prepared: Place, config: StatisticsConfig) -> Statistics:
     square_sums = np.zeros(index.shape, dtype=object)
     counts: Counter[int] = Counter()
     for entry in index.of_split("train"):
-        with ShardReader(prepared, entry, stage="prepare") as shard:
+        with ShardReader(prepared, entry, index.layout, stage="prepare") as shard:
             pixel_sum, pixel_square_sum = shard.sums()
             sums += pixel_sum
             square_sums += pixel_square_sum

@@ -28,6 +28,7 @@ from dataprep.image import Pixels
 from dataprep.mixing import NOT_MIXED, Mixing, Targets, is_mixing, mix_images, mix_targets, mixed_alone, sample_mixing
 from dataprep.operations import active_operations
 from dataprep.rng import rng_for, stable_hashes
+from dataprep.shard_content import ShardLayout
 from dataprep.shards import ShardEntry, ShardReader, check_shards, made_of, read_index
 
 N = TypeVar("N", np.float32, np.int64)
@@ -44,6 +45,7 @@ class ShardFile:
 
     folder: Place
     entry: ShardEntry
+    layout: ShardLayout
     stage: str
 
     @property
@@ -51,7 +53,7 @@ class ShardFile:
         return self.entry.num_images
 
     def open(self) -> ShardReader:
-        return ShardReader(self.folder, self.entry, stage=self.stage)
+        return ShardReader(self.folder, self.entry, self.layout, stage=self.stage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +135,8 @@ def find_train_set(prepared: Place, augmented: Place) -> TrainSet:
         raise ArtifactError(f"{augmented} holds copies of other images than {prepared} does. Run: dvc repro augment")
     check_shards(prepared, index.shards, stage="prepare")
     check_shards(augmented, copies.shards, stage="augment")
-    files = [ShardFile(prepared, entry, "prepare") for entry in index.of_split("train")]
-    files += [ShardFile(augmented, entry, "augment") for entry in copies.shards]
+    files = [ShardFile(prepared, entry, index.layout, "prepare") for entry in index.of_split("train")]
+    files += [ShardFile(augmented, entry, index.layout, "augment") for entry in copies.shards]
     return TrainSet(files, _class_counts(files, len(index.class_names)), index.shape)
 
 
@@ -185,8 +187,9 @@ def ordered_batches(
     prepared: Place, split: SplitName, batch_size: int
 ) -> Iterator[tuple[Pixels, NDArray[np.int64], list[str]]]:
     """Yields the images (n, H, W, C), labels (n,) and ids of one split in the order of its shards, unvaried."""
-    for entry in read_index(prepared, stage="prepare").of_split(split):
-        with ShardReader(prepared, entry, stage="prepare") as shard:
+    index = read_index(prepared, stage="prepare")
+    for entry in index.of_split(split):
+        with ShardReader(prepared, entry, index.layout, stage="prepare") as shard:
             labels, ids = shard.labels(), shard.ids()
             for start in range(0, len(shard), batch_size):
                 stop = start + batch_size

@@ -83,13 +83,13 @@ def _read_images(prepared: Place, num_images: int, seed: int) -> tuple[pl.DataFr
     index = read_index(prepared, stage="prepare")
     found = []
     for number, entry in enumerate(index.of_split("train")):
-        with ShardReader(prepared, entry, stage="prepare") as shard:
+        with ShardReader(prepared, entry, index.layout, stage="prepare") as shard:
             names = [index.class_names[label] for label in shard.labels().tolist()]
             found.append(pl.DataFrame({"id": shard.ids(), "label": names, "shard": number, "row": range(len(shard))}))
     chosen = choose_images(pl.concat(found), num_images, seed)
     images = np.empty((chosen.height, *index.shape), dtype=np.uint8)
     for place, (number, row) in enumerate(chosen.select("shard", "row").iter_rows()):
-        with ShardReader(prepared, index.of_split("train")[number], stage="prepare") as shard:
+        with ShardReader(prepared, index.of_split("train")[number], index.layout, stage="prepare") as shard:
             shard.read_into(images[place : place + 1], row)
     return chosen, images
 

@@ -121,10 +121,11 @@ def _draw(
     prepared: Place, split: SplitName, clusters: pl.DataFrame, most: int, seed: int
 ) -> tuple[Features, NDArray[np.int64], NDArray[Any]]:
     """Features (n, D), labels (n,) and clusters (n,) of at most `most` images of a split, by whole clusters, sorted by id."""
-    entries = read_index(prepared, stage="prepare").of_split(split)
+    index = read_index(prepared, stage="prepare")
+    entries = index.of_split(split)
     ids: list[str] = []
     for entry in entries:
-        with ShardReader(prepared, entry, stage="prepare") as shard:
+        with ShardReader(prepared, entry, index.layout, stage="prepare") as shard:
             ids += shard.ids()
     own = pl.DataFrame({"id": ids}).join(clusters, on="id")
     names = own["cluster"].unique().sort()
@@ -133,7 +134,7 @@ def _draw(
     chosen = set(drawn["id"])
     found = []
     for entry in entries:
-        with ShardReader(prepared, entry, stage="prepare") as shard:
+        with ShardReader(prepared, entry, index.layout, stage="prepare") as shard:
             found += list(_read(shard, chosen))
     features, labels, names_read = zip(*found, strict=True)
     by_id = np.argsort([name for part in names_read for name in part], kind="stable")

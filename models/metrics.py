@@ -1,11 +1,12 @@
 """Scores of a split from its predictions, and how sure they are."""
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
 import polars as pl
+from pydantic import Field, model_validator
 from sklearn.metrics import confusion_matrix, f1_score
 
-from dataprep.artifacts import Document
+from dataprep.artifacts import Count, Document, Fraction, Interval
 from dataprep.config import SPLITS, SplitName
 from dataprep.intervals import estimate
 from models.predictions import class_names_of
@@ -14,11 +15,11 @@ from models.predictions import class_names_of
 class Accuracy(Document):
     """A fraction of right answers and its 95% interval, as sure as images of one cluster allow (`dataprep.intervals`)."""
 
-    images: int
-    clusters: int  # of groups, exact and near duplicates: what is independent
-    effective_images: float  # as many independent images measure as well
-    accuracy: float
-    accuracy_interval: tuple[float, float]  # a list in JSON, which keeps it out of the columns of `dvc metrics show`
+    images: Annotated[int, Field(gt=0)]
+    clusters: Annotated[int, Field(gt=0)]  # of groups, exact and near duplicates: what is independent
+    effective_images: Annotated[float, Field(ge=0)]  # as many independent images measure as well
+    accuracy: Fraction
+    accuracy_interval: Interval  # a list in JSON, which keeps it out of the columns of `dvc metrics show`
 
     @property
     def mistakes(self) -> int:
@@ -37,9 +38,9 @@ class Accuracy(Document):
 class Scores(Accuracy):
     """Scores of one split."""
 
-    majority_accuracy: float  # of always answering with the class that has most train images
-    macro_f1: float
-    log_loss: float
+    majority_accuracy: Fraction  # of always answering with the class that has most train images
+    macro_f1: Fraction
+    log_loss: Annotated[float, Field(ge=0)]
 
 
 class ClassRecall(Accuracy):
@@ -52,7 +53,13 @@ class Confusion(Document):
     """Counts of images: one row per true class, one column per predicted class."""
 
     class_names: list[str]
-    counts: list[list[int]]
+    counts: list[list[Count]]
+
+    @model_validator(mode="after")
+    def _square(self) -> Self:
+        if [len(row) for row in self.counts] != [len(self.class_names)] * len(self.class_names):
+            raise ValueError(f"counts must have {len(self.class_names)} rows and columns, one for each class")
+        return self
 
 
 class Metrics(Document):

@@ -1,13 +1,25 @@
 """The table of predictions: every image of every split, with the probability of each class."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dataprep.artifacts import TableFormat, read_table
+from dataprep.artifacts import Family, TableFormat, check_table, read_table
+from dataprep.assignment import EXCLUDED
+from dataprep.columns import NO_CONTROLS, Values
+from dataprep.config import SPLITS
 from dataprep.errors import ArtifactError
+
+PROBABILITY = "probability_"
+"""Prefix of the columns with one probability per class."""
+
+LARGEST_PROBABILITY = 1.00001
+"""Softmax rounds."""
+
+_PROBABLE = Values(least=0, most=LARGEST_PROBABILITY)
 
 PREDICTIONS = TableFormat(
     kind="predictions",
@@ -21,15 +33,38 @@ PREDICTIONS = TableFormat(
         "loss": pl.Float32(),  # -log of the probability of the true class
     },
     stage="evaluate",
+    values={
+        "id": Values(pattern=NO_CONTROLS, ascending=True),
+        "split": Values(among=SPLITS),
+        "label": Values(),
+        "predicted": Values(),
+        "confidence": _PROBABLE,
+        "loss": Values(least=0),
+    },
+    family=Family(PROBABILITY, pl.Float32(), _PROBABLE),
 )
 
-PROBABILITY = "probability_"
-"""Prefix of the columns with one probability per class."""
 
+def read_predictions(path: Path, split: pl.DataFrame) -> pl.DataFrame:
+    """Reads the predictions of the images of a split table.
 
-def read_predictions(path: Path) -> pl.DataFrame:
-    """Reads the predictions."""
-    return read_table(path, PREDICTIONS)
+    Args:
+        path: the file.
+        split: the table, from `dataprep.assignment`.
+
+    Raises:
+        ArtifactError: also where the predictions are of other images, or name a class that has no probability.
+    """
+    rows = read_table(path, PREDICTIONS)
+    used = split.filter(pl.col("split") != EXCLUDED).select("id", "split")
+    if not rows.select("id", "split").equals(used):
+        raise ArtifactError(
+            f"{path} must hold the {used.height:,} images of the split, each where it stands there; it holds {rows.height:,} "
+            "others. Run: dvc repro evaluate"
+        )
+    classes = Values(among=tuple(class_names_of(rows)) or ("",))
+    check_table(path, rows.select("label", "predicted"), replace(PREDICTIONS, values={"label": classes, "predicted": classes}))
+    return rows
 
 
 def predictions_frame(

@@ -5,18 +5,20 @@ network was never prepared for.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from pydantic import field_validator, model_validator
 
-from dataprep.artifacts import Document, Place, read_document
+from dataprep.artifacts import Count, Document, Fraction, Interval, Place, read_document
 from dataprep.augment import augment_images
 from dataprep.config import AugmentConfig, SplitName
+from dataprep.errors import did_you_mean, shortened
 from dataprep.image import Pixels
 from dataprep.intervals import effective_trials, estimate, wilson_interval
-from dataprep.operations import alone, section_of, suited_operations
+from dataprep.operations import OPERATIONS, alone, section_of, suited_operations
 from dataprep.rng import stable_hashes, uniforms_for
 from dataprep.shards import ShardReader, read_index
 from dataprep.stream import ordered_batches, superposed_batches
@@ -32,28 +34,41 @@ class Trial(Document):
     """Accuracy on the tried images under one operation at random strength; the 95% interval counts what is independent."""
 
     operation: str
-    probability: float  # with which it happens in training
-    accuracy: float
-    accuracy_interval: tuple[float, float]
+    probability: Fraction  # with which it happens in training
+    accuracy: Fraction
+    accuracy_interval: Interval
+
+    @field_validator("operation")
+    @classmethod
+    def _of_the_menu(cls, operation: str) -> str:
+        if operation not in OPERATIONS:
+            raise ValueError(f"{shortened(operation)} is no operation. {did_you_mean(operation, list(OPERATIONS))}")
+        return operation
 
 
 class Superposed(Document):
     """Mixtures of the images of a split, and the fraction of them whose classes are all found and none besides."""
 
-    images: int
-    exact_match: float
-    exact_match_interval: tuple[float, float]
+    images: Count
+    exact_match: Fraction
+    exact_match_interval: Interval
 
 
 class Trials(Document):
     """What trials.json holds: how many validation images were tried, their accuracy as they are, and under each operation."""
 
     format_version: Literal[2] = 2
-    images: int
-    clusters: int  # of groups and distinct pictures: what is independent
-    accuracy: float | None  # null where no image was tried
+    images: Count
+    clusters: Count  # of groups and distinct pictures: what is independent
+    accuracy: Fraction | None  # null where no image was tried
     trials: list[Trial]
     superposed: dict[SplitName, Superposed]  # where augment.superpose is on
+
+    @model_validator(mode="after")
+    def _tried_or_not(self) -> Self:
+        if (self.accuracy is None) != (self.images == 0) or (self.trials and not self.images):
+            raise ValueError(f"accuracy and trials must be there where images were tried, and there alone; {self.images} were")
+        return self
 
 
 def try_operations(
@@ -108,8 +123,9 @@ def read_trials(path: Place) -> Trials:
 def _chosen(prepared: Place, config: EvaluateConfig) -> Iterator[tuple[Pixels, NDArray[np.int64], list[str]]]:
     """Batches of validation images chosen by a hash of their ids: (n, H, W, C), labels (n,), ids."""
     draws = []
-    for entry in read_index(prepared, stage="prepare").of_split("validation"):
-        with ShardReader(prepared, entry, stage="prepare") as shard:
+    index = read_index(prepared, stage="prepare")
+    for entry in index.of_split("validation"):
+        with ShardReader(prepared, entry, index.layout, stage="prepare") as shard:
             draws.append(_draws(stable_hashes(shard.ids())))
     chosen = np.sort(np.concatenate(draws))[: config.images_per_operation]
     for images, labels, ids in ordered_batches(prepared, "validation", config.batch_size):

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from dataprep.artifacts import locate, read_document
 from dataprep.config import SPLITS
-from dataprep.errors import ArtifactError, DarkroomError, SourceError, closest, first_five, shortened
+from dataprep.errors import ArtifactError, DarkroomError, SourceError, closest, first_five, on_one_line, shortened
 from pipelines.command import run_program, track
 from pipelines.graph import cache_folder, option_value, out_of_date, output_path
 from pipelines.lock import LockError, only_run
@@ -165,7 +165,7 @@ def files(
         notes = [f"{row['status']}: {row['reason']}" if row["reason"] else row["status"], row["message"]]
         notes += [", ".join(row["issues"] or []), row["near_duplicate"] and f"near duplicate of {row['near_duplicate']}"]
         notes.append(row["first"] and f"same picture as {row['first']}")
-        print("\t".join([row["id"], *filter(None, notes)]))
+        print("\t".join(on_one_line(text) for text in [row["id"], *filter(None, notes)]))
     print(f"{listed.height:,} of {rows.height:,} files")
 
 

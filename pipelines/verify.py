@@ -1,11 +1,16 @@
 """Reads again all that the last run made and compares it with the hashes that DVC and the shards' index remember.
 
 DVC itself trusts a file whose size and time are unchanged, and checks out a damaged file of its cache without a word.
+
+What dvc.lock and the lists in the cache say is not believed before it was looked at: each path must lie in this folder, on no
+link that leads out of it, and each hash must be one. So no command that is proposed removes anything else than outputs of this
+project and copies in DVC's cache.
 """
 
 import hashlib
 import json
 import os
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,15 +20,18 @@ from pathlib import Path
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from dataprep.errors import ArtifactError
+from dataprep.artifacts import read_bytes, read_document
+from dataprep.errors import ArtifactError, in_short, on_one_line, shortened
 from dataprep.remote import is_url
-from dataprep.shards import INDEX_NAME, read_index
+from dataprep.shards import INDEX_NAME, ShardIndex
 from pipelines.dvc_lock import DVC_LOCK
 from pipelines.graph import DVC_FILE, GraphError, read_stages
 
 _THREADS = 8  # hashing runs beside other threads, and so does waiting for a disk
 _BLOCK_BYTES = 2**20
 _LIST_ENDING = ".dir"
+_MOST_BYTES = 2**28  # of dvc.lock and of a list
+_MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,7 @@ class Damage:
     command: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.what}. Run: {self.command}"
+        return on_one_line(f"{self.path}: {self.what}. Run: {self.command}")
 
 
 def read_outputs(lock: Path = DVC_LOCK, graph: Path = DVC_FILE) -> list[Output]:
@@ -66,25 +74,32 @@ def read_outputs(lock: Path = DVC_LOCK, graph: Path = DVC_FILE) -> list[Output]:
     """
     stages = read_stages(graph)
     try:
-        locked = YAML(typ="safe", pure=True).load(lock.read_text(encoding="utf-8"))["stages"]
-        outputs = [
-            Output(stage, Path(out["path"]), out["md5"])
+        locked = YAML(typ="safe", pure=True).load(read_bytes(lock, most=_MOST_BYTES).decode("utf-8"))["stages"]
+        listed = [
+            (stage, out["path"], out["md5"])
             for stage in stages
             for out in locked.get(stage, {}).get("outs", [])
             if not is_url(out["path"])
         ]
     except FileNotFoundError as error:
-        raise GraphError(f"{error.filename} is missing: nothing was made in this folder yet. Run: dvc repro") from error
-    except (YAMLError, UnicodeDecodeError, LookupError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())
-        raise GraphError(f"{lock} cannot be read ({reason}). Restore it: darkroom doctor --mend") from error
+        raise GraphError(f"{lock} is missing: nothing was made in this folder yet. Run: dvc repro") from error
+    except (YAMLError, LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        raise GraphError(f"{lock} cannot be read ({in_short(error)}). Restore it: darkroom doctor --mend") from error
+    for stage, path, md5 in listed:
+        _check_listed(lock, f"the output of stage {stage}", path, md5)
+        _check_links(Path(path), is_folder=md5.endswith(_LIST_ENDING))
+    outputs = [Output(stage, Path(path), md5) for stage, path, md5 in listed]
     if not any(output.path.exists() for output in outputs):
         raise GraphError(f"{lock} lists {len(outputs)} outputs; none of them is here. Run: dvc repro, or dvc checkout")
     return outputs
 
 
 def files_of(outputs: Iterable[Output], cache: Path) -> list[Path]:
-    """All files to be read: those of the outputs, and their copies in DVC's cache as far as they are there."""
+    """All files to be read: those of the outputs, and their copies in DVC's cache as far as they are there.
+
+    Raises:
+        GraphError: a list in the cache names files outside of its folder.
+    """
     files: dict[Path, None] = {}
     for output in outputs:
         listed = _read_list(output, cache)
@@ -154,7 +169,11 @@ def _search_unlisted(output: Output, cache: Path, hashed: Mapping[Path, Hashed])
     for path in suspects:
         yield Damage(path, "missing" if not path.exists() else "damaged", _rebuild(output, *suspects, *broken))
     if broken:
-        mend = _rebuild(output, *suspects, *broken) if suspects else f"{_remove(*broken)} && dvc commit {output.stage}"
+        mend = (
+            _rebuild(output, *suspects, *broken)
+            if suspects
+            else f"{_remove(*broken)} && dvc commit {shlex.quote(output.stage)}"
+        )
         yield Damage(own_list, f"damaged in DVC's cache (the list of {output.path})", mend)
 
 
@@ -166,7 +185,7 @@ def _compare(output: Output, path: Path, md5: str, cache: Path, hashed: Mapping[
     if not whole:
         yield Damage(path, _what(own), _rebuild(output, path, *bad_copy))
     for broken in bad_copy:
-        mend = shlex.join(["cp", "-f", str(path), str(broken)]) if whole else _rebuild(output, path, broken)
+        mend = _command("cp", "-f", path, broken) if whole else _rebuild(output, path, broken)
         yield Damage(broken, f"{_what(copy)} in DVC's cache (the copy of {path})", mend)
 
 
@@ -186,7 +205,8 @@ def _suspects(output: Output, hashed: Mapping[Path, Hashed]) -> list[Path]:
 def _read_shards(output: Output) -> dict[str, str] | None:
     """The SHA-256 of each shard as the index of its folder lists it; None where there is no index that can be read."""
     try:
-        return {entry.file: entry.sha256 for entry in read_index(output.path, stage=output.stage).shards}
+        index = read_document(output.path / INDEX_NAME, ShardIndex, stage=output.stage)
+        return {entry.file: entry.sha256 for entry in index.shards}
     except (ArtifactError, OSError):
         return None
 
@@ -199,11 +219,29 @@ def _what(entry: Hashed | None) -> str:
 
 def _rebuild(output: Output, *files: Path) -> str:
     """Whatever DVC could still take for whole goes first: it compares sizes and times, and restores from its cache."""
-    return f"{_remove(*files)} && dvc repro {output.stage}"
+    return f"{_remove(*files)} && dvc repro {shlex.quote(output.stage)}"
 
 
 def _remove(*files: Path) -> str:
-    return shlex.join(["rm", "-rf" if any(path.is_dir() for path in files) else "-f", *map(str, files)])
+    return _command("rm", "-rf" if any(path.is_dir() for path in files) else "-f", *files)
+
+
+def _command(*words: str | Path) -> str:
+    """A line for a shell: bash and zsh, where a name has signs that cannot be printed."""
+    return " ".join(word if isinstance(word, str) else _quoted(word) for word in words)
+
+
+def _quoted(path: Path) -> str:
+    r"""A path as one word of a shell, which no program takes for an option.
+
+    >>> _quoted(Path("data/a b")), _quoted(Path("-rf")), _quoted(Path("a\nb'"))
+    ("'data/a b'", './-rf', "$'a\\x0ab\\x27'")
+    """
+    text = str(path) if not str(path).startswith("-") else f"./{path}"
+    if text.isprintable():
+        return shlex.quote(text)
+    plain = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 /._-+=:,@%")
+    return "$'" + "".join(chr(byte) if byte in plain else f"\\x{byte:02x}" for byte in os.fsencode(text)) + "'"
 
 
 def _is_folder(output: Output) -> bool:
@@ -223,12 +261,67 @@ def _read_list(output: Output, cache: Path) -> dict[str, str] | None:
     if not _is_folder(output):
         return None
     try:
-        content = _cached(cache, output.md5).read_bytes()
-    except OSError:
+        content = read_bytes(_cached(cache, output.md5), most=_MOST_BYTES)
+    except (OSError, ArtifactError):
         return None
     if _md5(content).hexdigest() + _LIST_ENDING != output.md5:
         return None
-    return {entry["relpath"]: entry["md5"] for entry in json.loads(content)}
+    return _checked_list(_cached(cache, output.md5), output.path, content)
+
+
+def _checked_list(path: Path, folder: Path, content: bytes) -> dict[str, str]:
+    """Names and hashes of a list that dvc.lock names.
+
+    Raises:
+        GraphError: DVC wrote no such list.
+    """
+    try:
+        listed = [(entry["relpath"], entry["md5"]) for entry in json.loads(content)]
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise _foreign(path, f"must be a list of files as DVC writes it ({in_short(error)})") from error
+    for name, md5 in listed:
+        _check_listed(path, f"a file of {folder}", name, md5)
+        _check_links(folder / name, is_folder=False)
+    return dict(listed)
+
+
+def _check_listed(where: Path, what: str, path: object, md5: object) -> None:
+    """Refuses a path that leads out of the folder that it is relative to, and a hash that is none.
+
+    Raises:
+        GraphError: it is one of these.
+    """
+    if not isinstance(path, str) or not path or "\0" in path or {"", ".", ".."} & set(path.split("/")):
+        raise _foreign(where, f"{what} must be a path within this folder; it is {shortened(path)}")
+    if not isinstance(md5, str) or _MD5.fullmatch(md5) is None:
+        raise _foreign(where, f"{what} must have an MD5 in hex; it has {shortened(md5)}")
+
+
+def _check_links(path: Path, *, is_folder: bool) -> None:
+    """Refuses a path on which a link leads out of this folder; where the last part alone is a link, a file is but that link.
+
+    Raises:
+        GraphError: there is such a link.
+    """
+    root = Path.cwd().resolve()
+    try:
+        real = (path if is_folder else path.parent).resolve()
+    except (OSError, RuntimeError) as error:  # a link in a circle is the one or the other
+        raise GraphError(f"{path} must be reached without a link in a circle ({in_short(error)}). Remove that link") from error
+    if not real.is_relative_to(root):
+        raise GraphError(
+            on_one_line(
+                f"{path} must lie in this folder; a link leads to {real}. Put a folder of its own there, then run: dvc repro"
+            )
+        )
+
+
+def _foreign(path: Path, what: str) -> GraphError:
+    return GraphError(
+        on_one_line(
+            f"{path}: {what}. DVC did not write this here. Restore {DVC_LOCK}: git checkout {DVC_LOCK}, then run: dvc repro"
+        )
+    )
 
 
 def _list_md5(files: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ import io
 from PIL import Image
 
 from dataprep.artifacts import Place
+from dataprep.errors import ArtifactError, first_five
 from dataprep.image import Pixels
 from dataprep.shards import ShardReader, read_index
 
@@ -17,13 +18,21 @@ def read_thumbnails(prepared: Place, ids: set[str], *, max_px: int) -> dict[str,
         prepared: the folder of the shards.
         ids: the images wanted.
         max_px: larger images are shrunk to this height and width.
+
+    Raises:
+        ArtifactError: an image is not in the shards.
     """
     thumbnails = {}
-    for entry in read_index(prepared, stage="prepare").shards:
-        with ShardReader(prepared, entry, stage="prepare") as shard:
+    index = read_index(prepared, stage="prepare")
+    for entry in index.shards:
+        with ShardReader(prepared, entry, index.layout, stage="prepare") as shard:
             for row, image_id in enumerate(shard.ids()):
                 if image_id in ids:
                     thumbnails[image_id] = png_address(shard.images(row, row + 1)[0], max_px=max_px)
+    if lacking := sorted(ids - thumbnails.keys()):
+        raise ArtifactError(
+            f"{prepared} must hold the images that were predicted; it lacks {first_five(lacking)}. Run: dvc repro"
+        )
     return thumbnails
 
 

@@ -8,6 +8,7 @@ from dataprep.manifest import read_manifest
 from dataprep.proof import SplitMetrics
 from models.diagnose import diagnose
 from models.flattery import measure_flattery
+from models.history import read_history
 from models.metrics import measure
 from models.predictions import read_predictions, with_clusters
 from models.report.content import collect
@@ -33,15 +34,14 @@ def main(
     params = read_params()
     config = params.diagnose
     dealt = read_split(split)
-    rows = with_clusters(read_predictions(predictions), dealt)
-    measured = measure(rows)
-    data = read_document(split_metrics, SplitMetrics, stage="split")
+    rows = with_clusters(read_predictions(predictions, dealt), dealt)
+    measured, data = measure(rows), read_document(split_metrics, SplitMetrics, stage="split")
     judged = diagnose(measured, config, measure_flattery(prepared, dealt, data, seed=config.seed))
     content = collect(
         rows,
         metrics=measured,
         diagnosis=judged,
-        history=pl.read_csv(history),
+        history=read_history(history),
         manifest=read_manifest(manifest),
         data=data,
         prepared=prepared,

@@ -24,7 +24,7 @@ from pipelines.params import read_params
 def main(prepared: PlaceOption, split: PathOption, model: PathOption, predictions: OutputOption, trials: OutputOption) -> None:
     params = read_params()
     index = read_index(prepared, stage="prepare")
-    network = load_model(model)
+    network = load_model(model, index)
     batches = predict(network, prepared, params.evaluate)
     total = sum(entry.num_images for entry in index.shards)
     rows = pl.concat(list(track(batches, title="evaluate", total=total, count=len))).sort("id")

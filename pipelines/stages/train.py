@@ -17,6 +17,7 @@ from dataprep.execute import num_workers
 from dataprep.shards import read_index
 from dataprep.statistics import read_statistics
 from dataprep.stream import find_train_set
+from models.model_file import recipe_of
 from models.train import build_model, encode_model, fit
 from pipelines.command import OutputOption, PathOption, PlaceOption, run
 from pipelines.params import read_params
@@ -31,8 +32,9 @@ def main(
     live: OutputOption,
 ) -> None:
     params = read_params()
+    index = read_index(prepared, stage="prepare")
     train_set = find_train_set(prepared, augmented)
-    network = build_model(params.model, params.train, train_set, read_statistics(statistics))
+    network = build_model(params.model, params.train, train_set, read_statistics(statistics, index))
     with Live(str(live), save_dvc_exp=False, dvcyaml=None) as log:
         epochs = fit(
             network,
@@ -44,9 +46,7 @@ def main(
             callbacks=[DVCLiveCallback(live=log)],
             verbose=1 if sys.stdout.isatty() else 2,
         )
-    index = read_index(prepared, stage="prepare")
-    recipe = index.model_dump(include={"class_names", "decode", "prepare"}, mode="json")
-    write_files({model: encode_model(network, recipe=recipe), history: epochs.write_csv().encode()})
+    write_files({model: encode_model(network, recipe=recipe_of(index)), history: epochs.write_csv().encode()})
     best = epochs.sort("val_loss", "epoch").row(0, named=True)
     print(
         f"train: {train_set.num_images:,} images, {network.count_params():,} weights, {epochs.height} epochs -> "

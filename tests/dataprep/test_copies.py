@@ -30,8 +30,9 @@ def prepared(make_tree: Callable[..., Path], tmp_path: Path) -> Path:
 
 def rows_of(folder: Path, stage: str) -> dict[str, tuple[bytes, int]]:
     found = {}
-    for entry in read_index(folder, stage=stage).of_split("train"):
-        with ShardReader(folder, entry, stage=stage) as shard:
+    index = read_index(folder, stage=stage)
+    for entry in index.of_split("train"):
+        with ShardReader(folder, entry, index.layout, stage=stage) as shard:
             for image_id, image, label in zip(shard.ids(), shard.images(), shard.labels().tolist(), strict=True):
                 found[image_id] = (image.tobytes(), label)
     return found
@@ -42,9 +43,10 @@ def test_copies_come_from_train_alone_and_say_what_was_done(prepared: Path, tmp_
     copy_all(prepared, tmp_path / "augmented", config)
     originals, copies = rows_of(prepared, "prepare"), rows_of(tmp_path / "augmented", "augment")
     assert set(copies) == {f"{image_id}#{number}" for image_id in originals for number in (1, 2)}
-    for entry in read_index(tmp_path / "augmented", stage="augment").shards:
+    index = read_index(tmp_path / "augmented", stage="augment")
+    for entry in index.shards:
         assert entry.split == "train"
-        with ShardReader(tmp_path / "augmented", entry, stage="augment") as shard:
+        with ShardReader(tmp_path / "augmented", entry, index.layout, stage="augment") as shard:
             sources = [name.decode() for name in shard.column("source_id").tolist()]
             numbers = shard.column("copy")
             assert shard.ids() == [f"{image_id}#{number}" for image_id, number in zip(sources, numbers, strict=True)]

@@ -201,7 +201,7 @@ def test_prepare_and_preview_use_the_range_that_ingest_found(tmp_path: Path) -> 
     assert index.decode.levels == {"uint16": (6976.0, 9023.0)}
     expected = decoded(folder, manifest)
     for entry in index.shards:
-        with ShardReader(tmp_path / "out", entry, stage="prepare") as shard:
+        with ShardReader(tmp_path / "out", entry, index.layout, stage="prepare") as shard:
             for image, image_id in zip(shard.images(), shard.ids(), strict=True):
                 assert np.array_equal(image, expected[image_id])
     one = manifest.filter(id="class0/0.img")  # half as bright: by itself it would have another range

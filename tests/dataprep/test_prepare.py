@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from dataprep.config import Decoding, PrepareConfig, ResizeConfig, SaturateConfig
-from dataprep.errors import SourceError
+from dataprep.errors import ArtifactError, SourceError
 from dataprep.prepare import prepare_images
 from dataprep.shards import ShardEntry, ShardReader, check_shards, read_index
 from tests.conftest import local, random_image, striped, write_png
@@ -58,7 +58,7 @@ def test_shards_hold_each_image_once_with_its_label(make_tree: Callable[..., Pat
     assert len(index.of_split("train")) > 1
     seen = {}
     for entry in index.shards:
-        with ShardReader(tmp_path / "prepared", entry, stage="prepare") as shard:
+        with ShardReader(tmp_path / "prepared", entry, index.layout, stage="prepare") as shard:
             for image, label, image_id in zip(shard.images(), shard.labels(), shard.ids(), strict=True):
                 seen[image_id] = (entry.split, index.class_names[label])
                 number = int(image_id[-6:-4])
@@ -80,8 +80,9 @@ def test_the_bytes_are_the_same_for_any_number_of_workers_and_any_order(make_tre
 def test_neighbours_in_a_shard_are_of_several_classes(make_tree: Callable[..., Path], tmp_path: Path) -> None:
     source = make_tree(classes=3, images=30)
     prepare(dealt(source), tmp_path / "prepared", source, CONFIG.model_copy(update={"images_per_shard": 100}))
-    (entry,) = read_index(tmp_path / "prepared", stage="prepare").of_split("train")
-    with ShardReader(tmp_path / "prepared", entry, stage="prepare") as shard:
+    index = read_index(tmp_path / "prepared", stage="prepare")
+    (entry,) = index.of_split("train")
+    with ShardReader(tmp_path / "prepared", entry, index.layout, stage="prepare") as shard:
         labels = shard.labels()
     assert (np.diff(labels) != 0).mean() > 0.4
 
@@ -170,3 +171,15 @@ def test_large_files_make_more_shards(make_tree: Callable[..., Path], tmp_path: 
     assert len(prepare(large, tmp_path / "few", source, few)) == 3
     entries = prepare(large, tmp_path / "more", source, few.model_copy(update={"mib_per_shard": 5}))
     assert len([entry for entry in entries if entry.split == "train"]) == 4
+
+
+def test_an_id_of_another_path_is_refused_whatever_the_digest(make_tree: Callable[..., Path], tmp_path: Path) -> None:
+    source = make_tree(classes=2, images=9)
+    images = dealt(source)
+    twin = images.with_columns(path=pl.when(pl.col("id") == "class1/05.png").then(pl.lit(b"class1/06.png")).otherwise("path"))
+    message = (
+        r"the manifest: b'class1/06\.png' must have the id 'class1/06\.png'; it has 'class1/05\.png'\. Run: dvc repro ingest"
+    )
+    with pytest.raises(ArtifactError, match=message):
+        prepare(twin, tmp_path / "prepared", source)
+    assert not (tmp_path / "prepared/index.json").exists()

@@ -323,7 +323,10 @@ def test_shards_elsewhere_have_the_bytes_of_those_here_and_read_back(folder: Pat
     check_shards(place, index.shards, stage="prepare")
     assert measure_train(place, PARAMS.statistics) == measure_train(tmp_path / "here", PARAMS.statistics)
     entry = index.shards[0]
-    with ShardReader(place, entry, stage="prepare") as there, ShardReader(tmp_path / "here", entry, stage="prepare") as local:
+    with (
+        ShardReader(place, entry, index.layout, stage="prepare") as there,
+        ShardReader(tmp_path / "here", entry, index.layout, stage="prepare") as local,
+    ):
         assert np.array_equal(there.images(), local.images())
         assert there.ids() == local.ids()
     assert pickle.loads(pickle.dumps(place)) == place  # a task carries it to a worker
@@ -332,7 +335,7 @@ def test_shards_elsewhere_have_the_bytes_of_those_here_and_read_back(folder: Pat
     damaged[-1] ^= 1
     write_bytes(place / entry.file, [bytes(damaged)])
     with pytest.raises(ArtifactError, match=rf"{entry.file} is damaged: index\.json says"):
-        ShardReader(place, entry, stage="prepare")
+        ShardReader(place, entry, index.layout, stage="prepare")
     assert prepared(manifest, folder, place) == here  # one shard is made anew
     assert isinstance(place, UPath)
     place.fs.rm_file((place / entry.file).path)

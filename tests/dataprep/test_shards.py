@@ -15,6 +15,7 @@ from hypothesis.extra.numpy import arrays
 from dataprep.config import SplitName
 from dataprep.errors import ArtifactError, ExecuteError
 from dataprep.levels import with_levels
+from dataprep.shard_content import ShardLayout
 from dataprep.shards import (
     Filled,
     ShardContent,
@@ -40,9 +41,16 @@ def content_of(images: np.ndarray, first: int = 0) -> ShardContent:
         images=images,
         labels=numbers % 3,
         ids=[f"ü/{number}.png" for number in numbers],
-        class_names=["a", "b", "ü"],
+        class_names=CLASSES,
         extra={"copy": np.arange(len(images), dtype=np.int32)},
     )
+
+
+CLASSES = ["a", "b", "ü"]
+
+
+def layout_of(images: np.ndarray | None = None) -> ShardLayout:
+    return ShardLayout((4, 4, 1) if images is None else images.shape[1:], CLASSES)
 
 
 def write(folder: Path, images: np.ndarray, *, split: SplitName = "train", bucket: int = 0, first: int = 0) -> ShardEntry:
@@ -57,7 +65,7 @@ def test_shards_read_back_what_was_written(tmp_path_factory: pytest.TempPathFact
     entry = write(folder, images)
     assert entry.num_images == len(images)
     assert entry.sha256 == hashlib.sha256((folder / entry.file).read_bytes()).hexdigest()
-    with ShardReader(folder, entry, stage="prepare") as shard:
+    with ShardReader(folder, entry, layout_of(images), stage="prepare") as shard:
         assert len(shard) == len(images)
         assert np.array_equal(shard.images(), images)
         assert np.array_equal(shard.images(1, 3), images[1:3])
@@ -87,12 +95,12 @@ def test_a_shard_whose_bytes_are_not_those_of_the_index_is_never_opened(tmp_path
     path.write_bytes(content)
     message = rf"{entry.file} is damaged: .*\. Delete it, then run: dvc repro prepare \(darkroom verify"
     with pytest.raises(ArtifactError, match=message):
-        ShardReader(tmp_path, entry, stage="prepare")
+        ShardReader(tmp_path, entry, layout_of(), stage="prepare")
     with pytest.raises(ArtifactError, match=message):
         check_shards(tmp_path, [entry], stage="prepare")
     path.unlink()
     with pytest.raises(ArtifactError, match=rf"{entry.file} is missing\."):
-        ShardReader(tmp_path, entry, stage="prepare")
+        ShardReader(tmp_path, entry, layout_of(), stage="prepare")
 
 
 def forged(folder: Path, entry: ShardEntry, forge: Callable[[h5py.File], None]) -> ShardEntry:
@@ -166,14 +174,16 @@ def test_what_is_no_plain_shard_is_refused_though_its_hash_is_right(
 ) -> None:
     entry = forged(tmp_path, write(tmp_path, np.zeros((2, 4, 4, 1), dtype=np.uint8)), forge)
     with pytest.raises(ArtifactError, match=message):
-        ShardReader(tmp_path, entry, stage="prepare")
+        ShardReader(tmp_path, entry, layout_of(), stage="prepare")
 
 
 def test_what_is_no_hdf5_is_refused(tmp_path: Path) -> None:
     entry = write(tmp_path, np.zeros((2, 4, 4, 1), dtype=np.uint8))
     (tmp_path / entry.file).write_bytes(b"text")
     with pytest.raises(ArtifactError, match="cannot be opened as HDF5"):
-        ShardReader(tmp_path, entry.model_copy(update={"sha256": hashlib.sha256(b"text").hexdigest()}), stage="prepare")
+        ShardReader(
+            tmp_path, entry.model_copy(update={"sha256": hashlib.sha256(b"text").hexdigest()}), layout_of(), stage="prepare"
+        )
 
 
 def index_of(entries: list[ShardEntry], params: Params) -> ShardIndex:
@@ -328,7 +338,7 @@ def test_a_fingerprint_tells_where_one_part_ends() -> None:
 
 def test_sums_are_exact_for_many_bright_images(tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(240, 256, (1000, 4, 4, 1), dtype=np.uint8)
-    with ShardReader(tmp_path, write(tmp_path, images), stage="prepare") as shard:
+    with ShardReader(tmp_path, write(tmp_path, images), layout_of(images), stage="prepare") as shard:
         pixel_sum, pixel_square_sum = shard.sums()
     assert np.array_equal(pixel_sum, images.sum(axis=0, dtype=np.uint64))
     assert np.array_equal(pixel_square_sum, (images.astype(np.uint64) ** 2).sum(axis=0))
@@ -336,7 +346,7 @@ def test_sums_are_exact_for_many_bright_images(tmp_path: Path) -> None:
 
 def test_rows_that_are_not_there_are_not_read(tmp_path: Path) -> None:
     entry = write(tmp_path, np.zeros((3, 4, 4, 1), dtype=np.uint8))
-    with ShardReader(tmp_path, entry, stage="prepare") as shard:
+    with ShardReader(tmp_path, entry, layout_of(), stage="prepare") as shard:
         assert len(shard.images(2, 9)) == 1
         with pytest.raises(IndexError, match="rows 2 to 4 as"):
             shard.read_into(np.empty((2, 4, 4, 1), dtype=np.uint8), 2)

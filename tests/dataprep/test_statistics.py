@@ -1,3 +1,4 @@
+import json
 import math
 from dataclasses import replace
 from itertools import pairwise
@@ -10,12 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from dataprep.config import StatisticsConfig
+from dataprep.errors import ArtifactError
 from dataprep.levels import with_levels
-from dataprep.shards import ShardIndex, ShardKey, write_index, write_shard
+from dataprep.shards import ShardIndex, ShardKey, read_index, write_index, write_shard
 from dataprep.statistics import MIN_STD, measure_train, read_statistics, write_statistics
 from pipelines.params import read_params
 from tests.closure import ROOT
-from tests.dataprep.test_shards import content_of, write
+from tests.dataprep.test_shards import CLASSES, content_of, write
 
 PARAMS = read_params(ROOT / "params.yaml")
 
@@ -27,7 +29,7 @@ def write_train(folder: Path, images: np.ndarray, cuts: list[int]) -> None:
     entries.append(write(folder, np.full_like(images, 255), split="test"))
     index = ShardIndex(
         shape=images.shape[1:],
-        class_names=["a", "b", "c"],
+        class_names=CLASSES,
         decode=with_levels(PARAMS.ingest.decode, {}),
         prepare=PARAMS.prepare,
         shards=entries,
@@ -70,7 +72,7 @@ def write_dealt(folder: Path, images: np.ndarray, shard_of: list[int]) -> None:
         entries.append(write_shard(folder, ShardKey("train", number, "f" * 32), content))
     index = ShardIndex(
         shape=images.shape[1:],
-        class_names=["a", "b", "c"],
+        class_names=CLASSES,
         decode=with_levels(PARAMS.ingest.decode, {}),
         prepare=PARAMS.prepare,
         shards=entries,
@@ -107,7 +109,7 @@ def test_however_images_are_dealt_to_shards_the_statistics_are_exact(
         variances = [(count * square - value * value) / count**2 for value, square in zip(total, squares, strict=True)]
         assert std.ravel().tolist() == [math.sqrt(variance) for variance in variances]
     expected = np.bincount(np.arange(len(images)) % 3, minlength=3)
-    assert first.class_counts == dict(zip(["a", "b", "c"], expected.tolist(), strict=True))
+    assert first.class_counts == dict(zip(CLASSES, expected.tolist(), strict=True))
 
 
 def test_sharding_changes_no_byte(tmp_path: Path) -> None:
@@ -116,7 +118,43 @@ def test_sharding_changes_no_byte(tmp_path: Path) -> None:
         write_train(tmp_path / name, images, cuts)
         write_statistics(tmp_path / f"{name}.json", measure_train(tmp_path / name, StatisticsConfig(per="pixel")))
     assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
-    assert read_statistics(tmp_path / "one.json").num_images == 50
+    assert read_statistics(tmp_path / "one.json", read_index(tmp_path / "one", stage="prepare")).num_images == 50
+
+
+def doctored(path: Path, **changes: object) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"mean": [[[float("nan")] * 3]]}, r"mean\.0\.0\.0: .*finite"),
+        ({"std": [[[1.0, float("inf"), 1.0]]]}, r"std\.0\.0\.1: .*finite"),
+        ({"std": [[[-1.0, 1.0, 1.0]]]}, r"std\.0\.0\.0: .*greater than or equal to 0"),
+        ({"mean": [[[1e300, 1.0, 1.0]]]}, r"mean\.0\.0\.0: .*less than or equal to 255"),
+        ({"mean": [[[1.0, 1.0]], [[1.0]]]}, r"\(mean must be nested lists of the shape \(H, W, C\)\)"),
+        ({"mean": []}, r"mean must be nested lists"),
+        ({"mean": [[[1.0, 1.0]]]}, r"must be of the 50 prepared train images, .* of the shape \(1, 1, 2\)"),
+        ({"per": "pixel"}, r"per pixel of the shape \(4, 4, 3\); it is of 50 others, of the shape \(1, 1, 3\)"),
+        ({"num_images": 0}, "num_images"),
+        ({"num_images": 49}, "class_counts must sum to num_images, 49; got 50"),
+        ({"num_images": 49, "class_counts": {"a": 16, "b": 16, "ü": 17}}, "it is of 49 others"),
+        ({"class_counts": {"a": -1, "b": 34, "ü": 17}}, r"class_counts\.a"),
+        ({"class_counts": {"a": 17, "b": 17, "c": 16}}, "must be of the 50 prepared train images, 3 classes"),
+        ({"source": "test"}, "source"),
+    ],
+)
+def test_statistics_that_cannot_be_or_are_of_other_images_are_one_line(
+    changes: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    write_train(tmp_path, np.random.default_rng(0).integers(0, 256, (50, 4, 4, 3), dtype=np.uint8), [])
+    path = tmp_path / "statistics.json"
+    write_statistics(path, measure_train(tmp_path, StatisticsConfig(per="channel")))
+    doctored(path, **changes)
+    with pytest.raises(ArtifactError, match=message) as refused:
+        read_statistics(path, read_index(tmp_path, stage="prepare"))
+    assert str(refused.value).endswith("Run: dvc repro statistics")
+    assert "\n" not in str(refused.value)
 
 
 def test_a_pixel_that_never_varies_is_not_divided_by_zero(tmp_path: Path) -> None:

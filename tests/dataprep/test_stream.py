@@ -65,8 +65,9 @@ def test_an_epoch_shows_every_train_image_and_copy_once(folders: tuple[Path, Pat
     assert len(images) == train_set.num_images == len(targets)
     stored = []
     for folder, name in zip(folders, ("prepare", "augment"), strict=True):
-        for entry in read_index(folder, stage=name).of_split("train"):
-            with ShardReader(folder, entry, stage=name) as shard:
+        index = read_index(folder, stage=name)
+        for entry in index.of_split("train"):
+            with ShardReader(folder, entry, index.layout, stage=name) as shard:
                 stored += as_rows(shard.images())
     assert sorted(as_rows(images)) == sorted(stored)
     assert as_rows(images) != stored

@@ -31,8 +31,9 @@ def draw(prepared: Path, config: AugmentConfig, *, menu: bool = False) -> Pixels
 
 def train_images(prepared: Path) -> dict[str, Pixels]:
     images: dict[str, Pixels] = {}
-    for entry in read_index(prepared, stage="prepare").of_split("train"):
-        with ShardReader(prepared, entry, stage="prepare") as shard:
+    index = read_index(prepared, stage="prepare")
+    for entry in index.of_split("train"):
+        with ShardReader(prepared, entry, index.layout, stage="prepare") as shard:
             images |= dict(zip(shard.ids(), shard.images(), strict=True))
     return images
 

@@ -58,8 +58,9 @@ def test_bad_files_are_listed_good_ones_are_right_and_writers_do_not_straddle(ma
 
     prepared: dict[str, Pixels] = {}
     folder = project.root / "data/prepared"
-    for entry in read_index(folder, stage="prepare").shards:
-        with ShardReader(folder, entry, stage="prepare") as shard:
+    index = read_index(folder, stage="prepare")
+    for entry in index.shards:
+        with ShardReader(folder, entry, index.layout, stage="prepare") as shard:
             prepared |= dict(zip(shard.ids(), shard.images(), strict=True))
     assert abs(int(prepared["w3/0/cmyk.jpg"].mean()) - 127) < 8
     turned = prepared["w4/1/turned.jpg"]

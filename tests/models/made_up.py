@@ -42,7 +42,8 @@ def answers(true: Sequence[str], predicted: Sequence[str], split: str, clusters:
 def split_of(prepared: Path) -> pl.DataFrame:
     """The split of prepared images which share nothing: id, split, cluster."""
     rows = []
-    for entry in read_index(prepared, stage="prepare").shards:
-        with ShardReader(prepared, entry, stage="prepare") as shard:
+    index = read_index(prepared, stage="prepare")
+    for entry in index.shards:
+        with ShardReader(prepared, entry, index.layout, stage="prepare") as shard:
             rows += [(image_id, entry.split, image_id) for image_id in shard.ids()]
     return pl.DataFrame(rows, schema=["id", "split", "cluster"], orient="row")

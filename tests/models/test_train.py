@@ -10,16 +10,22 @@ import pytest
 
 from dataprep.config import AugmentConfig
 from dataprep.errors import TrainError
+from dataprep.shards import ShardIndex, read_index
 from dataprep.statistics import read_statistics
 from dataprep.stream import find_train_set
 from models import inputs
 from models.config import ModelConfig, NormaliseConfig, TrainConfig
 from models.evaluate import load_model, predict
+from models.model_file import recipe_of
 from models.train import build_model, encode_model, exact_match, fit
 from models.trials import try_operations
 from pipelines.params import Params
 from tests.dataprep.augmenting import config_with
 from tests.models.made_up import split_of
+
+
+def index_of(tiny: Path) -> ShardIndex:
+    return read_index(tiny / "prepared", stage="prepare")
 
 
 def train(
@@ -33,7 +39,8 @@ def train(
     workers: int = 0,
 ) -> pl.DataFrame:
     train_set = find_train_set(tiny / "prepared", tiny / "augmented")
-    network = build_model(model, config, train_set, read_statistics(tiny / "statistics.json"))
+    index = index_of(tiny)
+    network = build_model(model, config, train_set, read_statistics(tiny / "statistics.json", index))
     history = fit(
         network,
         train_set,
@@ -44,12 +51,12 @@ def train(
         callbacks=[],
         verbose=0,
     )
-    path.write_bytes(encode_model(network, recipe={"class_names": ["class0", "class1", "class2"]}))
+    path.write_bytes(encode_model(network, recipe=recipe_of(index)))
     return history
 
 
 def validation_loss(tiny: Path, path: Path, params: Params) -> float:
-    rows = pl.concat(predict(load_model(path), tiny / "prepared", params.evaluate))
+    rows = pl.concat(predict(load_model(path, index_of(tiny)), tiny / "prepared", params.evaluate))
     return float(np.mean(rows.filter(pl.col("split") == "validation")["loss"].to_numpy()))
 
 
@@ -82,7 +89,7 @@ def test_superposed_classes_are_told_apart_by_a_sigmoid_head(
         tiny, small.model_copy(update={"head": "sigmoid"}), longer, params, tmp_path / "model.keras", augment=augment
     )
     assert history["val_accuracy"].max() > 0.8  # type: ignore[operator]  # polars types a maximum loosely
-    network = load_model(tmp_path / "model.keras")
+    network = load_model(tmp_path / "model.keras", index_of(tiny))
     trials = try_operations(network.predict_on_batch, tiny / "prepared", split_of(tiny / "prepared"), augment, params.evaluate)
     assert {split: mixtures.exact_match > 0.7 for split, mixtures in trials.superposed.items()} == {
         "validation": True,
@@ -126,7 +133,10 @@ def test_exact_match_wants_all_classes_and_none_besides() -> None:
 @pytest.mark.parametrize("method", ["scale", "log", "none"])
 def test_each_normalisation_is_saved_as_the_same_bytes(tiny: Path, small: ModelConfig, short: TrainConfig, method: str) -> None:
     config = small.model_copy(update={"normalise": NormaliseConfig.model_validate({"method": method})})
-    train_set, statistics = find_train_set(tiny / "prepared", tiny / "augmented"), read_statistics(tiny / "statistics.json")
+    train_set, statistics = (
+        find_train_set(tiny / "prepared", tiny / "augmented"),
+        read_statistics(tiny / "statistics.json", index_of(tiny)),
+    )
     saved = [encode_model(build_model(config, short, train_set, statistics), recipe={}) for _ in range(2)]
     assert saved[0] == saved[1]
 

@@ -1,13 +1,15 @@
+import json
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
+from dataprep.errors import ArtifactError
 from dataprep.image import Pixels
 from dataprep.operations import OPERATIONS, suited_operations
 from dataprep.stream import ordered_batches
-from models.trials import try_operations
+from models.trials import read_trials, try_operations
 from pipelines.params import Params
 from tests.dataprep.augmenting import config_with
 from tests.models.made_up import split_of
@@ -77,3 +79,45 @@ def test_images_of_two_groups_are_worth_two(tiny: Path, params: Params) -> None:
         return [high - low for low, high in kept]
 
     assert all(wide > 2 * narrow for wide, narrow in zip(widths(two), widths(alone), strict=True))
+
+
+def trials_of(**changes: object) -> str:
+    trial = {"operation": "noise", "probability": 0.5, "accuracy": 0.8, "accuracy_interval": [0.7, 0.9]}
+    whole: dict[str, object] = {
+        "format_version": 2,
+        "images": 10,
+        "clusters": 10,
+        "accuracy": 0.9,
+        "trials": [trial],
+        "superposed": {},
+    }
+    if changes.keys() <= whole.keys() and "accuracy_interval" not in changes:
+        return json.dumps({**whole, **changes})
+    return json.dumps({**whole, "trials": [{**trial, **changes}]})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"images": -1}, "images"),
+        ({"images": 0}, "accuracy and trials must be there where images were tried"),
+        ({"accuracy": None}, "accuracy and trials must be there where images were tried"),
+        ({"accuracy": float("nan")}, "accuracy: .*finite"),
+        ({"accuracy": 1.5}, "accuracy: .*less than or equal to 1"),
+        ({"trials": None}, "trials: "),
+        ({"superposed": {"train": {}, "bogus": {}}}, "superposed"),
+        ({"operation": "noisee"}, r"trials\.0\.operation: 'noisee' is no operation\. Did you mean noise\?"),
+        ({"probability": -0.5}, r"trials\.0\.probability"),
+        ({"accuracy_interval": [0.7]}, r"trials\.0\.accuracy_interval"),
+        ({"accuracy_interval": [0.7, float("inf")]}, r"trials\.0\.accuracy_interval\.1: .*finite"),
+        ({"more": 1}, r"trials\.0\.more"),
+    ],
+)
+def test_trials_that_cannot_be_are_one_line(changes: dict[str, object], message: str, tmp_path: Path) -> None:
+    path = tmp_path / "trials.json"
+    path.write_text(trials_of())
+    assert read_trials(path).trials[0].operation == "noise"
+    path.write_text(trials_of(**changes))
+    with pytest.raises(ArtifactError, match=message) as refused:
+        read_trials(path)
+    assert str(refused.value).endswith("Run: dvc repro evaluate")

@@ -57,6 +57,17 @@ def test_labels_refuses_a_pattern_that_matches_nothing(make_tree: Callable[..., 
         labels(str(make_tree(classes=2, images=3)), "--pattern", "{group}/{label}/{name}")
 
 
+def test_files_prints_what_moves_a_cursor_as_text(
+    make_tree: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = run(make_tree(classes=2, images=4)).with_columns(message=pl.lit("moves\x1b[2J\tand\nbreaks"))
+    write_manifest(tmp_path / "manifest.parquet", rows)
+    monkeypatch.setattr("pipelines.cli.output_path", lambda *_: tmp_path / "manifest.parquet")
+    output = CliRunner().invoke(app, ["files", "--status", "ok"], catch_exceptions=False).output.splitlines()
+    assert output[0] == "class0/00.png\tok\tmoves\\x1b[2J\\tand\\nbreaks"
+    assert len(output) == 9
+
+
 def test_files_lists_what_is_asked_for(make_tree: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = make_tree(classes=2, images=4)
     (source / "class0/empty.png").touch()
