@@ -8,7 +8,7 @@ One range is found for all images of a type in the data set, never for each imag
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from dataprep.config import DecodeConfig, Decoding
 from dataprep.errors import ParamsError
-from dataprep.samples import Range, Samples, Values, type_range
+from dataprep.samples import WIDENED, Range, Samples, Values, type_range
 
 Levels: TypeAlias = Mapping[str, Range]
 """By type of the samples, the value that becomes 0 and the one that becomes 255."""
@@ -137,6 +137,8 @@ def range_of(extent: Extent, config: DecodeConfig) -> Range | None:
     if stated and whole and not (stated[0] <= extent.lowest and extent.highest <= stated[1]):
         stated = None
     full = stated or whole
+    if full and extent.sample_type == WIDENED:  # an 8-bit picture has the levels that it has
+        extent = replace(extent, lowest=full[0], highest=full[1])
     if full is None and "full" in (config.black_level, config.white_level):
         return None
     black, white = _rounded_outwards(extent, full)

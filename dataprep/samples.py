@@ -3,7 +3,7 @@
 Pillow reads gray values whole, but of colors with 16 bits only the upper 8; those are read by OpenCV.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import cv2
@@ -14,6 +14,10 @@ from PIL import Image, ImageFile, TiffImagePlugin
 Range: TypeAlias = tuple[float, float]
 Values: TypeAlias = NDArray[np.integer | np.floating]
 
+WIDENED = "uint16 of 8 bits"
+"""The type of 16-bit images whose values are all multiples of 257: programs widen 8 bits so."""
+
+_TIMES = 257
 _PNG = b"\x89PNG"
 _COLORS = ("RGB", "RGBA", "LA")
 _SIXTEEN = 16
@@ -93,7 +97,7 @@ def depth_of(image: ImageFile.ImageFile, content: bytes) -> Depth | None:
 
 
 def read_samples(image: Image.Image, depth: Depth, content: bytes) -> Samples:
-    """Takes the values of a loaded image.
+    """Takes the values of a loaded image, and knows 8 bits that were widened to 16.
 
     Args:
         image: as Pillow holds it; of an image in colors only its mode counts.
@@ -106,6 +110,13 @@ def read_samples(image: Image.Image, depth: Depth, content: bytes) -> Samples:
     Raises:
         ValueError: OpenCV does not read an image in colors.
     """
+    samples = _read_stored(image, depth, content)
+    if depth.sample_type == "uint16" and depth.stated is None and not np.any(samples.values % _TIMES):
+        return replace(samples, depth=replace(depth, sample_type=WIDENED))
+    return samples
+
+
+def _read_stored(image: Image.Image, depth: Depth, content: bytes) -> Samples:
     if image.mode in _COLORS:
         return _read_colors(image.mode, depth, content)
     values = np.asarray(image)

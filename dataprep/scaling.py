@@ -5,7 +5,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from dataprep.samples import Range, Samples, Values
+from dataprep.samples import WIDENED, Range, Samples, Values
 
 _AT_ONCE = 2**20  # values; numbers of 64 bits take eight times the memory of the pixels
 
@@ -51,6 +51,9 @@ def digest_samples(samples: Samples) -> str:
     values = samples.values
     if values.shape[2] > 1 and (values == values[:, :, :1]).all():
         values = values[:, :, :1]
+    if samples.depth.sample_type == WIDENED and samples.alpha is None:  # as `image.digest_pixels` has it for the same in 8 bits
+        pixels = to_uint8(Samples(samples.depth, values, None), (0, 65535), 0)
+        return blake2b(repr(pixels.shape).encode() + pixels.tobytes(), digest_size=16).hexdigest()
     alpha = b"" if samples.alpha is None else samples.alpha.tobytes()
     marks = (samples.depth.sample_type, samples.depth.white_is_zero, values.shape)
     content = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")).tobytes()

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dataprep.config import Decoding
-from dataprep.image import Undecodable, decode, load
+from dataprep.image import Undecodable, decode, digest_pixels, load
+from dataprep.levels import measure_extent, range_of
 from dataprep.samples import Samples
 from dataprep.scaling import count_clipped, digest_samples, to_uint8
 from tests.dataprep.deep import packed_tiff, png, pnm, tiff
@@ -158,6 +159,18 @@ def test_scaling_in_blocks_and_by_floats_is_the_formula() -> None:
     expected = np.floor(np.clip((values.astype(float) - 100) / 900, 0, 1) * 255 + 0.5)
     assert np.abs(to_uint8(read, (100, 1000), 0)[:, :, 0] - expected).max() <= 0
     assert np.abs(to_uint8(read, (100.5, 1000.5), 0)[:, :, 0] - expected).max() <= 1
+
+
+def test_8_bits_that_were_widened_to_16_are_the_8_bit_picture() -> None:
+    pixels = np.random.default_rng(2).integers(90, 200, (5, 7, 1), dtype=np.uint8)
+    read = samples(png(pixels[:, :, 0].astype(np.uint16) * 257))
+    assert read.depth.sample_type == "uint16 of 8 bits"
+    extent = measure_extent(read)
+    assert extent is not None
+    assert range_of(extent, AUTO) == (0, 65535)  # not the range of its values
+    assert np.array_equal(to_uint8(read, (0, 65535), 255), pixels)
+    assert digest_samples(read) == digest_pixels(pixels)
+    assert range_of(extent, AUTO.model_copy(update={"white_level": 60_000.0})) == (0, 60_000)
 
 
 def test_the_digest_is_of_the_values_and_not_of_the_file() -> None:
