@@ -212,6 +212,17 @@ class PrepareConfig(Section):
         return self
 
 
+class PrepareSection(PrepareConfig):
+    """The section `prepare` of params.yaml: what is done to the pixels, and when the stage warns."""
+
+    warn_below_fraction: Fraction
+
+    @property
+    def pixels(self) -> PrepareConfig:
+        """What shapes the shards; the rest must not make them anew."""
+        return PrepareConfig.model_validate(self.model_dump(exclude={"warn_below_fraction"}))
+
+
 class StatisticsConfig(Section):
     """Over what the mean and the standard deviation are taken."""
 

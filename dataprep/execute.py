@@ -102,9 +102,13 @@ def in_order(executor: Executor, function: Callable[[T], R], tasks: Sequence[T],
 
 
 def num_workers(config: ExecuteConfig) -> int:
-    """The number asked for, or that of the cores which this process may use (where the system tells, else all)."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return config.workers or cores
+    """The number asked for, or one for each core."""
+    return config.workers or num_cores()
+
+
+def num_cores() -> int:
+    """How many cores this process may use, where the system says so, else how many there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _run_on_dask(function: Callable[[T], R], tasks: Sequence[T], config: ExecuteConfig) -> Iterator[R]:

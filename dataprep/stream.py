@@ -149,7 +149,7 @@ def train_batches(
         train_set: where the rows are.
         config: what may happen to them; the variations have its seed.
         order: batch size and shuffling.
-        epochs: their numbers, 1 and up; a batch holds images of one epoch, and its last one may be smaller.
+        epochs: their numbers, 1 and up; a batch holds images of one epoch.
         workers: processes that vary images beside this one, which then only reads and hands over; 0 = none.
 
     Yields:
@@ -158,14 +158,32 @@ def train_batches(
     vary = partial(vary_part, config=config, num_classes=train_set.num_classes)
     workers = workers if config.online and (active_operations(config) or is_mixing(config)) else 0
     varied = run_beside(vary, _parts(train_set, config, order, epochs), workers)
+    sizes = even_sizes(_num_shown(train_set, config), order.batch_size)
     for _, of_epoch in itertools.groupby(varied, key=lambda part: part[2]):
-        yield from _regrouped(((images, targets) for images, targets, _ in of_epoch), order.batch_size)
+        yield from _regrouped(((images, targets) for images, targets, _ in of_epoch), sizes)
 
 
 def num_train_batches(train_set: TrainSet, config: AugmentConfig, order: Order) -> int:
     """How many batches an epoch has."""
+    return math.ceil(_num_shown(train_set, config) / order.batch_size)
+
+
+def even_sizes(total: int, most: int) -> list[int]:
+    """Sizes of the fewest batches of at most `most` images: as equal as can be, since batch normalisation measures each batch.
+
+    A last batch of one image has no variance, and spoils the averages.
+
+    >>> even_sizes(65, 32), even_sizes(64, 32)
+    ([22, 22, 21], [32, 32])
+    """
+    count = math.ceil(total / most)
+    return [total // count + (number < total % count) for number in range(count)]
+
+
+def _num_shown(train_set: TrainSet, config: AugmentConfig) -> int:
+    """Images of an epoch, each as often as it is shown."""
     counts = np.array(train_set.class_counts)
-    return math.ceil(int(total_per_class(counts, shows_per_class(counts, config)).sum()) / order.batch_size)
+    return int(total_per_class(counts, shows_per_class(counts, config)).sum())
 
 
 def vary_part(part: Part, *, config: AugmentConfig, num_classes: int) -> tuple[Pixels, Targets, int]:
@@ -208,7 +226,7 @@ def superposed_batches(
     always = mixed_alone(config, "superpose")
     together = min(max(PART_BYTES // math.prod(index.shape), BLOCK_ROWS), PART_ROWS)
     in_order = ((images, labels) for images, labels, _ in ordered_batches(prepared, split, together))
-    for number, (images, labels) in enumerate(_regrouped(in_order, together)):
+    for number, (images, labels) in enumerate(_regrouped(in_order, itertools.repeat(together))):
         mixing = sample_mixing(labels, always, rng_for(config.seed, "superposed", split, number))
         if (mixing.kind == NOT_MIXED).any():
             continue
@@ -231,19 +249,21 @@ def one_hot(labels: NDArray[np.int64], num_classes: int) -> Targets:
     return targets
 
 
-def _regrouped(pieces: Iterable[tuple[Pixels, NDArray[N]]], num_rows: int) -> Iterator[tuple[Pixels, NDArray[N]]]:
-    """Cuts and joins pieces so that each but the last has so many rows."""
+def _regrouped(pieces: Iterable[tuple[Pixels, NDArray[N]]], sizes: Iterable[int]) -> Iterator[tuple[Pixels, NDArray[N]]]:
+    """Cuts and joins pieces to these sizes; what is left for the last one may be less."""
     waiting: list[tuple[Pixels, NDArray[N]]] = []
-    lacking = num_rows
+    wanted = iter(sizes)
+    lacking = 0
     for images, targets in pieces:
         start = 0
         while start < len(images):
+            lacking = lacking or next(wanted)
             taken = slice(start, start + lacking)
             waiting.append((images[taken], targets[taken]))
             start, lacking = taken.stop, lacking - len(waiting[-1][0])
             if not lacking:
                 yield _joined(waiting)
-                waiting, lacking = [], num_rows
+                waiting = []
     if waiting:
         yield _joined(waiting)
 

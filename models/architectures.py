@@ -17,6 +17,7 @@ def build_cnn(
     num_classes: int,
     mean: NDArray[np.float32],
     divisor: NDArray[np.float32],
+    momentum: float,
 ) -> keras.Model:
     """Builds a convolutional classifier: (N, H, W, C) uint8 in, (N, num_classes) float32 probabilities out.
 
@@ -28,6 +29,7 @@ def build_cnn(
         num_classes: width of the head.
         mean: gray levels to subtract, (1, 1, C) or (H, W, C); as the divisor, for `normalise.method` standard only.
         divisor: gray levels to divide by, of the same shape, never 0.
+        momentum: of the averages of batch normalisation, 0 to 1.
     """
     inputs = keras.Input(shape, dtype="uint8", name="image")
     x = _NORMALISATIONS[config.normalise.method](inputs, mean, divisor)
@@ -43,7 +45,7 @@ def build_cnn(
             kernel_regularizer=_penalty(config),
             name=f"convolution_{number}",
         )(x)
-        x = _activated(x, config, f"convolution_{number}")
+        x = _activated(x, config, momentum, f"convolution_{number}")
         x = _POOLING[config.pooling](2, name=f"pooling_{number}")(x)
     x = keras.layers.Flatten(name="flatten")(x)
     for number, units in enumerate(config.dense_units, start=1):
@@ -55,7 +57,7 @@ def build_cnn(
             kernel_regularizer=_penalty(config),
             name=f"dense_{number}",
         )(x)
-        x = _activated(x, config, f"dense_{number}")
+        x = _activated(x, config, momentum, f"dense_{number}")
     x = _dropped(x, config, "dropout_output")
     outputs = keras.layers.Dense(
         num_classes, activation=config.head, kernel_regularizer=_penalty(config), name="probabilities"
@@ -87,9 +89,9 @@ def _unchanged(x: keras.KerasTensor, _mean: NDArray[np.float32], _divisor: NDArr
     return keras.layers.Rescaling(1.0, name="normalisation")(x)
 
 
-def _activated(x: keras.KerasTensor, config: ModelConfig, name: str) -> keras.KerasTensor:
+def _activated(x: keras.KerasTensor, config: ModelConfig, momentum: float, name: str) -> keras.KerasTensor:
     if config.batch_normalisation:
-        x = keras.layers.BatchNormalization(name=f"{name}_normalised")(x)
+        x = keras.layers.BatchNormalization(momentum=momentum, name=f"{name}_normalised")(x)
     return keras.layers.ReLU(name=f"{name}_relu")(x)
 
 

@@ -48,6 +48,7 @@ class TrainConfig(Section):
     epochs: Positive
     patience: Positive
     memory_gib: Annotated[float, Field(ge=0.0, le=2.0**20)]
+    threads: Annotated[int, Field(ge=0, le=1024)]
     seed: Seed
 
 

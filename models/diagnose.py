@@ -21,7 +21,15 @@ from models.metrics import Accuracy, Metrics
 from models.significance import RARE, chance_above, chance_worse
 from models.weak_classes import ADVICE, find_weak_classes, name_weak_classes, weakest_class
 
-Finding = Literal["weak_class", "high_bias", "high_variance", "validation_test_mismatch", "on_target", "cannot_tell"]
+Finding = Literal[
+    "weak_class",
+    "high_bias",
+    "high_variance",
+    "validation_test_mismatch",
+    "on_target",
+    "cannot_tell",
+    "evaluated_below_running",  # models/gap.py
+]
 
 MOST = 100
 """Times as many images as there are; more are not worth a number."""

@@ -22,6 +22,10 @@ from models.architectures import build_cnn
 from models.config import ModelConfig, TrainConfig
 from models.inputs import Failures, train_dataset, validation_dataset
 
+_MOST_MOMENTUM = 0.99
+_LEFT_AFTER_AN_EPOCH = 0.01
+"""Weight of the first values of an average after one epoch."""
+
 _EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)
 
 
@@ -31,13 +35,32 @@ def build_model(model: ModelConfig, train: TrainConfig, train_set: TrainSet, sta
     keras.utils.set_random_seed(train.seed)
     tf.config.experimental.enable_op_determinism()
     mean, divisor = statistics.scaling()
-    network = build_cnn(model, shape=train_set.shape, num_classes=train_set.num_classes, mean=mean, divisor=divisor)
+    network = build_cnn(
+        model,
+        shape=train_set.shape,
+        num_classes=train_set.num_classes,
+        mean=mean,
+        divisor=divisor,
+        momentum=averaging_momentum(math.ceil(train_set.num_images / train.batch_size)),
+    )
     network.compile(
         optimizer=_OPTIMIZERS[train.optimizer](learning_rate=train.learning_rate),
         loss=_LOSSES[model.head],
         metrics=[keras.metrics.MeanMetricWrapper(_CORRECT[model.head], name="accuracy")],
     )
     return network
+
+
+def averaging_momentum(steps_per_epoch: int) -> float:
+    """Momentum with which the averages of batch normalisation forget what they started from within the first epoch.
+
+    Keras' 0.99 takes some hundred steps; on a small set, early stopping and evaluation would judge averages that are far from
+    those of the weights. From 459 steps on it is Keras' own.
+
+    >>> averaging_momentum(2), averaging_momentum(1000)
+    (0.1, 0.99)
+    """
+    return round(min(_MOST_MOMENTUM, math.pow(_LEFT_AFTER_AN_EPOCH, 1 / steps_per_epoch)), 6)
 
 
 def fit(

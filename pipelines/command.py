@@ -110,6 +110,19 @@ def need_temporary_folder() -> None:
         ) from error
 
 
+def need_docstrings() -> None:
+    """Refuses to start where Python drops docstrings: TensorFlow reads its own when it is imported.
+
+    Raises:
+        DarkroomError: Python runs with -OO.
+    """
+    if sys.flags.optimize > 1:
+        raise DarkroomError(
+            f"PYTHONOPTIMIZE must be below 2, since TensorFlow reads docstrings; got {sys.flags.optimize}. Unset it or leave "
+            "out -OO, then run the same again"
+        )
+
+
 def track(chunks: Iterable[T], *, title: str, total: int, count: Callable[[T], int]) -> Iterator[T]:
     """Passes chunks on and shows how many items are done, with rate and time left; shows nothing where no one looks."""
     columns = (

@@ -10,7 +10,7 @@ from dataprep.config import (
     AugmentConfig,
     ExecuteConfig,
     IngestConfig,
-    PrepareConfig,
+    PrepareSection,
     Section,
     SplitConfig,
     StatisticsConfig,
@@ -31,7 +31,7 @@ class Params(Section):
 
     ingest: IngestConfig
     split: SplitConfig
-    prepare: PrepareConfig
+    prepare: PrepareSection
     statistics: StatisticsConfig
     augment: AugmentConfig
     model: ModelConfig
@@ -55,6 +55,15 @@ class Params(Section):
     def _network_can_be_held(self) -> "Params":
         shape = (*self.prepare.image_size, 3 if self.prepare.color == "rgb" else 1)
         check_memory(self.model, shape, train_batch=self.train.batch_size, evaluate_batch=self.evaluate.batch_size)
+        return self
+
+    @model_validator(mode="after")
+    def _a_batch_has_a_variance(self) -> "Params":
+        if self.train.batch_size == 1 and self.model.batch_normalisation:
+            raise ValueError(
+                "train.batch_size must be at least 2 for model.batch_normalisation true, since one image has no variance; "
+                "got 1. Enlarge it, or set model.batch_normalisation to false"
+            )
         return self
 
     @model_validator(mode="after")

@@ -1,5 +1,9 @@
 """Images and folders that tests work on, all made here, and the real data where it is there."""
 
+from pipelines.environment import settle
+
+settle()  # as each stage does, before any library reads it
+
 import json
 import os
 from collections.abc import Callable
@@ -14,9 +18,6 @@ from dataprep.config import ExecuteConfig
 from dataprep.image import Pixels
 from pipelines.params import Params, read_params
 from tests.closure import ROOT
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 # Machines are shared: how long one example takes says nothing.
 settings.register_profile("darkroom", deadline=None)

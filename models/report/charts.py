@@ -35,7 +35,9 @@ def learning_curves(history: pl.DataFrame) -> str:
         history: one row per epoch: epoch, loss, accuracy, val_loss, val_accuracy.
     """
     best = history.sort("val_loss", "epoch").row(0, named=True)
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context():
+        mpl.rcdefaults()  # whatever the user's matplotlibrc says
+        mpl.rcParams.update(_STYLE)
         figure = Figure(figsize=(6.4, 2.6), layout="constrained")
         FigureCanvasSVG(figure)
         error_axes, loss_axes = figure.subplots(1, 2)

@@ -8,8 +8,11 @@ import polars as pl
 from dataprep.artifacts import Place
 from dataprep.balance import shown_per_class
 from dataprep.config import AugmentConfig, SplitName
+from dataprep.detail import measure_detail
 from dataprep.look_alikes import look_alike_warnings
+from dataprep.manifest import usable
 from dataprep.proof import SplitMetrics
+from dataprep.shards import read_index
 from dataprep.variation_sheet import draw_variations
 from models.config import DiagnoseConfig
 from models.diagnose import Diagnosis, correct_examples, mistakes_by_cell, worst_mistakes
@@ -73,6 +76,7 @@ class Content:
     metrics: Metrics
     diagnosis: Diagnosis
     data: SplitMetrics
+    detail: str  # what is stored of an image
     shown_split: SplitName
     learning_curves: str  # SVG
     worst: list[Example]
@@ -130,6 +134,7 @@ def collect(
         metrics=metrics,
         diagnosis=diagnosis,
         data=data,
+        detail=measure_detail(usable(manifest), read_index(prepared, stage="prepare").prepare).sentence,
         shown_split=config.split,
         learning_curves=learning_curves(history),
         worst=_examples(worst, thumbnails),

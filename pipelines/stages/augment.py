@@ -1,5 +1,9 @@
 """Writes the materialised copies of train images, none where augment.copies is 0."""
 
+from pipelines.environment import settle
+
+settle()  # before any library reads it
+
 from dataprep.copies import plan_copies, write_copies
 from dataprep.shards import read_index
 from pipelines.command import PlaceOption, PlaceOutputOption, run, track

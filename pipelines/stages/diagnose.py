@@ -1,5 +1,9 @@
 """Scores the predictions, judges them, and writes the report."""
 
+from pipelines.environment import settle
+
+settle()  # before any library reads it
+
 import polars as pl
 
 from dataprep.artifacts import encode_document, read_document, write_files
@@ -8,6 +12,7 @@ from dataprep.manifest import read_manifest
 from dataprep.proof import SplitMetrics
 from models.diagnose import diagnose
 from models.flattery import measure_flattery
+from models.gap import judge_gap
 from models.history import read_history
 from models.metrics import measure
 from models.predictions import read_predictions, with_clusters
@@ -33,15 +38,16 @@ def main(
 ) -> None:
     params = read_params()
     config = params.diagnose
-    dealt = read_split(split)
+    dealt, epochs = read_split(split), read_history(history)
     rows = with_clusters(read_predictions(predictions, dealt), dealt)
     measured, data = measure(rows), read_document(split_metrics, SplitMetrics, stage="split")
-    judged = diagnose(measured, config, measure_flattery(prepared, dealt, data, seed=config.seed))
+    flattery = measure_flattery(prepared, dealt, data, seed=config.seed)
+    judged = judge_gap(diagnose(measured, config, flattery), epochs, measured)
     content = collect(
         rows,
         metrics=measured,
         diagnosis=judged,
-        history=read_history(history),
+        history=epochs,
         manifest=read_manifest(manifest),
         data=data,
         prepared=prepared,

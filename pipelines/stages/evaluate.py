@@ -1,12 +1,13 @@
 """Predicts every image of every split with the saved model, and tries each operation of the menu on validation images."""
 
-import os
+from pipelines.environment import settle
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before the import: no lines about CUDA on machines without it
+settle()  # before any library reads it
 
-from pipelines.command import need_temporary_folder, run_program
+from pipelines.command import need_docstrings, need_temporary_folder, run_program
 
 run_program(need_temporary_folder)  # without one tensorflow cannot be imported
+run_program(need_docstrings)
 
 import polars as pl
 
@@ -14,6 +15,7 @@ from dataprep.artifacts import encode_document, encode_table, write_files
 from dataprep.assignment import read_split
 from dataprep.config import SPLITS
 from dataprep.shards import read_index
+from models.environment import settle_keras, threads_of
 from models.evaluate import load_model, predict
 from models.predictions import PREDICTIONS
 from models.trials import try_operations
@@ -23,6 +25,7 @@ from pipelines.params import read_params
 
 def main(prepared: PlaceOption, split: PathOption, model: PathOption, predictions: OutputOption, trials: OutputOption) -> None:
     params = read_params()
+    settle_keras(threads_of(model))
     index = read_index(prepared, stage="prepare")
     network = load_model(model, index)
     batches = predict(network, prepared, params.evaluate)

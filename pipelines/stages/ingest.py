@@ -1,5 +1,9 @@
 """Lists, reads and checks every file of the raw folder; writes the manifest."""
 
+from pipelines.environment import settle
+
+settle()  # before any library reads it
+
 import polars as pl
 from rich.console import Console
 from rich.table import Table

@@ -1,6 +1,11 @@
 """Brings every image to one shape and writes the shards."""
 
+from pipelines.environment import settle
+
+settle()  # before any library reads it
+
 from dataprep.assignment import EXCLUDED, read_split, with_split
+from dataprep.detail import SIZES, measure_detail, warn_of_little_detail
 from dataprep.manifest import read_manifest, usable
 from dataprep.prepare import READ, prepare_images
 from dataprep.source import locate_source
@@ -11,13 +16,14 @@ from pipelines.params import read_params
 
 def main(embedded: PathOption, manifest: PathOption, split: PathOption, prepared: PlaceOutputOption) -> None:
     params = read_params()
-    images = with_split(usable(read_manifest(manifest, [*READ, "status"])), read_split(split, ["id", "split"]))
+    config = params.prepare
+    images = with_split(usable(read_manifest(manifest, [*READ, *SIZES, "status"])), read_split(split, ["id", "split"]))
     written = prepare_images(
         images,
         prepared,
         source=locate_source(params.ingest.source, embedded),
         decode=params.ingest.decode,
-        prepare=params.prepare,
+        prepare=config.pixels,
         execute=params.execute,
     )
     shards = list(
@@ -25,10 +31,14 @@ def main(embedded: PathOption, manifest: PathOption, split: PathOption, prepared
             written, title="prepare", total=int((images["split"] != EXCLUDED).sum()), count=lambda shard: shard.entry.num_images
         )
     )
-    height, width, num_channels = shape_of(params.prepare)
+    height, width, num_channels = shape_of(config)
+    detail = measure_detail(images, config)
+    for warning in warn_of_little_detail(detail, config.warn_below_fraction):
+        print(f"warning: {warning}")
     print(
         f"prepare: {sum(shard.entry.num_images for shard in shards):,} images -> {len(shards):,} shards "
-        f"of {height} x {width} x {num_channels} ({sum(shard.made for shard in shards):,} written, the others were there)"
+        f"of {height} x {width} x {num_channels} ({sum(shard.made for shard in shards):,} written, the others were there); "
+        f"{detail.sentence}"
     )
 
 

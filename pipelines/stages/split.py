@@ -1,21 +1,31 @@
 """Deals the images to train, validation and test; writes the split and its counts."""
 
+from pipelines.environment import settle
+
+settle()  # before any library reads it
+
 from dataprep.artifacts import encode_document, write_files
 from dataprep.assignment import encode_split
 from dataprep.manifest import read_manifest, usable
+from dataprep.moves import describe_moves
 from dataprep.proof import measure_split
 from dataprep.split import split_images
 from pipelines.command import OutputOption, PathOption, run
+from pipelines.earlier import keep, read_earlier
 from pipelines.params import read_params
 
 
-def main(manifest: PathOption, split: OutputOption, metrics: OutputOption) -> None:
+def main(manifest: PathOption, split: OutputOption, metrics: OutputOption, earlier: PathOption) -> None:
     params = read_params()
     images = usable(read_manifest(manifest))
     rows = split_images(images, params.split)
     measured = measure_split(images, rows, params.split)
-    write_files({split: encode_split(rows), metrics: encode_document(measured)})
-    for warning in measured.warnings:
+    compared = read_earlier(split, earlier)
+    table = encode_split(rows)
+    write_files({split: table, metrics: encode_document(measured)})
+    keep(table, earlier)
+    moves = describe_moves(compared[0], rows, params.split, earlier=compared[1]) if compared else []
+    for warning in [*measured.warnings, *moves]:
         print(f"warning: {warning}")
     counts = " / ".join(f"{name} {count:,}" for name, count in measured.images.items())
     shared = measured.shared.total

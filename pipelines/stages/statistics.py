@@ -1,5 +1,9 @@
 """Measures mean and standard deviation of the train images."""
 
+from pipelines.environment import settle
+
+settle()  # before any library reads it
+
 from dataprep.statistics import measure_train, write_statistics
 from pipelines.command import OutputOption, PlaceOption, run
 from pipelines.params import read_params

@@ -1,13 +1,15 @@
 """Fits the network; writes the model, its history, and each epoch's metrics as they come for DVC to show."""
 
-import os
 import sys
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before the import: no lines about CUDA on machines without it
+from pipelines.environment import settle
 
-from pipelines.command import need_temporary_folder, run_program
+settle()  # before any library reads it
+
+from pipelines.command import need_docstrings, need_temporary_folder, run_program
 
 run_program(need_temporary_folder)  # without one tensorflow cannot be imported
+run_program(need_docstrings)
 
 from dvclive import Live
 from dvclive.keras import DVCLiveCallback
@@ -17,6 +19,7 @@ from dataprep.execute import num_workers
 from dataprep.shards import read_index
 from dataprep.statistics import read_statistics
 from dataprep.stream import find_train_set
+from models.environment import settle_keras
 from models.model_file import recipe_of
 from models.train import build_model, encode_model, fit
 from pipelines.command import OutputOption, PathOption, PlaceOption, run
@@ -32,21 +35,23 @@ def main(
     live: OutputOption,
 ) -> None:
     params = read_params()
-    index = read_index(prepared, stage="prepare")
+    config, index = params.train, read_index(prepared, stage="prepare")
+    environment = settle_keras(config.threads)
     train_set = find_train_set(prepared, augmented)
-    network = build_model(params.model, params.train, train_set, read_statistics(statistics, index))
+    network = build_model(params.model, config, train_set, read_statistics(statistics, index))
     with Live(str(live), save_dvc_exp=False, dvcyaml=None) as log:
         epochs = fit(
             network,
             train_set,
             prepared=prepared,
-            config=params.train,
+            config=config,
             augment=params.augment,
             workers=num_workers(params.execute),
             callbacks=[DVCLiveCallback(live=log)],
             verbose=1 if sys.stdout.isatty() else 2,
         )
-    write_files({model: encode_model(network, recipe=recipe_of(index)), history: epochs.write_csv().encode()})
+    recipe = {**recipe_of(index), "environment": environment.model_dump()}
+    write_files({model: encode_model(network, recipe=recipe), history: epochs.write_csv().encode()})
     best = epochs.sort("val_loss", "epoch").row(0, named=True)
     print(
         f"train: {train_set.num_images:,} images, {network.count_params():,} weights, {epochs.height} epochs -> "

@@ -50,7 +50,9 @@ def epoch_of(
     train_set = find_train_set(*folders)
     batches = list(train_batches(train_set, config, order, epochs=[epoch], workers=workers))
     assert len(batches) == num_train_batches(train_set, config, order)
-    assert {len(images) for images, _ in batches[:-1]} <= {batch_size}
+    sizes = {len(images) for images, _ in batches}
+    assert max(sizes) <= batch_size
+    assert max(sizes) - min(sizes) <= 1  # so that no last batch is too small to be measured
     return np.concatenate([images for images, _ in batches]), np.concatenate([targets for _, targets in batches])
 
 

@@ -31,7 +31,7 @@ def build(
     scale = shape if per_pixel else (1, 1, shape[2])
     mean, divisor = np.full(scale, 100, dtype=np.float32), np.full(scale, 50, dtype=np.float32)
     keras.utils.set_random_seed(0)
-    return build_cnn(config, shape=shape, num_classes=4, mean=mean, divisor=divisor)
+    return build_cnn(config, shape=shape, num_classes=4, mean=mean, divisor=divisor, momentum=0.9)
 
 
 def images(count: int = 12) -> np.ndarray:

@@ -11,6 +11,7 @@ import pytest
 from dataprep.config import AugmentConfig
 from dataprep.errors import TrainError
 from dataprep.shards import ShardIndex, read_index
+from dataprep.shards import read_index
 from dataprep.statistics import read_statistics
 from dataprep.stream import find_train_set
 from models import inputs
@@ -69,6 +70,22 @@ def test_the_same_seed_gives_the_same_file_and_another_seed_another(
     assert histories[0].equals(histories[1])
     assert (tmp_path / "one.keras").read_bytes() == (tmp_path / "two.keras").read_bytes()
     assert (tmp_path / "one.keras").read_bytes() != (tmp_path / "three.keras").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "learning_rate"),
+    [(32, 0.002), (256, 0.01), (71, 0.002)],  # few steps; one step an epoch; a remainder that would be a batch of one image
+)
+def test_few_steps_leave_a_model_that_knows_its_train_images(
+    tiny: Path, params: Params, tmp_path: Path, batch_size: int, learning_rate: float
+) -> None:
+    config = params.train.model_copy(update={"batch_size": batch_size, "learning_rate": learning_rate, "epochs": 4})
+    train(tiny, params.model, config, params, tmp_path / "model.keras")
+    network = load_model(tmp_path / "model.keras", read_index(tiny / "prepared", stage="prepare"))
+    rows = pl.concat(predict(network, tiny / "prepared", params.evaluate))
+    own = rows.filter(pl.col("split") == "train")
+    assert own.height == 72
+    assert (own["label"] == own["predicted"]).mean() > 0.98  # type: ignore[operator]  # polars types a mean loosely
 
 
 def test_workers_beside_the_training_step_change_no_byte(

@@ -50,7 +50,7 @@ def test_the_ground_floor_imports_nothing_above_it_and_there_are_no_cycles() -> 
 
 def test_keras_is_imported_where_the_design_says_and_nowhere_else() -> None:
     users = {str(path.relative_to(ROOT)) for path in SOURCES if top_level(path) & {"tensorflow", "keras"}}
-    assert users == {"models/architectures.py", "models/inputs.py", "models/train.py", "models/evaluate.py"}
+    assert users == {f"models/{name}.py" for name in ("architectures", "environment", "evaluate", "inputs", "train")}
     prefect = {str(path.relative_to(ROOT)) for path in SOURCES if "prefect" in top_level(path)}
     assert prefect == {"pipelines/flows.py"}
 
@@ -109,7 +109,8 @@ def test_a_stage_s_paths_are_declared(stage: str) -> None:
     known = set(declared["deps"]) | {out if isinstance(out, str) else next(iter(out)) for out in outputs}
     words = declared["cmd"].split()
     paths = {value for option, value in itertools.pairwise(words) if option.startswith("--")}
-    assert paths - {"raw", ".darkroom/scan.parquet"} <= known  # the raw folder and the scan cache are ingest's own
+    own = {"raw", ".darkroom/scan.parquet", ".darkroom/splits"}  # the raw folder and what stages remember, outside DVC
+    assert paths - own <= known
 
 
 @pytest.mark.parametrize("stage", [name for name in STAGES if name not in ("train", "evaluate")])
@@ -136,6 +137,22 @@ def test_a_stage_is_short_and_decides_nothing() -> None:
         if main is not None:
             assert (main.end_lineno or 0) - main.lineno <= 40, path
             assert not any(isinstance(node, ast.If | ast.Match) for node in ast.walk(main)), path
+
+
+def test_a_stage_settles_the_environment_before_it_imports_a_library() -> None:
+    for path in (ROOT / "pipelines/stages").glob("[a-z]*.py"):
+        body = ast.parse(path.read_text()).body
+        calls = [number for number, node in enumerate(body) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)]
+        assert ast.unparse(body[calls[0]]) == "settle()", path
+        before = {name.split(".")[0] for node in body[: calls[0]] for name in imported_by(node)}
+        assert before <= {"pipelines", "sys"}, path
+    assert import_closure(ROOT / "pipelines/environment.py") == {ROOT / "pipelines/environment.py"}
+
+
+def imported_by(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.ImportFrom):
+        return [node.module or ""]
+    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
 
 
 def test_the_lock_names_no_address() -> None:

@@ -97,6 +97,11 @@ AUGMENT_CASES = [
         changed("    smoothness_px:", "    smoothnes_px:"),
         "params.yaml: unknown key augment.elastic.smoothnes_px. Did you mean smoothness_px?",
     ),
+    (
+        changed("batch_size: 32", "batch_size: 1"),
+        "params.yaml: train.batch_size must be at least 2 for model.batch_normalisation true, since one image has no variance; "
+        "got 1. Enlarge it, or set model.batch_normalisation to false",
+    ),
     (changed("balance: none", "balance: all"), "params.yaml: augment.balance should be 'none', 'oversample' or 'to_fraction'"),
     (
         changed("balance_fraction: 0.5", "balance_fraction: 0.0"),
