@@ -11,7 +11,6 @@ import pytest
 from dataprep.config import AugmentConfig
 from dataprep.errors import TrainError
 from dataprep.shards import ShardIndex, read_index
-from dataprep.shards import read_index
 from dataprep.statistics import read_statistics
 from dataprep.stream import find_train_set
 from models import inputs
