@@ -96,7 +96,7 @@ def _attribute(file: h5py.File, name: str) -> object:
     if not h5py.h5a.exists(file.id, name.encode()):
         return None
     found = h5py.h5a.open(file.id, name.encode())
-    return file.attrs[name] if found.shape == () and found.dtype.kind in "iuS" else None
+    return file.attrs[name].item() if found.shape == () and found.dtype.kind in "iuS" else None
 
 
 def _check_place(found: h5py.h5d.DatasetID, name: str, file: h5py.File, expected: ExpectedShard) -> None:

@@ -121,7 +121,8 @@ def test_without_groups_and_near_duplicates_nothing_is_probed(tmp_path: Path, pa
 def test_the_probe_never_opens_the_test_images(tmp_path: Path, params: Params, digits: Pixels) -> None:
     split, data = measured(manifest_of(pl.col("writer")), config_with())
     prepared = write_prepared(tmp_path, digits, split, params, 1)
-    next(prepared.glob("test-*.h5")).unlink()
+    shard = next(prepared.glob("test-*.h5"))
+    shard.write_bytes(bytes(shard.stat().st_size))
     assert measure_flattery(prepared, split, data, seed=0) is not None
 
 

@@ -26,7 +26,7 @@ from models.report.thumbnails import png_address
 from models.trials import Superposed, Trial, Trials
 from pipelines.params import Params
 from tests.conftest import random_image
-from tests.dataprep.test_shards import content_of
+from tests.dataprep.test_shards import CLASSES, content_of
 from tests.models.made_up import predictions
 
 HOSTILE = '<script>document.title="owned"</script>"\'&'
@@ -76,7 +76,7 @@ def content(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Content
     entry = write_shard(prepared, ShardKey("train", 0, "f" * 32), shard)
     index = ShardIndex(
         shape=(12, 12, 1),
-        class_names=["a", "b", "c"],
+        class_names=CLASSES,
         decode=with_levels(params.ingest.decode, {}),
         prepare=params.prepare,
         shards=[entry],

@@ -192,5 +192,6 @@ def test_the_file_says_what_was_done_and_when_never(
     with zipfile.ZipFile(tmp_path / "model.keras") as file:
         metadata = json.loads(file.read("metadata.json"))
         assert {entry.date_time for entry in file.infolist()} == {(1980, 1, 1, 0, 0, 0)}
-    assert metadata["darkroom"] == {"class_names": ["class0", "class1", "class2"]}
+    assert metadata["darkroom"] == recipe_of(index_of(tiny))
+    assert metadata["darkroom"]["class_names"] == ["class0", "class1", "class2"]
     assert "date_saved" not in metadata
