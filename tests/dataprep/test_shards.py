@@ -188,7 +188,11 @@ def test_what_is_no_hdf5_is_refused(tmp_path: Path) -> None:
 
 def index_of(entries: list[ShardEntry], params: Params) -> ShardIndex:
     return ShardIndex(
-        shape=(4, 4, 1), class_names=["a"], decode=with_levels(params.ingest.decode, {}), prepare=params.prepare, shards=entries
+        shape=(4, 4, 1),
+        class_names=["a"],
+        decode=with_levels(params.ingest.decode, {}),
+        prepare=params.prepare.pixels,
+        shards=entries,
     )
 
 
