@@ -50,6 +50,9 @@ MANIFEST = pl.DataFrame(
         "reason": [None] * 3 + ["empty", "skipped"],
         "message": [None] * 3 + ["the file has 0 bytes", "its name is in ingest.skip"],
         "issues": [["dark", "low_contrast"], ["dark"], [], None, None],
+        "width": [100] * 3 + [None] * 2,
+        "height": [120] * 3 + [None] * 2,
+        "mode": ["RGB"] * 3 + [None] * 2,
     }
 )
 
@@ -78,7 +81,7 @@ def content(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Content
         shape=(12, 12, 1),
         class_names=CLASSES,
         decode=with_levels(params.ingest.decode, {}),
-        prepare=params.prepare,
+        prepare=params.prepare.pixels,
         shards=[entry],
     )
     write_index(prepared, index)
@@ -148,6 +151,7 @@ def test_the_page_shows_how_often_each_class_is_seen(content: Content, params: P
 def test_the_page_names_figures_mistakes_and_quarantined_files(content: Content, html: str) -> None:
     assert content.diagnosis.headline in html
     assert "85.0%" in html
+    assert "120 x 100 RGB -&gt; 16 x 16 gray: 0.71% of the values" in html
     assert len(content.worst) == 12
     assert all(example.id in html for example in content.worst if HOSTILE not in example.id)
     assert len(content.correct) == 9
