@@ -35,7 +35,7 @@ def folder(tmp_path: Path, params: Params) -> Path:
             shape=(4, 4, 1),
             class_names=CLASSES,
             decode=with_levels(params.ingest.decode, {}),
-            prepare=params.prepare,
+            prepare=params.prepare.pixels,
             shards=entries,
         ),
     )

@@ -50,7 +50,7 @@ def write_prepared(folder: Path, images: Pixels, split: pl.DataFrame, params: Pa
         shape=(28, 28, 1),
         class_names=[str(digit) for digit in range(DIGITS)],
         decode=with_levels(params.ingest.decode, {}),
-        prepare=params.prepare,
+        prepare=params.prepare.pixels,
         shards=entries,
     )
     write_index(folder, index)
