@@ -18,9 +18,9 @@ import cv2
 import numpy as np
 
 from benchmarks.ingest_stage import ROOT
-from dataprep.config import AugmentConfig
-from dataprep.image import Pixels
-from dataprep.operations import OPERATIONS
+from dataprep.augment.operations import OPERATIONS
+from dataprep.config.augment import AugmentConfig
+from dataprep.decode.image import Pixels
 from pipelines.params import read_params
 
 ROUNDS = 5
@@ -76,8 +76,8 @@ def repeat(batch: Callable[[int], object]) -> float:
 
 def ours(case: Case) -> float:
     """`augment_images`, as training calls it; ids are hashed once, as there."""
-    from dataprep.augment import augment_images
-    from dataprep.rng import stable_hashes
+    from dataprep.augment.apply import augment_images
+    from dataprep.core.rng import stable_hashes
 
     images, config = images_of(case.shape), settings()
     keys = stable_hashes([f"{number}.png" for number in range(BATCH)])

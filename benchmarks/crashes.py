@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from dataprep.rng import rng_for
+from dataprep.core.rng import rng_for
 from tests.conftest import write_striped_tree
 from tests.end_to_end.conftest import SHORT, copy_project
 from tests.end_to_end.kills import kill_again_and_again, kill_whole_runs

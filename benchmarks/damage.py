@@ -17,9 +17,9 @@ from PIL import Image
 from skimage import data
 
 from benchmarks.real_images import files_of, unpacked
-from dataprep.config import Decoding
-from dataprep.image import Pixels, Undecodable, decode, to_gray
-from dataprep.rng import rng_for
+from dataprep.config.decode import Decoding
+from dataprep.core.rng import rng_for
+from dataprep.decode.image import Pixels, Undecodable, decode, to_gray
 
 CONFIG = Decoding(max_pixels=50_000_000, background=255, black_level="full", white_level="full", levels={})
 FILES_PER_ENCODER = 30

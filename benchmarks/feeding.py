@@ -19,12 +19,12 @@ import numpy as np
 from benchmarks.augment import settings as rotation_flip_noise
 from benchmarks.ingest_stage import ROOT
 from benchmarks.storage import write_ours
-from dataprep.config import AugmentConfig
-from dataprep.copies import write_copies
-from dataprep.image import Pixels
-from dataprep.operations import OPERATIONS
-from dataprep.rng import stable_hashes
-from dataprep.stream import Order, TrainSet, find_train_set
+from dataprep.augment.operations import OPERATIONS
+from dataprep.augment.stored_copies import write_copies
+from dataprep.config.augment import AugmentConfig
+from dataprep.core.rng import stable_hashes
+from dataprep.decode.image import Pixels
+from dataprep.feed.batches import Order, TrainSet, find_train_set
 from pipelines.params import read_params
 
 ROUNDS = 5
@@ -117,9 +117,9 @@ def train(name: str, folder: Path) -> float:
     import keras
     import tensorflow as tf
 
-    from dataprep.statistics import Statistics
-    from models.inputs import PREFETCHED, train_dataset
-    from models.train import build_model
+    from dataprep.store.statistics import Statistics
+    from models.train.datasets import PREFETCHED, train_dataset
+    from models.train.fit import build_model
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -180,7 +180,7 @@ def main() -> None:
 
 def varied_alone(needed: float) -> None:
     """What feeding takes beside the training step, from the speed of the variations alone."""
-    from dataprep.augment import augment_images
+    from dataprep.augment.apply import augment_images
 
     images, _ = some(BATCH)
     keys = stable_hashes([str(number) for number in range(BATCH)])

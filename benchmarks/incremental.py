@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from benchmarks.real_images import files_of, grainy, unpacked
-from dataprep.rng import rng_for
+from dataprep.core.rng import rng_for
 from tests.end_to_end.conftest import Project, copy_project
 
 VALUES = {

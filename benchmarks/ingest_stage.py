@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 from ruamel.yaml import YAML
 
-from dataprep.manifest import read_manifest
+from dataprep.store.manifest import read_manifest
 
 ROOT = Path(__file__).parents[1]
 

@@ -17,11 +17,11 @@ from PIL import Image
 
 from benchmarks.ingest_stage import Stage
 from benchmarks.real_images import read_some, save, unpacked
-from dataprep.fingerprint import fingerprints, shrunk
-from dataprep.image import Pixels, to_rgb
-from dataprep.manifest import usable
-from dataprep.near_duplicates import difference_of
-from dataprep.rng import rng_for
+from dataprep.core.rng import rng_for
+from dataprep.decode.image import Pixels, to_rgb
+from dataprep.ingest.near_duplicates import difference_of
+from dataprep.ingest.perceptual_features import fingerprints, shrunk
+from dataprep.store.manifest import usable
 
 COUNT = 500
 SHOWN = 10

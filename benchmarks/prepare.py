@@ -29,13 +29,15 @@ from PIL import Image
 
 from benchmarks.ingest_stage import ROOT
 from benchmarks.real_images import files_of, unpacked
-from dataprep.config import SPLITS, ExecuteConfig, PrepareConfig
-from dataprep.execute import num_workers, run_tasks
-from dataprep.image import digest_bytes
-from dataprep.levels import with_levels
-from dataprep.prepare import prepare_images
-from dataprep.quick_decode import decode_quickly
-from dataprep.transforms import least_size
+from dataprep.config.base import SPLITS
+from dataprep.config.execute import ExecuteConfig
+from dataprep.config.prepare import PrepareConfig
+from dataprep.decode.image import digest_bytes
+from dataprep.decode.value_range import with_levels
+from dataprep.execute.tasks import num_workers, run_tasks
+from dataprep.prepare.packing import prepare_images
+from dataprep.prepare.quick_decode import decode_quickly
+from dataprep.prepare.transforms import least_size
 from pipelines.params import read_params
 
 ROUNDS = 5

@@ -14,10 +14,10 @@ import polars as pl
 
 from benchmarks.ingest_stage import Stage
 from benchmarks.real_images import read_some, save, unpacked
-from dataprep.image import Pixels
-from dataprep.manifest import usable
-from dataprep.quality import ISSUES
-from dataprep.rng import rng_for
+from dataprep.core.rng import rng_for
+from dataprep.decode.image import Pixels
+from dataprep.ingest.quality import ISSUES
+from dataprep.store.manifest import usable
 
 COUNT = 50
 

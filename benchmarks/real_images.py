@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from PIL import Image
 
-from dataprep.image import Pixels
+from dataprep.decode.image import Pixels
 
 ARCHIVES = {"mnist": "mnist-png.tar.gz", "cifar": "cifar10-jpg.tar.gz"}
 

@@ -12,10 +12,10 @@ import time
 import numpy as np
 import polars as pl
 
-from dataprep.config import SplitConfig
-from dataprep.proof import measure_split
-from dataprep.rng import rng_for
-from dataprep.split import split_images
+from dataprep.config.split import SplitConfig
+from dataprep.core.rng import rng_for
+from dataprep.split.split_methods import split_images
+from dataprep.store.split_report import measure_split
 
 NUM_CLASSES = 10
 VARIANTS = {

@@ -22,14 +22,14 @@ from numpy.typing import NDArray
 
 from benchmarks.ingest_stage import ROOT
 from benchmarks.real_images import files_of, grainy, unpacked
-from dataprep.config import AugmentConfig
-from dataprep.image import Pixels, to_gray
-from dataprep.levels import with_levels
-from dataprep.quick_decode import decode_quickly
-from dataprep.rng import rng_for
-from dataprep.shards import ShardContent, ShardIndex, ShardKey, num_buckets, write_index, write_shard
-from dataprep.stream import Order, ShardFile, TrainSet, train_batches
-from dataprep.transforms import resize, saturate
+from dataprep.config.augment import AugmentConfig
+from dataprep.core.rng import rng_for
+from dataprep.decode.image import Pixels, to_gray
+from dataprep.decode.value_range import with_levels
+from dataprep.feed.batches import Order, ShardFile, TrainSet, train_batches
+from dataprep.prepare.quick_decode import decode_quickly
+from dataprep.prepare.transforms import resize, saturate
+from dataprep.store.shards import ShardContent, ShardIndex, ShardKey, num_buckets, write_index, write_shard
 from pipelines.params import read_params
 
 ROUNDS = 5

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from dataprep.image import Pixels
-from dataprep.rng import rng_for
+from dataprep.core.rng import rng_for
+from dataprep.decode.image import Pixels
 
 SIZE_PX = 28
 _OVERSAMPLED = 4

@@ -8,9 +8,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from dataprep.artifacts import locate, read_document
-from dataprep.config import SPLITS
-from dataprep.errors import ArtifactError, DarkroomError, SourceError, closest, first_five, on_one_line, shortened
+from dataprep.config.base import SPLITS
+from dataprep.core.artifacts import locate, read_document
+from dataprep.core.errors import ArtifactError, DarkroomError, SourceError, closest, first_five, on_one_line, shortened
 from pipelines.command import run_program, track
 from pipelines.graph import cache_folder, option_value, out_of_date, output_path
 from pipelines.lock import LockError, only_run
@@ -18,7 +18,7 @@ from pipelines.params import PARAMS_FILE, read_params
 from pipelines.recipes import apply_recipe, recipe_titles
 
 if TYPE_CHECKING:
-    from dataprep.image import Pixels  # which loads OpenCV, and a help page needs none
+    from dataprep.decode.image import Pixels  # which loads OpenCV, and a help page needs none
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 preview = typer.Typer(no_args_is_help=True, help="Draws what a step does to a few images.")
@@ -33,8 +33,8 @@ def darkroom() -> None:
 @app.command()
 def show() -> None:
     """Shows the scores, the verdict and where the report is."""
-    from models.diagnose import Diagnosis  # scikit-learn takes a second, which a help page should not
-    from models.metrics import Metrics
+    from models.diagnose.metrics import Metrics
+    from models.diagnose.verdict import Diagnosis  # scikit-learn takes a second, which a help page should not
     from pipelines.at_work import holder_now
 
     holder = holder_now()
@@ -78,13 +78,13 @@ def labels(
     """Shows what the paths of a folder say: classes, groups, splits, and what looks wrong. Reads no pixels."""
     import polars as pl  # which takes longer than a help page should
 
-    from dataprep.endings import likely_images
-    from dataprep.folders import UNKNOWN, check_folders, folder_warnings
-    from dataprep.labels import survey_labels
-    from dataprep.names import decode_name
-    from dataprep.other_files import counted_endings
-    from dataprep.proposal import propose_pattern
-    from dataprep.source import list_source, locate_folder
+    from dataprep.core.file_names import decode_name
+    from dataprep.ingest.labels import survey_labels
+    from dataprep.source.name_endings import likely_images
+    from dataprep.source.other_files import counted_endings
+    from dataprep.source.pattern_proposal import propose_pattern
+    from dataprep.source.raw_folder import list_source, locate_folder
+    from dataprep.source.unknown_folders import UNKNOWN, check_folders, folder_warnings
 
     source = locate_folder(folder)
     listed = list_source(source, read_params().ingest.skip if PARAMS_FILE.exists() else ())
@@ -138,8 +138,8 @@ def files(
     """Lists files of the manifest with what is known of them; by default those that are not used."""
     import polars as pl
 
-    from dataprep.manifest import REASONS, STATUSES, find_copies, read_manifest
-    from dataprep.quality import ISSUES
+    from dataprep.ingest.quality import ISSUES
+    from dataprep.store.manifest import REASONS, STATUSES, find_copies, read_manifest
 
     _check_known("--status", status, STATUSES)
     _check_known("--reason", reason, REASONS)
@@ -176,9 +176,9 @@ def preview_prepare(
     seed: Annotated[int, typer.Option(min=0, help="Another number chooses other images.")] = 0,
 ) -> None:
     """Draws a few images beside what each step of prepare makes of them, with params.yaml as it is now."""
-    from dataprep.manifest import read_manifest, usable
-    from dataprep.preview import choose_images, draw_steps
-    from dataprep.source import locate_source
+    from dataprep.draw.prepare_preview import choose_images, draw_steps
+    from dataprep.source.raw_folder import locate_source
+    from dataprep.store.manifest import read_manifest, usable
 
     params = read_params()
     rows = usable(read_manifest(output_path("ingest", "manifest.parquet")))
@@ -202,8 +202,8 @@ def preview_augment(
     menu: Annotated[bool, typer.Option("--all", help="Operations that are off as well.")] = False,  # noqa: FBT002  # a flag
 ) -> None:
     """Draws a few train images under each operation of augment and under all, with params.yaml as it is now."""
-    from dataprep.shards import read_index
-    from dataprep.variation_sheet import draw_variations
+    from dataprep.draw.augment_preview import draw_variations
+    from dataprep.store.shards import read_index
 
     config = read_params().augment
     prepared = locate(option_value("prepare", "--prepared"))
@@ -291,7 +291,7 @@ def _check_known(option: str, value: str | None, known: Sequence[str]) -> None:
 
 
 def _write_sheet(output: Path, sheet: "Pixels") -> None:
-    from dataprep.contact_sheet import write_png
+    from dataprep.draw.contact_sheet import write_png
 
     try:
         write_png(output, sheet)
@@ -301,7 +301,7 @@ def _write_sheet(output: Path, sheet: "Pixels") -> None:
 
 def _shown(name: str) -> str:
     """A name of the file system as text that a terminal takes."""
-    from dataprep.names import encode_name, printable
+    from dataprep.core.file_names import encode_name, printable
 
     return printable(encode_name(name))
 

@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from upath import UPath
 
-from dataprep.artifacts import Place, locate, remove_strays
-from dataprep.errors import DarkroomError
+from dataprep.core.artifacts import Place, locate, remove_strays
+from dataprep.core.errors import DarkroomError
 from pipelines.dvc_lock import keep_copy
 from pipelines.faults import fault_line
 from pipelines.lock import only_run

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from dataprep.errors import DarkroomError
-from dataprep.remote import is_url
+from dataprep.core.errors import DarkroomError
+from dataprep.source.remote_folder import is_url
 from pipelines.params import read_params
 from pipelines.trouble import Trouble, keep_beside
 from pipelines.verify import hash_files

@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from dataprep.artifacts import write_bytes
-from dataprep.errors import first_five
-from dataprep.remote import is_url
+from dataprep.core.artifacts import write_bytes
+from dataprep.core.errors import first_five
+from dataprep.source.remote_folder import is_url
 from pipelines.at_work import DVC_TEMPORARY, HOLDERS, at_rest, hard_links, is_alive, read_holders
 from pipelines.contents import look_at_cache, look_at_manifest
 from pipelines.dvc_lock import DVC_LOCK, LOCK_COPY, has_conflict
@@ -31,7 +31,7 @@ Outputs: TypeAlias = set[tuple[str, str]]
 
 _OWN_STRAY = re.compile(r"\..+\.[0-9a-f]{16}\.tmp", re.DOTALL)
 _DVC_STRAY = re.compile(r".*\.[\w-]{22}\.tmp", re.DOTALL)
-"""Temporary names: those of dataprep/artifacts.py, and those of DVC beside outputs and in its cache."""
+"""Temporary names: those of dataprep/core/artifacts.py, and those of DVC beside outputs and in its cache."""
 
 
 class _Entry(BaseModel):

@@ -8,7 +8,7 @@ import contextlib
 import re
 from pathlib import Path
 
-from dataprep.artifacts import write_bytes
+from dataprep.core.artifacts import write_bytes
 
 DVC_LOCK = Path("dvc.lock")
 LOCK_COPY = Path(".darkroom/dvc.lock")

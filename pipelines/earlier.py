@@ -7,9 +7,9 @@ from pathlib import Path
 
 import polars as pl
 
-from dataprep.artifacts import write_bytes
-from dataprep.assignment import read_split
-from dataprep.errors import ArtifactError
+from dataprep.core.artifacts import write_bytes
+from dataprep.core.errors import ArtifactError
+from dataprep.store.split_table import read_split
 from pipelines.graph import GraphError, cache_folder
 
 _KEPT = 3

@@ -6,7 +6,7 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from dataprep.errors import closest, did_you_mean, shortened
+from dataprep.core.errors import closest, did_you_mean, shortened
 
 Location = tuple[int | str, ...]
 

@@ -14,7 +14,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from dataprep.errors import DarkroomError, in_short
+from dataprep.core.errors import DarkroomError, in_short
 from pipelines.command import run_program
 from pipelines.prefect_server import ServerError, check_database, check_home, check_proxies, exempt_loopback
 
@@ -58,10 +58,10 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import get_current_settings
 from prefect.states import Completed, Failed
 
-from dataprep.artifacts import read_document
-from dataprep.config import SPLITS
-from models.diagnose import Diagnosis
-from models.metrics import Metrics
+from dataprep.config.base import SPLITS
+from dataprep.core.artifacts import read_document
+from models.diagnose.metrics import Metrics
+from models.diagnose.verdict import Diagnosis
 from pipelines.doctor import mend_troubles
 from pipelines.graph import busy_holder, dvc, last_line, output_path, stage_order
 

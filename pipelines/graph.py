@@ -14,7 +14,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from dataprep.errors import DarkroomError
+from dataprep.core.errors import DarkroomError
 from pipelines.lock import LockError, who_works
 from pipelines.repository import need_repository
 

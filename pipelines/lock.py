@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from dataprep.errors import DarkroomError
+from dataprep.core.errors import DarkroomError
 
 LOCK_FILE = Path(".darkroom/lock")
 

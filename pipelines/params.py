@@ -6,18 +6,19 @@ from pathlib import Path
 
 from pydantic import ValidationError, model_validator
 
-from dataprep.config import (
-    AugmentConfig,
-    ExecuteConfig,
-    IngestConfig,
-    PrepareSection,
-    Section,
-    SplitConfig,
-    StatisticsConfig,
-)
-from dataprep.errors import ParamsError, shortened
-from models.config import DiagnoseConfig, EvaluateConfig, ModelConfig, TrainConfig
-from models.network_size import check_memory
+from dataprep.config.augment import AugmentConfig
+from dataprep.config.base import Section
+from dataprep.config.execute import ExecuteConfig
+from dataprep.config.ingest import IngestConfig
+from dataprep.config.prepare import PrepareSection
+from dataprep.config.split import SplitConfig
+from dataprep.config.statistics import StatisticsConfig
+from dataprep.core.errors import ParamsError, shortened
+from models.config.diagnose import DiagnoseConfig
+from models.config.evaluate import EvaluateConfig
+from models.config.model import ModelConfig
+from models.config.train import TrainConfig
+from models.networks.network_size import check_memory
 from pipelines.explain import explain
 from pipelines.yaml_text import load_yaml, read_text
 

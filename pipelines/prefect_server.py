@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from dataprep.errors import DarkroomError
+from dataprep.core.errors import DarkroomError
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _PROXIES = ("http", "https", "socks5", "socks5h")

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from dataprep.errors import SourceError
-from dataprep.source import Source, locate_source
+from dataprep.core.errors import SourceError
+from dataprep.source.raw_folder import Source, locate_source
 
 _COPIES = (".dvc", "tmp", "exps")
 

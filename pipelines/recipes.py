@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from dataprep.artifacts import write_text
-from dataprep.errors import ParamsError, shortened
+from dataprep.core.artifacts import write_text
+from dataprep.core.errors import ParamsError, shortened
 from pipelines.params import PARAMS_FILE, check_params
 from pipelines.yaml_text import load_yaml, read_text
 

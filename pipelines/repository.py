@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from dataprep.errors import DarkroomError
+from dataprep.core.errors import DarkroomError
 
 History: TypeAlias = Literal["commits", "no commit", "no repository", "unknown"]
 

@@ -20,10 +20,10 @@ from pathlib import Path
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from dataprep.artifacts import read_bytes, read_document
-from dataprep.errors import ArtifactError, in_short, on_one_line, shortened
-from dataprep.remote import is_url
-from dataprep.shards import INDEX_NAME, ShardIndex
+from dataprep.core.artifacts import read_bytes, read_document
+from dataprep.core.errors import ArtifactError, in_short, on_one_line, shortened
+from dataprep.source.remote_folder import is_url
+from dataprep.store.shards import INDEX_NAME, ShardIndex
 from pipelines.dvc_lock import DVC_LOCK
 from pipelines.graph import DVC_FILE, GraphError, read_stages
 

@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, NodeEvent
 
-from dataprep.errors import ParamsError, in_short, shortened
+from dataprep.core.errors import ParamsError, in_short, shortened
 
 MAX_BYTES = 2**18  # twenty times the project's own params.yaml; some ten thousand pins
 MAX_VALUES = 25_000

@@ -9,8 +9,8 @@ from functools import cache
 
 from PIL import Image
 
-from dataprep.config import Decoding
-from dataprep.image import Undecodable, decode
+from dataprep.config.decode import Decoding
+from dataprep.decode.image import Undecodable, decode
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:

@@ -1,12 +1,15 @@
 """What a module of this project imports, read from its source: nothing is run."""
 
 import ast
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("dataprep", "models", "pipelines")
 
 
+@cache
 def imported_names(path: Path) -> set[str]:
     """Dotted names of all that a file imports, wherever in it the import stands."""
     names = set()
@@ -18,6 +21,7 @@ def imported_names(path: Path) -> set[str]:
     return names
 
 
+@cache
 def module_path(name: str) -> Path | None:
     """The file of a module of this project, None for anything else."""
     if name.split(".")[0] not in PACKAGES:
@@ -26,13 +30,13 @@ def module_path(name: str) -> Path | None:
     return path if path.is_file() else None
 
 
-def import_closure(path: Path) -> set[Path]:
-    """The file and every file of this project that it imports, directly or not."""
+def import_closure(path: Path, without: Callable[[Path], bool] = lambda _: False) -> set[Path]:
+    """The file and every file of this project that it imports, directly or not; what is left out is not followed."""
     closure: set[Path] = set()
     pending = [path]
     while pending:
         current = pending.pop()
-        if current not in closure:
+        if current not in closure and not without(current):
             closure.add(current)
             pending += filter(None, map(module_path, imported_names(current)))
     return closure

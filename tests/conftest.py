@@ -14,8 +14,8 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
-from dataprep.config import ExecuteConfig
-from dataprep.image import Pixels
+from dataprep.config.execute import ExecuteConfig
+from dataprep.decode.image import Pixels
 from pipelines.params import Params, read_params
 from tests.closure import ROOT
 

@@ -5,21 +5,22 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from dataprep.artifacts import Place
-from dataprep.balance import shown_per_class
-from dataprep.config import AugmentConfig, SplitName
-from dataprep.detail import measure_detail
-from dataprep.look_alikes import look_alike_warnings
-from dataprep.manifest import usable
-from dataprep.proof import SplitMetrics
-from dataprep.shards import read_index
-from dataprep.variation_sheet import draw_variations
-from models.config import DiagnoseConfig
-from models.diagnose import Diagnosis, correct_examples, mistakes_by_cell, worst_mistakes
-from models.metrics import Metrics
+from dataprep.augment.balance import shown_per_class
+from dataprep.config.augment import AugmentConfig
+from dataprep.config.base import SplitName
+from dataprep.core.artifacts import Place
+from dataprep.draw.augment_preview import draw_variations
+from dataprep.ingest.look_alike_classes import look_alike_warnings
+from dataprep.prepare.kept_detail import measure_detail
+from dataprep.store.manifest import usable
+from dataprep.store.shards import read_index
+from dataprep.store.split_report import SplitMetrics
+from models.config.diagnose import DiagnoseConfig
+from models.diagnose.metrics import Metrics
+from models.diagnose.verdict import Diagnosis, correct_examples, mistakes_by_cell, worst_mistakes
+from models.evaluate.robustness import Trials
 from models.report.charts import learning_curves
 from models.report.thumbnails import png_address, read_thumbnails
-from models.trials import Trials
 
 CORRECT_PER_CLASS = 3
 LISTED_FILES = 20
@@ -113,7 +114,7 @@ def collect(
 
     Args:
         predictions: the table of predictions.
-        metrics: from `models.metrics.measure`.
+        metrics: from `models.diagnose.metrics.measure`.
         diagnosis: from `models.diagnose.diagnose`.
         history: one row per epoch.
         manifest: for the files that are not in the data set.

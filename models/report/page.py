@@ -12,9 +12,9 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from dataprep.config import SPLITS, SplitName
-from dataprep.proof import SplitMetrics
-from models.metrics import Confusion
+from dataprep.config.base import SPLITS, SplitName
+from dataprep.store.split_report import SplitMetrics
+from models.diagnose.metrics import Confusion
 from models.report.content import Content, Example
 from models.report.names import breakable
 

@@ -5,10 +5,10 @@ import io
 
 from PIL import Image
 
-from dataprep.artifacts import Place
-from dataprep.errors import ArtifactError, first_five
-from dataprep.image import Pixels
-from dataprep.shards import ShardReader, read_index
+from dataprep.core.artifacts import Place
+from dataprep.core.errors import ArtifactError, first_five
+from dataprep.decode.image import Pixels
+from dataprep.store.shards import ShardReader, read_index
 
 
 def read_thumbnails(prepared: Place, ids: set[str], *, max_px: int) -> dict[str, str]:

@@ -4,8 +4,8 @@ from pipelines.environment import settle
 
 settle()  # before any library reads it
 
-from dataprep.copies import plan_copies, write_copies
-from dataprep.shards import read_index
+from dataprep.augment.stored_copies import plan_copies, write_copies
+from dataprep.store.shards import read_index
 from pipelines.command import PlaceOption, PlaceOutputOption, run, track
 from pipelines.params import read_params
 

@@ -6,19 +6,19 @@ settle()  # before any library reads it
 
 import polars as pl
 
-from dataprep.artifacts import encode_document, read_document, write_files
-from dataprep.assignment import read_split
-from dataprep.manifest import read_manifest
-from dataprep.proof import SplitMetrics
-from models.diagnose import diagnose
-from models.flattery import measure_flattery
-from models.gap import judge_gap
-from models.history import read_history
-from models.metrics import measure
-from models.predictions import read_predictions, with_clusters
+from dataprep.core.artifacts import encode_document, read_document, write_files
+from dataprep.store.manifest import read_manifest
+from dataprep.store.split_report import SplitMetrics
+from dataprep.store.split_table import read_split
+from models.diagnose.leakage_estimate import measure_flattery
+from models.diagnose.metrics import measure
+from models.diagnose.train_gap import judge_gap
+from models.diagnose.verdict import diagnose
+from models.evaluate.predictions import read_predictions, with_clusters
+from models.evaluate.robustness import read_trials
 from models.report.content import collect
 from models.report.page import render
-from models.trials import read_trials
+from models.train.history import read_history
 from pipelines.command import OutputOption, PathOption, PlaceOption, run
 from pipelines.params import read_params
 

@@ -11,14 +11,14 @@ run_program(need_docstrings)
 
 import polars as pl
 
-from dataprep.artifacts import encode_document, encode_table, write_files
-from dataprep.assignment import read_split
-from dataprep.config import SPLITS
-from dataprep.shards import read_index
-from models.environment import settle_keras, threads_of
-from models.evaluate import load_model, predict
-from models.predictions import PREDICTIONS
-from models.trials import try_operations
+from dataprep.config.base import SPLITS
+from dataprep.core.artifacts import encode_document, encode_table, write_files
+from dataprep.store.shards import read_index
+from dataprep.store.split_table import read_split
+from models.evaluate.predict import load_model, predict
+from models.evaluate.predictions import PREDICTIONS
+from models.evaluate.robustness import try_operations
+from models.train.keras_environment import settle_keras, threads_of
 from pipelines.command import OutputOption, PathOption, PlaceOption, run, track
 from pipelines.params import read_params
 

@@ -8,11 +8,10 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from dataprep.errors import first_five
-from dataprep.examine import FACTS, examine
-from dataprep.execute import num_workers
-from dataprep.folders import check_folders, folder_warnings
-from dataprep.ingest import (
+from dataprep.core.errors import first_five
+from dataprep.decode.value_range import check_levels, describe_levels, out_of_date, with_levels
+from dataprep.execute.tasks import num_workers
+from dataprep.ingest.build_manifest import (
     build_manifest,
     check_pattern,
     check_quarantined,
@@ -22,11 +21,12 @@ from dataprep.ingest import (
     ingest_warnings,
     still_clustered,
 )
-from dataprep.levels import check_levels, describe_levels, out_of_date, with_levels
-from dataprep.manifest import find_copies, usable, write_manifest
-from dataprep.pattern import compile_pattern
-from dataprep.scan_cache import read_known, remembered, write_known
-from dataprep.source import check_still_there, list_source
+from dataprep.ingest.examine import FACTS, examine
+from dataprep.ingest.scan_cache import read_known, remembered, write_known
+from dataprep.source.path_pattern import compile_pattern
+from dataprep.source.raw_folder import check_still_there, list_source
+from dataprep.source.unknown_folders import check_folders, folder_warnings
+from dataprep.store.manifest import find_copies, usable, write_manifest
 from pipelines.command import OutputOption, PathOption, run, track
 from pipelines.params import read_params
 from pipelines.raw_folder import locate_raw_folder

@@ -4,12 +4,12 @@ from pipelines.environment import settle
 
 settle()  # before any library reads it
 
-from dataprep.assignment import EXCLUDED, read_split, with_split
-from dataprep.detail import SIZES, measure_detail, warn_of_little_detail
-from dataprep.manifest import read_manifest, usable
-from dataprep.prepare import READ, prepare_images
-from dataprep.source import locate_source
-from dataprep.transforms import shape_of
+from dataprep.prepare.kept_detail import SIZES, measure_detail, warn_of_little_detail
+from dataprep.prepare.packing import READ, prepare_images
+from dataprep.prepare.transforms import shape_of
+from dataprep.source.raw_folder import locate_source
+from dataprep.store.manifest import read_manifest, usable
+from dataprep.store.split_table import EXCLUDED, read_split, with_split
 from pipelines.command import PathOption, PlaceOutputOption, run, track
 from pipelines.params import read_params
 

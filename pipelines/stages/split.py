@@ -4,12 +4,12 @@ from pipelines.environment import settle
 
 settle()  # before any library reads it
 
-from dataprep.artifacts import encode_document, write_files
-from dataprep.assignment import encode_split
-from dataprep.manifest import read_manifest, usable
-from dataprep.moves import describe_moves
-from dataprep.proof import measure_split
-from dataprep.split import split_images
+from dataprep.core.artifacts import encode_document, write_files
+from dataprep.split.moved_images import describe_moves
+from dataprep.split.split_methods import split_images
+from dataprep.store.manifest import read_manifest, usable
+from dataprep.store.split_report import measure_split
+from dataprep.store.split_table import encode_split
 from pipelines.command import OutputOption, PathOption, run
 from pipelines.earlier import keep, read_earlier
 from pipelines.params import read_params

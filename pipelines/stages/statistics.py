@@ -4,7 +4,7 @@ from pipelines.environment import settle
 
 settle()  # before any library reads it
 
-from dataprep.statistics import measure_train, write_statistics
+from dataprep.store.statistics import measure_train, write_statistics
 from pipelines.command import OutputOption, PlaceOption, run
 from pipelines.params import read_params
 

@@ -14,14 +14,14 @@ run_program(need_docstrings)
 from dvclive import Live
 from dvclive.keras import DVCLiveCallback
 
-from dataprep.artifacts import write_files
-from dataprep.execute import num_workers
-from dataprep.shards import read_index
-from dataprep.statistics import read_statistics
-from dataprep.stream import find_train_set
-from models.environment import settle_keras
-from models.model_file import recipe_of
-from models.train import build_model, encode_model, fit
+from dataprep.core.artifacts import write_files
+from dataprep.execute.tasks import num_workers
+from dataprep.feed.batches import find_train_set
+from dataprep.store.shards import read_index
+from dataprep.store.statistics import read_statistics
+from models.train.fit import build_model, encode_model, fit
+from models.train.keras_environment import settle_keras
+from models.train.model_file import recipe_of
 from pipelines.command import OutputOption, PathOption, PlaceOption, run
 from pipelines.params import read_params
 

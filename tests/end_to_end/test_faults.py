@@ -207,7 +207,7 @@ def test_a_file_in_the_place_of_a_folder(project: Project) -> None:
 SOURCE_GOES = """
 import shutil
 from pathlib import Path
-from dataprep import examine
+from dataprep.ingest import examine
 from pipelines.stages import ingest
 from pipelines.command import run
 

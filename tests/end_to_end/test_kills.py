@@ -1,6 +1,6 @@
 from collections.abc import Callable
 
-from dataprep.rng import rng_for
+from dataprep.core.rng import rng_for
 from tests.closure import ROOT
 from tests.end_to_end.conftest import Project
 from tests.end_to_end.kills import kill_again_and_again, kill_whole_runs, made_by

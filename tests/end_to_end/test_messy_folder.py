@@ -9,12 +9,12 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
-from dataprep.assignment import read_split
-from dataprep.image import Pixels
-from dataprep.manifest import read_manifest
-from dataprep.shards import ShardReader, read_index
+from dataprep.decode.image import Pixels
+from dataprep.store.manifest import read_manifest
+from dataprep.store.shards import ShardReader, read_index
+from dataprep.store.split_table import read_split
 from tests.conftest import striped, write_png
-from tests.dataprep.test_ingest import OWN_NAMES
+from tests.dataprep.ingest.test_build_manifest import OWN_NAMES
 from tests.end_to_end.conftest import Project
 
 

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from dataprep.config import StatisticsConfig
-from dataprep.statistics import measure_train, write_statistics
-from models.config import ModelConfig, TrainConfig
+from dataprep.config.statistics import StatisticsConfig
+from dataprep.store.statistics import measure_train, write_statistics
+from models.config.model import ModelConfig
+from models.config.train import TrainConfig
 from pipelines.params import Params
 from tests.conftest import write_striped_tree
-from tests.dataprep.test_copies import copy_all
-from tests.dataprep.test_prepare import dealt, prepare
+from tests.dataprep.augment.test_stored_copies import copy_all
+from tests.dataprep.prepare.test_packing import dealt, prepare
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from dataprep.shards import ShardReader, read_index
-from models.predictions import predictions_frame
+from dataprep.store.shards import ShardReader, read_index
+from models.evaluate.predictions import predictions_frame
 
 CLASSES = ["a", "b", "c"]
 

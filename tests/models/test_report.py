@@ -12,21 +12,21 @@ import polars as pl
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
-from dataprep.levels import with_levels
-from dataprep.proof import ClassPortions, Counts, Portion, Shared, SplitMetrics
-from dataprep.shards import ShardIndex, ShardKey, write_index, write_shard
-from models.diagnose import diagnose
-from models.flattery import Flattery, ProbeScore
-from models.metrics import measure
+from dataprep.decode.value_range import with_levels
+from dataprep.store.shards import ShardIndex, ShardKey, write_index, write_shard
+from dataprep.store.split_report import ClassPortions, Counts, Portion, Shared, SplitMetrics
+from models.diagnose.leakage_estimate import Flattery, ProbeScore
+from models.diagnose.metrics import measure
+from models.diagnose.verdict import diagnose
+from models.evaluate.robustness import Superposed, Trial, Trials
 from models.report.charts import learning_curves
 from models.report.content import Content, Example, Quarantined, _balance, _weakest_alone, collect
 from models.report.names import breakable
 from models.report.page import render
 from models.report.thumbnails import png_address
-from models.trials import Superposed, Trial, Trials
 from pipelines.params import Params
 from tests.conftest import random_image
-from tests.dataprep.test_shards import CLASSES, content_of
+from tests.dataprep.store.test_shards import CLASSES, content_of
 from tests.models.made_up import predictions
 
 HOSTILE = '<script>document.title="owned"</script>"\'&'

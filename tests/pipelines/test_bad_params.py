@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from dataprep.errors import ParamsError
+from dataprep.core.errors import ParamsError
 from pipelines.params import check_document, read_params
 from tests.closure import ROOT
 from tests.pipelines.bad_params import TEXT, bad_files

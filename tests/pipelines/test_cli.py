@@ -11,12 +11,12 @@ from PIL import Image
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
-from dataprep.artifacts import encode_document, write_files
-from dataprep.errors import ArtifactError, DarkroomError, ParamsError, SourceError
-from dataprep.manifest import write_manifest
-from dataprep.shards import read_index
-from models.diagnose import diagnose
-from models.metrics import measure
+from dataprep.core.artifacts import encode_document, write_files
+from dataprep.core.errors import ArtifactError, DarkroomError, ParamsError, SourceError
+from dataprep.store.manifest import write_manifest
+from dataprep.store.shards import read_index
+from models.diagnose.metrics import measure
+from models.diagnose.verdict import diagnose
 from pipelines.cli import _age as age
 from pipelines.cli import app
 from pipelines.lock import LockError, only_run
@@ -24,8 +24,8 @@ from pipelines.params import Params, read_params
 from pipelines.stages.ingest import show
 from tests.closure import ROOT
 from tests.conftest import random_image, write_png
-from tests.dataprep.ingesting import run
-from tests.dataprep.test_prepare import dealt, prepare
+from tests.dataprep.ingest.ingesting import run
+from tests.dataprep.prepare.test_packing import dealt, prepare
 from tests.models.made_up import answers
 
 
@@ -237,7 +237,7 @@ def test_labels_reads_no_pixels(make_tree: Callable[..., Path], monkeypatch: pyt
         raise AssertionError("a file was opened")
 
     monkeypatch.setattr("PIL.Image.open", refuse)
-    monkeypatch.setattr("dataprep.source.read_file", refuse)
+    monkeypatch.setattr("dataprep.source.raw_folder.read_file", refuse)
     assert "24 of 24 files match" in labels(str(source), "--pattern", "{label}/{name}")
 
 

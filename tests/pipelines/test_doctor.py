@@ -31,7 +31,7 @@ stages:
     cmd: python -m pipelines.stages.ingest --embedded raw --scan-cache
       .darkroom/scan.parquet --manifest data/manifest.parquet
     deps:
-    - path: dataprep/ingest.py
+    - path: dataprep/ingest/build_manifest.py
       hash: md5
       md5: 191830bd3a6b5b35bca8ed28f239876c
       size: 11765

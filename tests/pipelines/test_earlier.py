@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from dataprep.assignment import encode_split
+from dataprep.store.split_table import encode_split
 from pipelines import earlier
 from pipelines.earlier import keep, read_earlier
 

@@ -16,7 +16,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_HOME, PREFECT_SERVER_ALLOW
 from prefect.testing.utilities import prefect_test_harness
 from typer.testing import CliRunner
 
-from dataprep.errors import DarkroomError
+from dataprep.core.errors import DarkroomError
 from pipelines import flows
 from pipelines.flows import outcome_of, reason_of
 from pipelines.graph import Finished

@@ -10,11 +10,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from dataprep.assignment import read_split
-from dataprep.manifest import read_manifest
-from dataprep.names import encode_name
+from dataprep.core.file_names import encode_name
+from dataprep.store.manifest import read_manifest
+from dataprep.store.split_table import read_split
 from tests.closure import ROOT
-from tests.dataprep.test_names import write_odd_names
+from tests.dataprep.core.test_file_names import write_odd_names
 
 UTF8 = {"LC_ALL": "C.UTF-8"}
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from dataprep.errors import ParamsError
+from dataprep.core.errors import ParamsError
 from pipelines.params import Params, check_params, read_params
 from tests.closure import ROOT
 from tests.pipelines.params_lines import put

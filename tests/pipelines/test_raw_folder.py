@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from dataprep.errors import SourceError
+from dataprep.core.errors import SourceError
 from pipelines.raw_folder import locate_raw_folder, project_of_copy
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from dataprep.errors import ParamsError
+from dataprep.core.errors import ParamsError
 from pipelines.params import read_params
 from pipelines.recipes import apply_recipe, recipe_names, recipe_titles
 from tests.closure import ROOT

@@ -1,0 +1,305 @@
+"""From one file to the facts about it: what it is, what it shows in figures, or why it cannot be used.
+
+Nothing that a file does stops the run. A decoder's exception, a limit that is passed, a worker that dies: each is a row.
+"""
+
+import signal
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from types import FrameType
+
+import cv2
+import numpy as np
+import polars as pl
+
+from dataprep.config.decode import Decoding
+from dataprep.config.execute import ExecuteConfig
+from dataprep.config.ingest import LimitsConfig
+from dataprep.core.errors import ChangedError
+from dataprep.decode.deep_samples import Samples
+from dataprep.decode.image import Pixels, Undecodable, digest_bytes, digest_pixels, load, own_range, verify
+from dataprep.decode.scaling import count_clipped, digest_samples, to_uint8
+from dataprep.decode.value_range import MEASURED, SCALED, measure_extent, said
+from dataprep.execute.tasks import run_guarded
+from dataprep.ingest.perceptual_features import WIDEST, fingerprints, shrunk
+from dataprep.ingest.quality import measure, measured_copy
+from dataprep.source.other_files import is_text
+from dataprep.source.raw_folder import Source, read_file
+from dataprep.store.manifest import MEASURES, Reason
+
+FILES_PER_TASK = 256
+_MEASURED_AT_ONCE = 64
+
+_DECODED = {
+    "width": pl.Int32(),  # upright
+    "height": pl.Int32(),
+    "mode": pl.String(),
+    "format": pl.String(),
+    "orientation": pl.Int32(),
+    "num_frames": pl.Int32(),
+    **MEASURED,
+    **SCALED,
+    "digest": pl.String(),
+    "file_digest": pl.String(),
+    "doubt": pl.String(),  # what is wrong with the bytes of a file whose pixels are whole
+    "reason": pl.String(),
+    "message": pl.String(),
+    "is_text": pl.Boolean(),  # of what is no image
+}
+
+FACTS: dict[str, pl.DataType] = {
+    "path": pl.Binary(),
+    **_DECODED,
+    **dict.fromkeys(MEASURES, pl.Float32()),
+    "fingerprint": pl.Binary(),
+}
+"""The columns of what was seen of files."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExamineTask:
+    """Some files to look into: their paths and how many bytes each had when the folder was listed."""
+
+    source: Source
+    files: Sequence[tuple[bytes, int]]
+    decode: Decoding
+    limits: LimitsConfig
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What one look into a file showed; what is None was not reached, and then `reason` says why."""
+
+    path: bytes
+    width: int | None = None
+    height: int | None = None
+    mode: str | None = None
+    format: str | None = None
+    orientation: int | None = None
+    num_frames: int | None = None
+    sample_type: str | None = None
+    stated_low: float | None = None
+    stated_high: float | None = None
+    lowest: float | None = None
+    highest: float | None = None
+    num_values: int | None = None
+    black_level: float | None = None
+    white_level: float | None = None
+    num_levels: int | None = None
+    num_clipped: int | None = None
+    digest: str | None = None
+    file_digest: str | None = None
+    doubt: str | None = None
+    reason: Reason | None = None
+    message: str | None = None
+    is_text: bool | None = None
+    picture: Pixels | None = field(default=None, repr=False)
+    measured: Pixels | None = field(default=None, repr=False)
+
+
+class _TooSlow(BaseException):
+    """The time for one file is over. No Exception: decoders catch those."""
+
+
+def examine(
+    found: pl.DataFrame, *, source: Source, decoding: Decoding, limits: LimitsConfig, execute: ExecuteConfig
+) -> Iterator[pl.DataFrame]:
+    """Reads, verifies, decodes and measures files in worker processes.
+
+    Args:
+        found: rows of `scan` that may be opened.
+        source: the raw folder.
+        decoding: how to decode; an image of a type whose range it lacks is scaled by its own for now.
+        limits: what one file may cost.
+        execute: where to run.
+
+    Yields:
+        Tables with the columns of `FACTS`, in the order of `found`.
+    """
+    files = found.select("path", "bytes").rows()
+    tasks = [
+        ExamineTask(source, files[start : start + FILES_PER_TASK], decoding, limits)
+        for start in range(0, len(files), FILES_PER_TASK)
+    ]
+    yield from run_guarded(
+        examine_files, tasks, execute, memory_mib=limits.memory_mib, divide=_one_by_one, give_up=_worker_died
+    )
+
+
+def examine_files(task: ExamineTask) -> pl.DataFrame:
+    """Looks into the files of one task, in this process; columns as in `FACTS`."""
+    with _alarm() as timed:
+        looks = [_look(task, path, num_bytes, timed=timed) for path, num_bytes in task.files]
+    return _table(looks)
+
+
+def _look(task: ExamineTask, path: bytes, num_bytes: int, *, timed: bool) -> _Look:
+    if num_bytes > task.limits.max_bytes:
+        message = f"{num_bytes:,} bytes are more than ingest.limits.max_bytes = {task.limits.max_bytes:,}"
+        return _Look(path, reason="too_many_bytes", message=message)
+    try:
+        with _time_limit(task.limits.seconds) if timed else nullcontext():
+            return _look_inside(task, path, num_bytes)
+    except (MemoryError, cv2.error) as error:
+        return _Look(path, reason="too_much_memory", message=f"{type(error).__name__} while it was read or measured")
+    except _TooSlow:
+        message = f"reading and decoding it takes more than ingest.limits.seconds = {task.limits.seconds:g}"
+        return _Look(path, reason="too_slow", message=message)
+
+
+def _look_inside(task: ExamineTask, path: bytes, num_bytes: int) -> _Look:
+    try:
+        content = read_file(task.source, path, num_bytes)
+    except ChangedError as error:
+        return _Look(path, reason="changed", message=f"{error}; run again")
+    except FileNotFoundError:
+        return _Look(path, reason="changed", message="it vanished while the folder was read; run again")
+    except OSError as error:
+        return _Look(path, reason="unreadable", message=f"{type(error).__name__}: {error.strerror}")
+    look = _Look(path, file_digest=digest_bytes(content))
+    try:
+        loaded = load(content, task.decode)
+        doubt = loaded.doubt or verify(content)
+        height, width = loaded.shape
+        if min(height, width) < task.limits.min_side:
+            raise Undecodable("too_small", f"{width} x {height} pixels; ingest.limits.min_side = {task.limits.min_side}")
+        look, pixels = _to_pixels(look, loaded.image, task.decode)
+        if _is_constant(pixels):
+            raise Undecodable("constant", _of_one_value(content, pixels, look, task.decode))
+        return replace(
+            look,
+            width=width,
+            height=height,
+            mode=loaded.mode,
+            format=loaded.format,
+            orientation=loaded.orientation,
+            num_frames=loaded.num_frames,
+            doubt=doubt,
+            picture=shrunk(pixels) if max(height, width) <= WIDEST * min(height, width) else None,
+            measured=measured_copy(pixels),
+        )
+    except Undecodable as refusal:
+        text = is_text(content) if refusal.reason == "not_an_image" else None
+        return replace(look, digest=None, reason=refusal.reason, message=refusal.message, is_text=text)
+
+
+def _to_pixels(look: _Look, image: Pixels | Samples, decoding: Decoding) -> tuple[_Look, Pixels]:
+    """The look with the digest and what more than 8 bits hold, and the pixels, in the range of their type or of the image."""
+    if not isinstance(image, Samples):
+        return replace(look, digest=digest_pixels(image)), image
+    extent = measure_extent(image)
+    if extent is None:
+        raise Undecodable("constant", "no pixel is both visible and a number")
+    levels = decoding.levels.get(image.depth.sample_type) or own_range(extent, decoding)
+    pixels = to_uint8(image, levels, decoding.background)
+    stated_low, stated_high = extent.stated or (None, None)
+    seen = replace(
+        look,
+        sample_type=image.depth.sample_type,
+        stated_low=stated_low,
+        stated_high=stated_high,
+        lowest=extent.lowest,
+        highest=extent.highest,
+        num_values=extent.num_values,
+        black_level=levels[0],
+        white_level=levels[1],
+        num_levels=int(np.count_nonzero(np.bincount(pixels.reshape(-1), minlength=256))),
+        num_clipped=count_clipped(image, levels),
+        digest=digest_samples(image),
+    )
+    return seen, pixels
+
+
+def _of_one_value(content: bytes, pixels: Pixels, look: _Look, decoding: Decoding) -> str:
+    """Says what a constant image is, and how to see what only its transparency shows."""
+    message = _every_pixel(pixels, look)
+    other = decoding.model_copy(update={"background": 0 if decoding.background >= 128 else 255})
+    _, on_other = _to_pixels(look, load(content, other).image, other)
+    if np.array_equal(on_other, pixels):
+        return message
+    if _is_constant(on_other):
+        return "every pixel is equally transparent; it shows nothing on any background"
+    return (
+        f"{message} on ingest.decode.background = {decoding.background}, the color of what is drawn; its shape stands in its "
+        f"transparency. Set ingest.decode.background: {other.background}"
+    )
+
+
+def _every_pixel(pixels: Pixels, look: _Look) -> str:
+    message = f"every pixel is {', '.join(map(str, pixels[0, 0]))}"
+    if look.black_level is None or look.white_level is None:
+        return message
+    return f"{message} where {said(look.black_level)} becomes 0 and {said(look.white_level)} becomes 255"
+
+
+def _is_constant(image: Pixels) -> bool:
+    """Compares bytes, which takes a tenth of the time that numpy takes for a small image; one row mostly tells."""
+    _, width, channels = image.shape
+    row = image[0].tobytes()
+    return bool(row == row[:channels] * width and image.tobytes() == row * len(image))
+
+
+def _table(looks: list[_Look]) -> pl.DataFrame:
+    columns = {name: [getattr(look, name) for look in looks] for name in ("path", *_DECODED)}
+    measures = {name: np.full(len(looks), np.nan) for name in MEASURES}
+    rows_of_shape: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
+    for row, look in enumerate(looks):
+        if look.measured is not None:
+            rows_of_shape[look.measured.shape].append(row)
+    for rows in _batches(rows_of_shape.values()):
+        for name, values in measure(np.stack([image for row in rows if (image := looks[row].measured) is not None])).items():
+            measures[name][rows] = values
+    prints: list[bytes | None] = [None] * len(looks)
+    pictures = {row: look.picture for row, look in enumerate(looks) if look.picture is not None}
+    if pictures:
+        for row, values in zip(pictures, fingerprints(np.stack(list(pictures.values()))), strict=True):
+            prints[row] = values.tobytes()
+    return pl.DataFrame({**columns, **measures, "fingerprint": prints}, schema=FACTS, nan_to_null=True)
+
+
+def _batches(groups: Iterable[list[int]]) -> Iterator[list[int]]:
+    """Divides groups of rows: measuring takes some tens of times the memory of what is measured."""
+    for rows in groups:
+        yield from (rows[start : start + _MEASURED_AT_ONCE] for start in range(0, len(rows), _MEASURED_AT_ONCE))
+
+
+def _one_by_one(task: ExamineTask) -> list[ExamineTask]:
+    return [ExamineTask(task.source, [file], task.decode, task.limits) for file in task.files]
+
+
+def _worker_died(task: ExamineTask) -> pl.DataFrame:
+    (path, _), *_ = task.files
+    message = "the process that decoded it died, twice; it ran out of memory or time, or the decoder failed"
+    return _table([_Look(path, reason="worker_died", message=message)])
+
+
+@contextmanager
+def _alarm() -> Iterator[bool]:
+    """Makes an alarm end what is going on, where the system has alarms and this thread may hear them."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield False
+        return
+    before = signal.signal(signal.SIGALRM, _ring)
+    try:
+        yield True
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+@contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Raises `_TooSlow` when the time is over; a decoder that does not come back to Python by twice that ends this process."""
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_PROF, 2 * seconds)  # of CPU time; nobody handles SIGPROF, so it ends the process
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def _ring(_number: int, _frame: FrameType | None) -> None:
+    raise _TooSlow

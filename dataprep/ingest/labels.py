@@ -1,0 +1,163 @@
+"""What the paths of a raw folder say, before a single pixel is read: classes, groups, splits, and what looks wrong.
+
+What is proposed is in `dataprep.source.pattern_proposal`.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dataprep.config.base import SPLITS, SplitName
+from dataprep.core.errors import first_five
+from dataprep.ingest.look_alike_classes import look_alike_warnings
+from dataprep.source.path_pattern import PathFacts, compile_pattern, read_paths
+from dataprep.source.pattern_proposal import RECURS, doubts, propose_pattern
+
+HANDFUL = 10
+"""Files, and groups where there are any; a class with fewer cannot be split and measured in any useful way."""
+
+
+_NUMBER = re.compile(r"\d+")
+_COPY = re.compile(r"(?P<name>.+?)(?: ?\(\d+\)|[ _-]+copy(?:[ _-]?\d+)?|[ _-]+Kopie.*|~|\.bak|\.old)", re.IGNORECASE)
+_LEFT_OVER = re.compile(r"te?mp|new|new folder.*|untitled.*|backup.*|old|trash|unsorted|to ?do|neuer ordner.*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFiles:
+    """One class: how many files and groups it has, and how many files in each given split."""
+
+    name: str
+    num_files: int
+    num_groups: int
+    given_splits: dict[SplitName, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a pattern makes of a list of paths."""
+
+    pattern: str
+    classes: list[ClassFiles]
+    unmatched: list[str]
+    warnings: list[str]
+
+
+def survey_labels(paths: Sequence[str], pattern: str) -> Survey:
+    """Reads every path by a pattern.
+
+    Args:
+        paths: relative posix paths of files.
+        pattern: as in ingest.pattern.
+
+    Raises:
+        ParamsError: the pattern is wrong.
+    """
+    compiled = compile_pattern(pattern)
+    facts = dict(zip(paths, read_paths(paths, compiled), strict=True))
+    told = [fact for fact in facts.values() if fact is not None]
+    classes = _count(told)
+    return Survey(
+        pattern=pattern,
+        classes=classes,
+        unmatched=[path for path, fact in facts.items() if fact is None],
+        warnings=[
+            *_odd_classes(classes),
+            *_stray_classes(classes),
+            *look_alike_warnings(row.name for row in classes),
+            *_other_level(paths, compiled, classes),
+            *doubts(paths, pattern),
+        ],
+    )
+
+
+def _count(told: list[PathFacts]) -> list[ClassFiles]:
+    files: Counter[str] = Counter(fact.label for fact in told)
+    groups: defaultdict[str, set[str]] = defaultdict(set)
+    splits: defaultdict[str, Counter[SplitName]] = defaultdict(Counter)
+    for fact in told:
+        if fact.group is not None:
+            groups[fact.label].add(fact.group)
+        if fact.given_split is not None:
+            splits[fact.label][fact.given_split] += 1
+    return [ClassFiles(name, files[name], len(groups[name]), dict(splits[name])) for name in sorted(files)]
+
+
+def _odd_classes(classes: list[ClassFiles]) -> list[str]:
+    warnings = []
+    if len(classes) == 1:
+        warnings.append(f"there is one class only, {classes[0].name!r}; nothing can be told apart")
+    few = [f"{row.name} ({row.num_files})" for row in classes if row.num_files < HANDFUL]
+    if few:
+        warnings.append(f"fewer than {HANDFUL} files in {len(few):,} class{'es' * (len(few) > 1)}: {first_five(few)}")
+    few = [f"{row.name} ({row.num_groups})" for row in classes if 0 < row.num_groups < HANDFUL <= row.num_files]
+    if few:
+        warnings.append(
+            f"fewer than {HANDFUL} groups in {len(few):,} class{'es' * (len(few) > 1)}: {first_five(few)}; a group stands in "
+            "one split only, and what few groups say of others is unsure"
+        )
+    given = [split for split in SPLITS if any(split in row.given_splits for row in classes)]
+    for split in given:
+        lacking = [row.name for row in classes if split not in row.given_splits]
+        if lacking:
+            warnings.append(
+                f"the given split {split} lacks {len(lacking):,} class{'es' * (len(lacking) > 1)}: {first_five(lacking)}"
+            )
+    return warnings
+
+
+def _stray_classes(classes: list[ClassFiles]) -> list[str]:
+    """Names what stands beside classes that are all named after one fashion, and copies of other classes."""
+    names = {row.name: row.num_files for row in classes}
+    fashions = Counter(map(_fashion, names))
+    fashion, count = fashions.most_common(1)[0] if fashions else ("", 0)
+    strays = [name for name in names if _fashion(name) != fashion] if fashion and count >= max(5, 0.75 * len(names)) else []
+    strays += [name for name in names if name not in strays and (_LEFT_OVER.fullmatch(name) or _original(name) in names)]
+    if not strays:
+        return []
+    usual = sorted(num_files for name, num_files in names.items() if name not in strays) or [0]
+    listed = first_five([f"{name} ({names[name]:,})" for name in strays])
+    return [
+        f"{'this class is' if len(strays) == 1 else 'these classes are'} unlike the others in name: {listed}; the others have "
+        f"{usual[0]:,} to {usual[-1]:,} files. Where {'it is none' if len(strays) == 1 else 'they are none'}, move the folder "
+        "away or list its name in ingest.skip"
+    ]
+
+
+def _fashion(name: str) -> str:
+    """What names have in common that only count: `#` for a number, `a` for one letter, `class#`; empty for a word."""
+    plain = _NUMBER.sub("#", name)
+    return plain if "#" in plain else "a" if len(name) == 1 else ""
+
+
+def _original(name: str) -> str | None:
+    """What a folder was called before a file manager copied it."""
+    match = _COPY.fullmatch(name)
+    return None if match is None else match["name"]
+
+
+def _other_level(paths: Sequence[str], given: re.Pattern[str], classes: list[ClassFiles]) -> list[str]:
+    """Says where the folders themselves suggest another level for the label than the pattern does."""
+    if not any("/" in path for path in paths):
+        return []
+    proposed = propose_pattern(paths)
+    compiled = compile_pattern(proposed)
+    labels = {fact.label for fact in read_paths(paths, compiled) if fact}
+    if labels == {row.name for row in classes} or _recurs_below(paths, given, compiled):
+        return []
+    return [
+        f"another level looks more like the label: {len(labels):,} names that recur, {first_five(sorted(labels))}. "
+        f"Try the pattern {proposed!r}"
+    ]
+
+
+def _recurs_below(paths: Sequence[str], given: re.Pattern[str], proposed: re.Pattern[str]) -> bool:
+    """Whether the given labels stand below the proposed ones and recur there, as digits in the names of writers' files do."""
+    pairs = set()
+    for path in paths:
+        own, other = given.fullmatch(path), proposed.fullmatch(path)
+        if own is not None and other is not None and own["label"]:
+            if own.start("label") < other.end("label"):
+                return False
+            pairs.add((other["label"], own["label"]))
+    return len(pairs) >= RECURS * len({label for _, label in pairs}) > 0

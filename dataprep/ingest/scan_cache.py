@@ -1,0 +1,160 @@
+"""What was seen of each file the last time, so that an unchanged folder is only listed, not read again.
+
+A file is known by (path, bytes, times of change), under the decoder and the limits of now. Near duplicates are known by the
+digests of the pictures. The cache lies outside DVC, and one that is missing or of another format is an empty one.
+"""
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import cv2
+import numpy as np
+import polars as pl
+
+from dataprep.config.ingest import IngestConfig
+from dataprep.core.artifacts import TableFormat, read_table, write_table
+from dataprep.core.errors import ArtifactError
+from dataprep.core.file_names import encode_name
+from dataprep.core.table_columns import Values
+from dataprep.decode.image import decoder_mark
+from dataprep.ingest import examine, near_duplicates, quality
+from dataprep.ingest import perceptual_features as fingerprint
+from dataprep.ingest.perceptual_features import LENGTH
+from dataprep.source import raw_folder as source
+from dataprep.source import remote_folder as remote
+from dataprep.source.raw_folder import Source, real_folder
+from dataprep.store.manifest import REASONS
+
+_PRINT_BYTES = LENGTH * np.dtype(np.float16).itemsize
+
+_FORMAT = TableFormat(
+    kind="scan",
+    version=3,
+    columns={
+        **examine.FACTS,
+        "bytes": pl.Int64(),
+        "modified_ns": pl.Int64(),
+        "changed_ns": pl.Int64(),
+        "cluster": pl.String(),
+        "mark": pl.String(),
+        "cluster_mark": pl.String(),
+    },
+    stage="ingest",
+    values={
+        "path": Values(),
+        "bytes": Values(least=0),
+        **dict.fromkeys(("modified_ns", "changed_ns", "mark", "cluster_mark"), Values()),
+        "reason": Values(among=REASONS, nullable=True),
+    },
+    rules={
+        "path must be there once": pl.col("path").is_first_distinct(),
+        f"fingerprint must have {_PRINT_BYTES} bytes": pl.col("fingerprint").bin.size() == _PRINT_BYTES,
+        "digest must be there where nothing else is wrong": pl.col("digest").is_not_null() | pl.col("reason").is_not_null(),
+    },
+)
+
+SECONDS_BETWEEN_WRITES = 60.0
+
+_PASSING = ("unreadable", "changed", "too_slow", "worker_died")
+"""Reasons that say more of the moment than of the file: such a file is read again, though its size and times are the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the cache knows.
+
+    Attributes:
+        facts: columns of `FACTS`, of files that did not change.
+        clusters: digest and cluster (the smallest digest of its near duplicates) of all pictures at the last time.
+    """
+
+    facts: pl.DataFrame
+    clusters: pl.DataFrame
+
+
+def read_known(cache: Path, found: pl.DataFrame, *, folder: Source, config: IngestConfig) -> Known:
+    """Reads what is known of the files found.
+
+    Args:
+        cache: file of the cache.
+        found: from `scan`.
+        folder: the raw folder.
+        config: the section.
+    """
+    try:
+        table = read_table(cache, _FORMAT)
+    except ArtifactError:
+        return Known(pl.DataFrame(schema=examine.FACTS), pl.DataFrame(schema={"digest": pl.String, "cluster": pl.String}))
+    clusters = table.filter(pl.col("cluster_mark") == _cluster_mark(config)).select("digest", "cluster").drop_nulls().unique()
+    keys = ["path", "bytes", "modified_ns", "changed_ns"]
+    unchanged = table.filter(pl.col("mark") == _mark(folder, config)).join(found.filter(pl.col("reason").is_null()), on=keys)
+    return Known(unchanged.select(list(examine.FACTS)), clusters)
+
+
+def write_known(
+    cache: Path, found: pl.DataFrame, seen: pl.DataFrame, clusters: pl.DataFrame, *, folder: Source, config: IngestConfig
+) -> None:
+    """Remembers what was seen, for the next `read_known`.
+
+    Args:
+        cache: file of the cache.
+        found: from `scan`.
+        seen: columns of `FACTS`.
+        clusters: digest and cluster of all pictures.
+        folder: the raw folder.
+        config: the section.
+    """
+    table = (
+        seen.filter(~pl.col("reason").is_in(_PASSING).fill_null(value=False))
+        .join(found.drop("reason"), on="path")
+        .join(clusters, on="digest", how="left")
+        .with_columns(mark=pl.lit(_mark(folder, config)), cluster_mark=pl.lit(_cluster_mark(config)))
+    )
+    write_table(cache, table.select(list(_FORMAT.columns)), _FORMAT)
+
+
+def remembered(
+    looks: Iterable[pl.DataFrame], cache: Path, found: pl.DataFrame, known: Known, *, folder: Source, config: IngestConfig
+) -> Iterator[pl.DataFrame]:
+    """Passes on what is seen and writes it down every minute, so that a run that is cut off has not read in vain.
+
+    Args:
+        looks: tables with the columns of `FACTS`.
+        cache: file of the cache.
+        found: from `scan`.
+        known: what the cache knew before.
+        folder: the raw folder.
+        config: the section.
+    """
+    seen = [known.facts]
+    written = time.monotonic()
+    for look in looks:
+        seen.append(look)
+        yield look
+        if time.monotonic() - written > SECONDS_BETWEEN_WRITES:
+            write_known(cache, found, pl.concat(seen), known.clusters, folder=folder, config=config)
+            written = time.monotonic()
+
+
+def _mark(folder: Source, config: IngestConfig) -> str:
+    """Changes with all that decides what is seen in a file."""
+    return _digest(
+        decoder_mark(config.decode).encode(),
+        config.limits.model_dump_json().encode(),
+        real_folder(folder) if isinstance(folder, Path) else encode_name(folder),
+        cv2.__version__.encode(),
+        np.__version__.encode(),
+        *(Path(str(module.__file__)).read_bytes() for module in (examine, source, remote, quality, fingerprint)),
+    )
+
+
+def _cluster_mark(config: IngestConfig) -> str:
+    code = (Path(str(module.__file__)).read_bytes() for module in (fingerprint, near_duplicates))
+    return _digest(config.near_duplicates.model_dump_json().encode(), *code)
+
+
+def _digest(*parts: bytes) -> str:
+    return blake2b(b"\0".join(parts), digest_size=8).hexdigest()

@@ -1,0 +1,123 @@
+"""The manifest: one row for every file found, none dropped, with what its path says, what it holds and whether it is used."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, get_args
+
+import polars as pl
+
+from dataprep.config.base import SPLITS
+from dataprep.core.artifacts import TableFormat, read_table, write_table
+from dataprep.core.table_columns import NO_CONTROLS, Values
+from dataprep.decode.image import DecodeReason
+from dataprep.decode.value_range import SCALED
+
+Status = Literal["ok", "quarantined", "skipped"]
+EntryReason = Literal["skipped", "link", "link_to_folder", "not_a_file", "unreadable", "unreadable_folder"]
+ReadReason = Literal["too_many_bytes", "changed", "too_slow", "worker_died"]
+RowReason = Literal["other_file", "pattern", "label_conflict", "small_class"]
+Reason = EntryReason | ReadReason | DecodeReason | RowReason
+"""Why a file is not used; the closed list. Those of `SKIPPED` have the status skipped, all others are quarantined."""
+STATUSES: tuple[str, ...] = get_args(Status)
+REASONS: tuple[str, ...] = tuple(reason for kind in get_args(Reason) for reason in (get_args(kind) or (kind,)))
+
+SKIPPED = ("skipped", "other_file")
+"""Reasons of files that nobody took for images: by ingest.skip, or since neither name nor content says image."""
+
+MEASURES = ("brightness", "brightest", "darkest", "contrast", "sharpness", "noise", "entropy", "ink_fraction")
+"""Columns of what an image looks like in figures.
+
+brightness: mean gray level, 0-255. brightest, darkest: the gray levels that 1% and 95% of the pixels reach. contrast: standard
+deviation in gray levels. sharpness: natural logarithm of the mean squared Laplacian over the mean squared gradient, which a
+blur lowers and contrast leaves alone. noise: standard deviation in gray levels (J. Immerkaer, Fast Noise Variance Estimation,
+1996). entropy: of the gray levels, in bits, 0-8. ink_fraction: pixels on the smaller side of Otsu's threshold, 0-0.5.
+"""
+
+_HEX_128 = r"^[0-9a-f]{32}$"
+
+_WITHIN = pl.lit(b"/") + pl.col("path") + pl.lit(b"/")
+"""A path between two more slashes: one that is absolute, empty or ends in a slash then has two in a row."""
+
+_OK = pl.col("status") == "ok"
+_LEADS_OUT = pl.any_horizontal(*[_WITHIN.bin.contains(part) for part in (b"//", b"/./", b"/../", b"\0")])
+
+MANIFEST = TableFormat(
+    kind="manifest",
+    version=3,
+    columns={
+        "id": pl.String(),  # relative posix path, printable, unique; the rows are sorted by it
+        "path": pl.Binary(),  # the same path byte for byte: names need not be UTF-8
+        "label": pl.String(),
+        "group": pl.String(),
+        "given_split": pl.String(),
+        "origin": pl.String(),
+        "bytes": pl.Int64(),
+        "width": pl.Int32(),  # upright
+        "height": pl.Int32(),
+        "mode": pl.String(),
+        "format": pl.String(),
+        "orientation": pl.Int32(),  # EXIF, 1 = upright as stored
+        "num_frames": pl.Int32(),  # above 1: the first frame of an animation, the first page of a file
+        "sample_type": pl.String(),  # see `deep_samples.Depth`; null where 8 bits hold it, as the next seven are
+        "lowest": pl.Float64(),  # value, but for hot pixels
+        "highest": pl.Float64(),
+        "num_values": pl.Int64(),  # different ones
+        **SCALED,  # what becomes 0, what becomes 255, how many of the 256 levels are used, how many values lie outside
+        "digest": pl.String(),  # of the pixels and their shape; of more than 8 bits as they are stored
+        "file_digest": pl.String(),
+        "perceptual_hash": pl.String(),  # 16 hex digits
+        "near_duplicate": pl.String(),  # the smallest id among images that are near duplicates; null where there is no other
+        **dict.fromkeys(MEASURES, pl.Float32()),
+        "issues": pl.List(pl.String()),  # what is unusual about the image; it is used all the same
+        "status": pl.String(),
+        "reason": pl.String(),
+        "message": pl.String(),
+    },
+    stage="ingest",
+    values={
+        "id": Values(pattern=NO_CONTROLS, ascending=True),
+        "path": Values(),
+        "given_split": Values(among=SPLITS, nullable=True),
+        "bytes": Values(least=0),
+        **dict.fromkeys(("width", "height", "num_frames"), Values(least=1, nullable=True)),
+        "orientation": Values(least=1, most=8, nullable=True),
+        **dict.fromkeys(("digest", "file_digest"), Values(pattern=_HEX_128, nullable=True)),
+        "perceptual_hash": Values(pattern=r"^[0-9a-f]{16}$", nullable=True),
+        "status": Values(among=get_args(Status)),
+        "reason": Values(among=REASONS, nullable=True),
+    },
+    rules={
+        "path must lie below the source": ~_LEADS_OUT,
+        "reason must be there where the status is not ok, and there alone": pl.col("reason").is_null() == _OK,
+        **{
+            f"{name} must be there where the status is ok": pl.col(name).is_not_null() | ~_OK
+            for name in ("label", "width", "height", "digest", "file_digest")
+        },
+    },
+)
+
+
+def read_manifest(path: Path, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """Reads the manifest; columns as in `MANIFEST`, or some of them."""
+    return read_table(path, MANIFEST, columns)
+
+
+def write_manifest(path: Path, manifest: pl.DataFrame) -> None:
+    """Writes the manifest."""
+    write_table(path, manifest.select(list(MANIFEST.columns)), MANIFEST)
+
+
+def usable(manifest: pl.DataFrame) -> pl.DataFrame:
+    """The rows whose images are in the data set."""
+    return manifest.filter(pl.col("status") == "ok")
+
+
+def find_copies(manifest: pl.DataFrame) -> pl.DataFrame:
+    """The rows whose picture is there several times, with `first`, the smallest id among its copies; sorted by that."""
+    several = manifest.filter(pl.col("digest").is_not_null() & pl.col("digest").is_duplicated())
+    return several.with_columns(first=pl.col("id").min().over("digest")).sort("first", "id")
+
+
+def class_names(manifest: pl.DataFrame) -> list[str]:
+    """The labels of the usable rows, sorted; a class's place in the list is its integer label."""
+    return sorted(usable(manifest)["label"].unique().to_list())

@@ -1,0 +1,320 @@
+"""The proof that nothing leaks, counted from the final table, and what each class got of each split."""
+
+from collections import Counter
+from itertools import combinations
+from typing import Literal
+
+import polars as pl
+
+from dataprep.config.base import SPLITS, SplitName
+from dataprep.config.split import SplitConfig
+from dataprep.core.artifacts import Count, Document, Fraction
+from dataprep.core.confidence_intervals import wilson_interval
+from dataprep.core.connected_components import KEYS
+from dataprep.core.errors import first_five
+from dataprep.store.split_table import EXCLUDED
+
+LISTED_CLASSES = 5
+SUPPOSED_ACCURACY = 0.9
+
+FAR = 0.05
+"""A split whose share of the dealt images misses what was asked by more than this is told."""
+
+_SHARED_KEYS = {"digest": "same picture as", "near_duplicate": "near duplicate of", "group": "same group as"}
+"""How the partner of a withdrawn image is named, the closest relation first."""
+
+
+class Counts(Document):
+    """How many groups, pictures and clusters of near duplicates."""
+
+    groups: Count
+    duplicates: Count
+    near_duplicates: Count
+
+    @property
+    def total(self) -> int:
+        return self.groups + self.duplicates + self.near_duplicates
+
+
+class Shared(Document):
+    """What two splits share: 0 by construction, and counted all the same."""
+
+    train_validation: Counts
+    train_test: Counts
+    validation_test: Counts
+
+    @property
+    def pairs(self) -> dict[str, Counts]:
+        """By name, for example "train and test"."""
+        return {f"{one} and {other}": getattr(self, f"{one}_{other}") for one, other in combinations(SPLITS, 2)}
+
+    @property
+    def total(self) -> Counts:
+        """The sums over the three pairs."""
+        counts = self.pairs.values()
+        return Counts(
+            groups=sum(pair.groups for pair in counts),
+            duplicates=sum(pair.duplicates for pair in counts),
+            near_duplicates=sum(pair.near_duplicates for pair in counts),
+        )
+
+
+class Portion(Document):
+    """What one class got of one split: images and clusters there, and of what was dealt the fraction asked and got."""
+
+    images: Count
+    clusters: Count  # of groups and distinct pictures: what is independent
+    asked: Fraction | None  # null where nothing was dealt: the images are given or pinned
+    got: Fraction | None
+
+
+class ClassPortions(Document):
+    """What one class got of each split."""
+
+    class_name: str
+    train: Portion
+    validation: Portion
+    test: Portion
+
+    def of_split(self, split: SplitName) -> Portion:
+        return {"train": self.train, "validation": self.validation, "test": self.test}[split]
+
+
+class SplitMetrics(Document):
+    """What the split stage reports."""
+
+    format_version: Literal[3] = 3
+    images: dict[str, Count]
+    shared: Shared
+    kept_together: Counts  # groups, pictures and near duplicates of several images
+    warnings: list[str]  # what a person should look at, as sentences
+    classes: list[ClassPortions]
+
+
+def measure_split(images: pl.DataFrame, split: pl.DataFrame, config: SplitConfig) -> SplitMetrics:
+    """Counts images per class and split, what the splits share, and what was asked in vain.
+
+    Args:
+        images: usable rows of the manifest.
+        split: from `split_images`.
+        config: what it was made with.
+    """
+    joined = images.select("id", "label", *KEYS).join(split.select("id", "split", "cluster", "rule"), on="id")
+    totals = Counter(dict(joined.group_by("split").len().rows()))
+    pairs, together = _count_shared(joined)
+    classes = _portions(joined, config)
+    return SplitMetrics(
+        images={name: totals[name] for name in (*SPLITS, EXCLUDED) if name in totals or name != EXCLUDED},
+        shared=Shared(**pairs),
+        kept_together=together,
+        warnings=[
+            *_asked_in_vain(images, config),
+            *_cut_test(joined, config),
+            *_far_off(joined, config),
+            *_withdrawn(joined),
+            *_lacking(classes, "validation"),
+            *_lacking(classes, "test"),
+            *_of_one_cluster(joined, "validation"),
+            *_of_one_cluster(joined, "test"),
+            *_scarce(classes, config.min_test_images),
+        ],
+        classes=classes,
+    )
+
+
+def _count_shared(joined: pl.DataFrame) -> tuple[dict[str, Counts], Counts]:
+    """What each pair of splits shares, and what there is of several images."""
+    found: dict[str, pl.DataFrame] = {}
+    for key in KEYS:
+        several = joined.filter(pl.col(key).is_not_null() & pl.col(key).is_duplicated())
+        found[key] = several.group_by(key).agg((pl.col("split") == name).any().alias(name) for name in SPLITS)
+    pairs = {
+        f"{one}_{other}": _counts({key: int((rows[one] & rows[other]).sum()) for key, rows in found.items()})
+        for one, other in combinations(SPLITS, 2)
+    }
+    return pairs, _counts({key: rows.height for key, rows in found.items()})
+
+
+def _counts(by_key: dict[str, int]) -> Counts:
+    return Counts(groups=by_key["group"], duplicates=by_key["digest"], near_duplicates=by_key["near_duplicate"])
+
+
+def _portions(joined: pl.DataFrame, config: SplitConfig) -> list[ClassPortions]:
+    counted = joined.group_by("label", "split").agg(
+        pl.len().alias("images"),
+        pl.col("cluster").n_unique().alias("clusters"),
+        pl.col("rule").is_in(["dealt", "hash"]).sum().alias("dealt"),
+    )
+    found = {(label, split): (images, clusters, dealt) for label, split, images, clusters, dealt in counted.rows()}
+    # A given split is not dealt to, whatever params.yaml asks.
+    filled = {split for (_, split), (_, _, dealt) in found.items() if dealt}
+    asked = {name: fraction for name, fraction in zip(SPLITS, config.fractions, strict=True) if name in filled}
+    portions = []
+    for label in joined["label"].unique().sort():
+        own = {name: found.get((label, name), (0, 0, 0)) for name in SPLITS}
+        dealt = sum(own[name][2] for name in SPLITS)
+        shares = {
+            name: Portion(
+                images=own[name][0],
+                clusters=own[name][1],
+                asked=round(asked[name] / sum(asked.values()), 6) if dealt and name in asked else None,
+                got=round(own[name][2] / dealt, 6) if dealt and name in asked else None,
+            )
+            for name in SPLITS
+        }
+        portions.append(ClassPortions(class_name=label, **shares))
+    return portions
+
+
+def _asked_in_vain(images: pl.DataFrame, config: SplitConfig) -> list[str]:
+    sentences = []
+    for field, pins in config.pin.items():
+        unknown = sorted(set(pins) - set(images[field].drop_nulls().unique()))
+        if unknown:
+            sentences.append(f"split.pin.{field} names what no image has: {first_five(unknown)}")
+    if config.method != "given" and images["given_split"].is_not_null().any():
+        sentences.append(
+            f"the paths give a split, which split.method {config.method!r} ignores; set it to 'given' to keep that test set"
+        )
+    return sentences
+
+
+def _cut_test(joined: pl.DataFrame, config: SplitConfig) -> list[str]:
+    cut = joined.filter((pl.col("split") == "test") & (pl.col("rule") == "dealt")).height if config.method == "given" else 0
+    if not cut:
+        return []
+    return [f"the paths give no test images, so {_number(cut, 'image')} {'was' if cut == 1 else 'were'} cut from train for it"]
+
+
+def _far_off(joined: pl.DataFrame, config: SplitConfig) -> list[str]:
+    """One sentence for the splits that got far from their share of the dealt images, with the cause."""
+    dealt = joined.filter(pl.col("rule").is_in(["dealt", "hash"]))
+    counts = Counter(dict(dealt.group_by("split").len().rows()))
+    asked = {
+        name: fraction
+        for name, fraction in zip(SPLITS, config.fractions, strict=True)
+        if config.method != "given" or counts[name]  # a given split is not dealt to
+    }
+    total = sum(asked.values())
+    images = "images" if dealt.height == joined.height else "dealt images"
+    missed = [
+        f"{name} has {counts[name] / dealt.height:.0%} of the {images} instead of {fraction / total:.0%}"
+        for name, fraction in asked.items()
+        if dealt.height and abs(counts[name] / dealt.height - fraction / total) > FAR
+    ]
+    if not missed:
+        return []
+    return [f"{', '.join(missed)}, since {_chance(joined) if config.method == 'hash' else _lumps(dealt)}"]
+
+
+def _chance(joined: pl.DataFrame) -> str:
+    """Why a hash misses the fractions."""
+    withdrawn = joined.filter(pl.col("split") == EXCLUDED).height
+    if withdrawn > FAR * joined.height:
+        return f"{_number(withdrawn, 'image')} {'is' if withdrawn == 1 else 'are'} withdrawn"
+    keys = joined.filter(pl.col("rule") == "hash").select(pl.coalesce("group", "digest", "id").n_unique()).item()
+    noun = "group" if joined["group"].is_not_null().any() else "picture"
+    return f"a hash sends each {noun} where chance has it, and there {'is' if keys == 1 else 'are'} only {_number(keys, noun)}"
+
+
+def _lumps(dealt: pl.DataFrame) -> str:
+    """Why dealing misses the fractions."""
+    sizes = dealt.group_by("cluster").len().sort(["len", "cluster"], descending=[True, False])
+    cluster, size = sizes.row(0)
+    if size == 1:
+        return f"images are few ({dealt.height:,}) and each class is to stand in every split"
+    own = dealt.filter(pl.col("cluster") == cluster)
+    groups = own["group"].drop_nulls().unique().sort()
+    if len(groups) > 1:
+        shared = (
+            own.drop_nulls("group")
+            .group_by(pl.coalesce("near_duplicate", "digest"))
+            .agg(pl.col("group").n_unique().alias("groups"))
+            .filter(pl.col("groups") > 1)
+        )
+        linked = f"{_number(shared.height, 'picture')} or near {'duplicate' if shared.height == 1 else 'duplicates'}"
+        held = f"groups {first_five(groups)}, which share {linked if shared.height else 'pictures or near duplicates'}"
+    elif len(groups):
+        held = f"group {groups[0]!r}"
+    else:
+        held = f"equal pictures and near duplicates, for example {first_five(own['id'].sort().head(2))}"
+    return f"clusters are dealt whole; the largest holds {_number(size, 'image')} of {dealt.height:,} ({held})"
+
+
+def _withdrawn(joined: pl.DataFrame) -> list[str]:
+    ids = joined.filter(pl.col("split") == EXCLUDED)["id"].sort()
+    if not len(ids):
+        return []
+    named = ", ".join(_with_partner(joined, name) for name in ids.head(5))
+    more = f" and {len(ids) - 5:,} more" if len(ids) > 5 else ""
+    return [
+        f"{_number(len(ids), 'image')} {'is' if len(ids) == 1 else 'are'} in no split, since the same group, picture or near "
+        f"duplicate stands in another one that wins (a pin; else test before validation before train): {named}{more}"
+    ]
+
+
+def _with_partner(joined: pl.DataFrame, name: str) -> str:
+    """The id, and an image that is left and shares most with it; a chain of groups may leave none."""
+    own = joined.row(by_predicate=pl.col("id") == name, named=True)
+    for key, relation in _SHARED_KEYS.items():
+        if own[key] is None:
+            continue
+        left = joined.filter((pl.col(key) == own[key]) & (pl.col("split") != EXCLUDED)).sort("id").head(1)
+        for partner, split in left.select("id", "split").rows():
+            return f"{name!r} ({relation} {partner!r} in {split})"
+    return repr(name)
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _lacking(classes: list[ClassPortions], split: SplitName) -> list[str]:
+    names = [row.class_name for row in classes if row.of_split(split).images == 0]
+    if len(names) > 1:
+        return [f"{len(names):,} classes have no {split} images, so nothing is measured of them there: {first_five(names)}"]
+    return [f"class {name!r} has no {split} images, so nothing is measured of it there" for name in names]
+
+
+def _of_one_cluster(joined: pl.DataFrame, split: SplitName) -> list[str]:
+    """Says where a whole split is one group or one picture, which measures nothing, whatever the number of its images."""
+    own = joined.filter(pl.col("split") == split)
+    if own.height < 2 or own["cluster"].n_unique() > 1:
+        return []
+    groups = own["group"].drop_nulls().unique().sort()
+    held = f"belong to group {groups[0]!r}" if len(groups) == 1 else "are kept together as groups, copies or near duplicates"
+    return [f"all {own.height:,} {split} images {held}, so a score on them says nothing of others; collect more groups"]
+
+
+def _scarce(classes: list[ClassPortions], least: int) -> list[str]:
+    """Says what a score is worth of the classes that have test images, but fewer independent ones than asked."""
+    few = sorted((row.test.clusters, row.test.images, row.class_name) for row in classes if 0 < row.test.clusters < least)
+    if not few:
+        return []
+    copies = any(clusters < images for clusters, images, _ in few)
+    shown = [(name, _worth(clusters, images), _supposed(clusters, images)) for clusters, images, name in few[:LISTED_CLASSES]]
+    if len(few) > 1:
+        listed = ", ".join(f"{name!r} {count} ({interval})" for name, count, interval in shown)
+        more = f" and {len(few) - len(shown):,} more" if len(few) > len(shown) else ""
+        counted = "; a group, and a picture with its copies, counts once" if copies else ""
+        return [
+            f"{len(few):,} classes have fewer than {least} test images (in brackets the 95% interval of an accuracy of "
+            f"{SUPPOSED_ACCURACY} measured on them{counted}): {listed}{more}"
+        ]
+    name, _, interval = shown[0]
+    clusters, images, _ = few[0]
+    counted = f", which count as {clusters:,} (a group, and a picture with its copies, counts once)" if copies else ""
+    return [
+        f"class {name!r} has {_number(images, 'test image')}{counted}: an accuracy of {SUPPOSED_ACCURACY} measured on them has "
+        f"a 95% interval of {interval}"
+    ]
+
+
+def _worth(clusters: int, images: int) -> str:
+    return f"{images:,}" if clusters == images else f"{clusters:,} of {images:,}"
+
+
+def _supposed(clusters: int, images: int) -> str:
+    """The interval of a good accuracy on so many clusters; one of several images says nothing."""
+    low, high = (0.0, 1.0) if clusters == 1 < images else wilson_interval(SUPPOSED_ACCURACY, clusters)
+    return f"{low:.2f} - {high:.2f}"

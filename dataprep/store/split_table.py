@@ -1,0 +1,58 @@
+"""The split table: one row for each usable image, with where it stands, what it is kept with, and by which rule."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, get_args
+
+import polars as pl
+
+from dataprep.config.base import SPLITS
+from dataprep.core.artifacts import TableFormat, encode_table, read_table
+from dataprep.core.errors import ArtifactError
+from dataprep.core.table_columns import NO_CONTROLS, Values
+
+EXCLUDED = "excluded"
+"""The split of images that would leak wherever they stood: they are used nowhere."""
+
+Rule = Literal["dealt", "hash", "given", "pin", "withdrawn"]
+
+SPLIT = TableFormat(
+    kind="split",
+    version=2,
+    columns={
+        "id": pl.String(),
+        "split": pl.String(),  # train | validation | test | excluded
+        "cluster": pl.String(),  # the smallest id of what must not be torn apart
+        "rule": pl.String(),  # what decided, one of `Rule`
+    },
+    stage="split",
+    values={
+        "id": Values(pattern=NO_CONTROLS, ascending=True),
+        "split": Values(among=(*SPLITS, EXCLUDED)),
+        "cluster": Values(pattern=NO_CONTROLS),
+        "rule": Values(among=get_args(Rule)),
+    },
+)
+
+
+def read_split(path: Path, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """Reads the split table; columns as in `SPLIT`, or some of them."""
+    return read_table(path, SPLIT, columns)
+
+
+def with_split(images: pl.DataFrame, split: pl.DataFrame) -> pl.DataFrame:
+    """Sets beside each usable row of the manifest the split that it stands in; a join, without what a join takes in memory.
+
+    Raises:
+        ArtifactError: the table is of other images.
+    """
+    if not images["id"].equals(split["id"]):
+        raise ArtifactError(
+            f"the split is of other images: {split.height:,}, and the manifest has {images.height:,}. Run: dvc repro split"
+        )
+    return images.with_columns(split["split"])
+
+
+def encode_split(split: pl.DataFrame) -> memoryview:
+    """The bytes of the split table."""
+    return encode_table(split.select(list(SPLIT.columns)), SPLIT)

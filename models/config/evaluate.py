@@ -1,0 +1,11 @@
+"""The section `evaluate` of params.yaml."""
+
+from dataprep.config.base import Positive, Section
+from dataprep.config.split import Count
+
+
+class EvaluateConfig(Section):
+    """How predictions are made, and on how many images each operation of the menu is tried."""
+
+    batch_size: Positive
+    images_per_operation: Count

@@ -1,0 +1,131 @@
+"""Scores of a split from its predictions, and how sure they are."""
+
+from typing import Annotated, Literal, Self
+
+import polars as pl
+from pydantic import Field, model_validator
+from sklearn.metrics import confusion_matrix, f1_score
+
+from dataprep.config.base import SPLITS, SplitName
+from dataprep.core.artifacts import Count, Document, Fraction, Interval
+from dataprep.core.confidence_intervals import estimate
+from models.evaluate.predictions import class_names_of
+
+
+class Accuracy(Document):
+    """A fraction of right answers and its 95% interval, as sure as images of one cluster allow (`confidence_intervals`)."""
+
+    images: Annotated[int, Field(gt=0)]
+    clusters: Annotated[int, Field(gt=0)]  # of groups, exact and near duplicates: what is independent
+    effective_images: Annotated[float, Field(ge=0)]  # as many independent images measure as well
+    accuracy: Fraction
+    accuracy_interval: Interval  # a list in JSON, which keeps it out of the columns of `dvc metrics show`
+
+    @property
+    def mistakes(self) -> int:
+        return self.images - round(self.accuracy * self.images)
+
+    @property
+    def error(self) -> float:
+        return 1 - self.accuracy
+
+    @property
+    def worth(self) -> int:
+        """The number of independent images that measure as well, for people."""
+        return round(self.effective_images)
+
+
+class Scores(Accuracy):
+    """Scores of one split."""
+
+    majority_accuracy: Fraction  # of always answering with the class that has most train images
+    macro_f1: Fraction
+    log_loss: Annotated[float, Field(ge=0)]
+
+
+class ClassRecall(Accuracy):
+    """The accuracy on the images of one class."""
+
+    class_name: str
+
+
+class Confusion(Document):
+    """Counts of images: one row per true class, one column per predicted class."""
+
+    class_names: list[str]
+    counts: list[list[Count]]
+
+    @model_validator(mode="after")
+    def _square(self) -> Self:
+        if [len(row) for row in self.counts] != [len(self.class_names)] * len(self.class_names):
+            raise ValueError(f"counts must have {len(self.class_names)} rows and columns, one for each class")
+        return self
+
+
+class Metrics(Document):
+    """What metrics.json holds."""
+
+    format_version: Literal[2] = 2
+    majority_class: str
+    train: Scores
+    validation: Scores
+    test: Scores
+    recalls: dict[SplitName, list[ClassRecall]]  # of the classes that the split has
+    confusion: dict[SplitName, Confusion]
+
+    def of_split(self, split: SplitName) -> Scores:
+        return {"train": self.train, "validation": self.validation, "test": self.test}[split]
+
+
+def measure(predictions: pl.DataFrame) -> Metrics:
+    """Scores each split.
+
+    Args:
+        predictions: the table of predictions with the column cluster; each split has rows.
+    """
+    names = class_names_of(predictions)
+    parts = {split: predictions.filter(pl.col("split") == split) for split in SPLITS}
+    majority = parts["train"].group_by("label").len().sort(["len", "label"], descending=[True, False])["label"][0]
+    return Metrics(
+        majority_class=majority,
+        train=score(parts["train"], majority),
+        validation=score(parts["validation"], majority),
+        test=score(parts["test"], majority),
+        recalls={split: recalls(rows) for split, rows in parts.items()},
+        confusion={split: confuse(rows, names) for split, rows in parts.items()},
+    )
+
+
+def score(rows: pl.DataFrame, majority_class: str) -> Scores:
+    """Scores the predictions of one split; macro F1 is over the classes that stand in it or are predicted."""
+    labels, predicted = rows["label"].to_list(), rows["predicted"].to_list()
+    present = sorted({*labels, *predicted})  # a class that the split lacks, and nobody sees in it, is no mistake
+    return Scores(
+        **_accuracy(rows).model_dump(),
+        majority_accuracy=labels.count(majority_class) / len(labels),
+        macro_f1=float(f1_score(labels, predicted, labels=present, average="macro", zero_division=0)),
+        log_loss=float(rows["loss"].cast(pl.Float64).mean()),  # type: ignore[arg-type]  # polars types a mean of floats loosely
+    )
+
+
+def recalls(rows: pl.DataFrame) -> list[ClassRecall]:
+    """The accuracy on each class of one split, by class name."""
+    by_class = rows.sort("label").partition_by("label", maintain_order=True)
+    return [ClassRecall(**_accuracy(own).model_dump(), class_name=own["label"][0]) for own in by_class]
+
+
+def _accuracy(rows: pl.DataFrame) -> Accuracy:
+    found = estimate((rows["label"] == rows["predicted"]).to_numpy(), rows["cluster"].to_numpy())
+    return Accuracy(
+        images=found.images,
+        clusters=found.clusters,
+        effective_images=found.effective_images,
+        accuracy=found.fraction,
+        accuracy_interval=found.interval,
+    )
+
+
+def confuse(rows: pl.DataFrame, class_names: list[str]) -> Confusion:
+    """Counts true against predicted classes."""
+    counts = confusion_matrix(rows["label"].to_list(), rows["predicted"].to_list(), labels=class_names)
+    return Confusion(class_names=class_names, counts=counts.tolist())

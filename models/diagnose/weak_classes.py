@@ -1,0 +1,49 @@
+"""Classes that the network misses, though the accuracy of all images looks well: 950 healthy, 50 sick, none of them found."""
+
+from models.diagnose.metrics import ClassRecall, Metrics
+from models.diagnose.significance import RARE, chance_above
+
+FAR = 0.1
+"""Recall that lies this much below the target is far from it; half the target where that is less."""
+
+
+def find_weak_classes(metrics: Metrics, target_accuracy: float) -> list[ClassRecall]:
+    """Classes whose recall on validation images is certainly far below the target, the worst first.
+
+    Each class is tested exactly (binomial), with the level divided by the number of classes (Bonferroni). A class must stand
+    out as well: where all classes are as bad, it is not the class that is the cause.
+
+    Args:
+        metrics: the scores.
+        target_accuracy: in [0, 1].
+    """
+    error = 1 - target_accuracy + min(FAR, target_accuracy / 2)
+    found = metrics.recalls["validation"]
+    weak = [
+        recall
+        for recall in found
+        if chance_above(recall, error) < RARE / len(found)
+        and recall.accuracy_interval[1] < metrics.validation.accuracy_interval[0]
+    ]
+    return sorted(weak, key=lambda recall: (recall.accuracy, recall.class_name))
+
+
+def weakest_class(metrics: Metrics) -> ClassRecall:
+    """The class with the lowest recall on validation images, of equal ones that with more images."""
+    return min(metrics.recalls["validation"], key=lambda recall: (recall.accuracy, -recall.images, recall.class_name))
+
+
+def name_weak_classes(weak: list[ClassRecall], target_accuracy: float) -> str:
+    """The headline: which class, its recall, and how sure that is."""
+    worst = weak[0]
+    low, high = worst.accuracy_interval
+    recall = f"recall {worst.accuracy:.1%} on validation (95% interval {low:.1%} to {high:.1%}), target {target_accuracy:.1%}."
+    if len(weak) == 1:
+        return f"Class {worst.class_name!r} is missed: {recall}"
+    return f"{len(weak):,} classes are missed, most of all {worst.class_name!r}: {recall}"
+
+
+ADVICE = (
+    "Look at the mistakes of that class first: are its images readable, its labels right? Then collect more train images of "
+    "it, or show those that are there more often (augment.balance: oversample)."
+)

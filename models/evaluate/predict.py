@@ -1,0 +1,71 @@
+"""Probabilities for every image of every split, from the saved model alone, without dropout or augmentation."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import polars as pl
+
+from dataprep.config.base import SPLITS
+from dataprep.core.artifacts import Place
+from dataprep.core.errors import ArtifactError, in_short
+from dataprep.feed.batches import ordered_batches
+from dataprep.store.shards import ShardIndex, read_index
+from models.config.evaluate import EvaluateConfig
+from models.evaluate.predictions import LARGEST_PROBABILITY, predictions_frame
+from models.train.model_file import check_recipe, open_model_file
+
+
+def load_model(path: Path, index: ShardIndex) -> keras.Model:
+    """Loads a .keras file in Keras' safe mode: a model file is data, no code in it is run.
+
+    Args:
+        path: the file.
+        index: of the images that it is to see.
+
+    Raises:
+        ArtifactError: the file is missing, damaged, would need code to be run, was trained on other images, or has weights
+            that are no numbers.
+    """
+    with open_model_file(path) as archive:
+        check_recipe(path, archive, index)
+    try:
+        network: keras.Model = keras.models.load_model(path, compile=False, safe_mode=True)
+        shapes = network.input_shape, network.output_shape
+        weights = network.get_weights()
+    except Exception as error:  # Keras reports damage in many classes, and a truncated file as "File not found"
+        raise _fault(path, f"cannot be loaded as a Keras model ({in_short(error)})") from error
+    expected = (None, *index.shape), (None, len(index.class_names))
+    if shapes != expected:
+        raise _fault(path, f"must take {expected[0]} and give {expected[1]}; it takes {shapes[0]} and gives {shapes[1]}")
+    if strange := sum(not np.isfinite(weight).all() for weight in weights):
+        raise _fault(path, f"must have weights that are finite numbers; {strange:,} of {len(weights):,} arrays hold others")
+    return network
+
+
+def predict(network: keras.Model, prepared: Place, config: EvaluateConfig) -> Iterator[pl.DataFrame]:
+    """Predicts batch by batch; yields the rows of the predictions table.
+
+    Args:
+        network: takes prepared images.
+        prepared: the folder of the shards.
+        config: images per batch.
+
+    Raises:
+        ArtifactError: what the network gives is no probability.
+    """
+    class_names = read_index(prepared, stage="prepare").class_names
+    for split in SPLITS:
+        for images, labels, ids in ordered_batches(prepared, split, config.batch_size):
+            probabilities: np.ndarray = network.predict_on_batch(images)
+            if not ((probabilities >= 0) & (probabilities <= LARGEST_PROBABILITY)).all():  # nor where it is no number
+                raise ArtifactError(
+                    f"the network must give probabilities, 0 to 1; for {ids[0]!r} and what follows it gives "
+                    f"{float(probabilities.min())!r} to {float(probabilities.max())!r}. Run: dvc repro train"
+                )
+            yield predictions_frame(ids, split, labels, probabilities, class_names)
+
+
+def _fault(path: Path, what: str) -> ArtifactError:
+    return ArtifactError(f"{path} {what}. Run: dvc repro train")

@@ -1,0 +1,163 @@
+"""How well the network reads validation images on which one operation of the menu is done, each alone.
+
+An operation that is on and costs many points destroys labels or is too strong; one that is off and costs many shows what the
+network was never prepared for.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Literal, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pydantic import field_validator, model_validator
+
+from dataprep.augment.apply import augment_images
+from dataprep.augment.operations import OPERATIONS, alone, section_of, suited_operations
+from dataprep.config.augment import AugmentConfig
+from dataprep.config.base import SplitName
+from dataprep.core.artifacts import Count, Document, Fraction, Interval, Place, read_document
+from dataprep.core.confidence_intervals import effective_trials, estimate, wilson_interval
+from dataprep.core.errors import did_you_mean, shortened
+from dataprep.core.rng import stable_hashes, uniforms_for
+from dataprep.decode.image import Pixels
+from dataprep.feed.batches import ordered_batches, superposed_batches
+from dataprep.store.shards import ShardReader, read_index
+from models.config.evaluate import EvaluateConfig
+
+Predict = Callable[[Pixels], NDArray[np.float32]]
+"""(N, H, W, C) uint8 to (N, num_classes) probabilities."""
+
+_DECIDED = 0.5
+
+
+class Trial(Document):
+    """Accuracy on the tried images under one operation at random strength; the 95% interval counts what is independent."""
+
+    operation: str
+    probability: Fraction  # with which it happens in training
+    accuracy: Fraction
+    accuracy_interval: Interval
+
+    @field_validator("operation")
+    @classmethod
+    def _of_the_menu(cls, operation: str) -> str:
+        if operation not in OPERATIONS:
+            raise ValueError(f"{shortened(operation)} is no operation. {did_you_mean(operation, list(OPERATIONS))}")
+        return operation
+
+
+class Superposed(Document):
+    """Mixtures of the images of a split, and the fraction of them whose classes are all found and none besides."""
+
+    images: Count
+    exact_match: Fraction
+    exact_match_interval: Interval
+
+
+class Trials(Document):
+    """What trials.json holds: how many validation images were tried, their accuracy as they are, and under each operation."""
+
+    format_version: Literal[2] = 2
+    images: Count
+    clusters: Count  # of groups and distinct pictures: what is independent
+    accuracy: Fraction | None  # null where no image was tried
+    trials: list[Trial]
+    superposed: dict[SplitName, Superposed]  # where augment.superpose is on
+
+    @model_validator(mode="after")
+    def _tried_or_not(self) -> Self:
+        if (self.accuracy is None) != (self.images == 0) or (self.trials and not self.images):
+            raise ValueError(f"accuracy and trials must be there where images were tried, and there alone; {self.images} were")
+        return self
+
+
+def try_operations(
+    predict: Predict, prepared: Place, split: pl.DataFrame, augment: AugmentConfig, config: EvaluateConfig
+) -> Trials:
+    """Tries each operation that these images can take, also those that are off, and mixtures where superpose is on.
+
+    Args:
+        predict: the network.
+        prepared: the folder of the shards.
+        split: the split table; id, split and cluster are read.
+        augment: the menu; ranges and probabilities.
+        config: how many images, and how many at a time.
+    """
+    num_channels = read_index(prepared, stage="prepare").shape[2]
+    settings = {name: alone(augment, name, "random") for name in suited_operations(num_channels)}
+    right: dict[str, list[NDArray[np.bool_]]] = {name: [] for name in ["", *settings]}
+    tried: list[str] = []
+    for images, labels, ids in _chosen(prepared, config):
+        tried += ids
+        right[""].append(predict(images).argmax(axis=1) == labels)
+        keys = stable_hashes(ids)
+        for name, only in settings.items():
+            varied = augment_images(images, keys, only, epoch=0)
+            right[name].append(predict(varied).argmax(axis=1) == labels)
+    clusters = _clusters_of(tried, split)
+    found = {name: estimate(np.concatenate(parts), clusters) for name, parts in right.items() if parts}
+    trials = [
+        Trial(
+            operation=name,
+            probability=section_of(augment, name).probability if augment.varies else 0.0,
+            accuracy=found[name].fraction,
+            accuracy_interval=found[name].interval,
+        )
+        for name in settings
+        if name in found
+    ]
+    return Trials(
+        images=len(tried),
+        clusters=len(np.unique(clusters)),
+        accuracy=found[""].fraction if found else None,
+        trials=sorted(trials, key=lambda trial: (trial.accuracy, trial.operation)),
+        superposed=dict(_try_mixtures(predict, prepared, split, augment, config)) if augment.superpose.probability > 0 else {},
+    )
+
+
+def read_trials(path: Place) -> Trials:
+    """Reads trials.json."""
+    return read_document(path, Trials, stage="evaluate")
+
+
+def _chosen(prepared: Place, config: EvaluateConfig) -> Iterator[tuple[Pixels, NDArray[np.int64], list[str]]]:
+    """Batches of validation images chosen by a hash of their ids: (n, H, W, C), labels (n,), ids."""
+    draws = []
+    index = read_index(prepared, stage="prepare")
+    for entry in index.of_split("validation"):
+        with ShardReader(prepared, entry, index.layout, stage="prepare") as shard:
+            draws.append(_draws(stable_hashes(shard.ids())))
+    chosen = np.sort(np.concatenate(draws))[: config.images_per_operation]
+    for images, labels, ids in ordered_batches(prepared, "validation", config.batch_size):
+        if (rows := np.flatnonzero(np.isin(_draws(stable_hashes(ids)), chosen))).size:
+            yield images[rows], labels[rows], [ids[row] for row in rows]
+
+
+def _clusters_of(ids: list[str], split: pl.DataFrame) -> NDArray[np.int64]:
+    """(N,) a number for the cluster of each image."""
+    joined = pl.DataFrame({"id": ids}, schema={"id": pl.String}).join(split, on="id", how="left", maintain_order="left")
+    return joined["cluster"].rank("dense").to_numpy()
+
+
+def _draws(keys: NDArray[np.uint64]) -> NDArray[np.float64]:
+    return uniforms_for(keys, 0, "trials")
+
+
+def _try_mixtures(
+    predict: Predict, prepared: Place, split: pl.DataFrame, augment: AugmentConfig, config: EvaluateConfig
+) -> Iterator[tuple[SplitName, Superposed]]:
+    for name in _HELD_OUT:
+        exact = [
+            ((predict(images) > _DECIDED) == (targets > _DECIDED)).all(axis=1)
+            for images, targets in superposed_batches(prepared, name, augment, config.batch_size)
+        ]
+        if exact:  # a split of too few classes has no mixtures
+            count, share = sum(map(len, exact)), float(np.concatenate(exact).mean())
+            # What a mixture is made of, nobody wrote down: at worst the mixtures agree as far as clusters can make them.
+            sizes = split.filter(pl.col("split") == name)["cluster"].value_counts()["count"].to_numpy()
+            worth = count * effective_trials(sizes, sizes) / sizes.sum()
+            yield name, Superposed(images=count, exact_match=share, exact_match_interval=wilson_interval(share, worth))
+
+
+_HELD_OUT: tuple[SplitName, ...] = ("validation", "test")

@@ -1,0 +1,76 @@
+"""From streams of numpy batches to what Keras fits on. Batches are made in a thread beside the training step."""
+
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+import numpy as np
+import tensorflow as tf
+
+from dataprep.augment.mixing import Targets
+from dataprep.config.augment import AugmentConfig
+from dataprep.core.artifacts import Place
+from dataprep.decode.image import Pixels
+from dataprep.feed.batches import (
+    Order,
+    TrainSet,
+    num_ordered_batches,
+    num_train_batches,
+    one_hot,
+    ordered_batches,
+    superposed_batches,
+    train_batches,
+)
+
+PREFETCHED = 4
+
+Failures: TypeAlias = list[Exception]
+"""What went wrong while batches were made. TensorFlow makes one class of it, and a page of text."""
+
+
+def train_dataset(
+    train_set: TrainSet, config: AugmentConfig, order: Order, *, epochs: int, workers: int, failures: Failures
+) -> tf.data.Dataset:
+    """All epochs, one after the other, as one stream of (uint8 images, float32 targets).
+
+    One stream, and not one per epoch, so that an epoch's number is never guessed from a callback.
+    """
+
+    def batches() -> Iterator[tuple[Pixels, Targets]]:
+        yield from train_batches(train_set, config, order, epochs=range(1, epochs + 1), workers=workers)
+
+    return _dataset(batches, epochs * num_train_batches(train_set, config, order), train_set, failures)
+
+
+def validation_dataset(
+    prepared: Place, train_set: TrainSet, config: AugmentConfig, *, batch_size: int, failures: Failures
+) -> tf.data.Dataset:
+    """The validation images, unvaried, in the order of their shards; superposed where the train images are."""
+
+    def batches() -> Iterator[tuple[Pixels, Targets]]:
+        for images, labels, _ in ordered_batches(prepared, "validation", batch_size):
+            yield images, one_hot(labels, train_set.num_classes)
+
+    def mixtures() -> Iterator[tuple[Pixels, Targets]]:
+        yield from superposed_batches(prepared, "validation", config, batch_size)
+
+    if config.superpose.probability > 0:
+        return _dataset(mixtures, sum(1 for _ in mixtures()), train_set, failures)
+    return _dataset(batches, num_ordered_batches(prepared, "validation", batch_size), train_set, failures)
+
+
+def _dataset(
+    batches: Callable[[], Iterator[tuple[Pixels, Targets]]], num_batches: int, train_set: TrainSet, failures: Failures
+) -> tf.data.Dataset:
+    def noted() -> Iterator[tuple[Pixels, Targets]]:
+        try:
+            yield from batches()
+        except Exception as error:
+            failures.append(error)
+            raise
+
+    signature = (
+        tf.TensorSpec((None, *train_set.shape), np.uint8),
+        tf.TensorSpec((None, train_set.num_classes), np.float32),
+    )
+    dataset = tf.data.Dataset.from_generator(noted, output_signature=signature)
+    return dataset.apply(tf.data.experimental.assert_cardinality(num_batches)).prefetch(PREFETCHED)

@@ -1,0 +1,76 @@
+"""What a home folder, the environment or the machine may change in Keras: set to one value, or written into the model file."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from dataprep.core.artifacts import Document
+from dataprep.core.errors import TrainError
+from dataprep.execute.tasks import num_cores
+
+_LEVELS = (
+    ("avx512", ("X86_V4", "AVX512_SKX")),
+    ("avx2", ("X86_V3", "AVX2")),
+    ("sve", ("SVE",)),
+    ("neon", ("ASIMD", "NEON")),
+)
+"""Instruction sets by which TensorFlow and oneDNN choose their code, the widest first, as numpy names them."""
+
+
+class Environment(Document):
+    """What shapes the weights beside data, parameters and versions."""
+
+    threads: int  # among which TensorFlow divides a sum; another number rounds differently
+    instruction_set: str
+    device: str
+
+
+def settle_keras(threads: int) -> Environment:
+    """Sets all that Keras reads from `keras.json` and the environment, and how many threads TensorFlow computes with.
+
+    Args:
+        threads: 0 = one for each core that this process may use.
+
+    Raises:
+        TrainError: Keras was imported with another backend.
+    """
+    if keras.config.backend() != "tensorflow":
+        raise TrainError(
+            f"Keras must have the backend 'tensorflow'; it has {keras.config.backend()!r}. Unset KERAS_BACKEND and run again"
+        )
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_max_epochs(None)
+    keras.config.set_max_steps_per_epoch(None)
+    asked = threads or num_cores()
+    if tf.config.threading.get_intra_op_parallelism_threads() != asked:
+        tf.config.threading.set_intra_op_parallelism_threads(asked)
+    return Environment(threads=asked, instruction_set=_instruction_set(), device=_device())
+
+
+def threads_of(path: Path) -> int:
+    """The threads that a model was trained with, 0 where its file does not say: predictions are rounded as in training."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return Environment.model_validate(json.loads(file.read("metadata.json"))["darkroom"]["environment"]).threads
+    except (OSError, zipfile.BadZipFile, LookupError, TypeError, ValueError):
+        return 0  # whoever loads the model says what is wrong with it
+
+
+def _instruction_set() -> str:
+    extensions = np.show_config(mode="dicts")["SIMD Extensions"]
+    known = {*extensions["baseline"], *extensions.get("found", [])}
+    return next((level for level, names in _LEVELS if known & set(names)), "basic")
+
+
+def _device() -> str:
+    cards = tf.config.list_physical_devices("GPU")
+    if not cards:
+        return "CPU"
+    return str(tf.config.experimental.get_device_details(cards[0]).get("device_name", "GPU"))

@@ -1,0 +1,91 @@
+"""What a .keras file says of itself, read before Keras sees it: which members it has, how large, and what it was trained on."""
+
+import json
+import os
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dataprep.core.artifacts import missing, open_file
+from dataprep.core.errors import ArtifactError, first_five, in_short, shortened
+from dataprep.store.shards import ShardIndex
+
+RECIPE = "darkroom"
+"""The key of the recipe in metadata.json."""
+
+_MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
+_LARGEST_TEXT = 2**26  # bytes of a member of JSON
+_STAGE = "train"
+
+
+def recipe_of(index: ShardIndex) -> dict[str, object]:
+    """What a model must know of the images that it was trained on: class names, and all that was done to them."""
+    return index.model_dump(include={"class_names", "decode", "prepare"}, mode="json")
+
+
+@contextmanager
+def open_model_file(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Opens a .keras file that holds what Darkroom puts there, each once, stored as it is.
+
+    Raises:
+        ArtifactError: it is missing, no such file, or would be larger unpacked than it is.
+    """
+    try:
+        file = open_file(path)
+    except FileNotFoundError as error:
+        raise missing(path, _STAGE) from error
+    with file:
+        try:
+            archive = zipfile.ZipFile(file)
+        except Exception as error:  # a doctored archive fails in many classes
+            raise _fault(path, f"cannot be loaded as a Keras model ({in_short(error)})") from error
+        members = archive.infolist()
+        if sorted(member.filename for member in members) != sorted(_MEMBERS):
+            found = first_five(member.filename for member in members)
+            raise _fault(path, f"must hold {', '.join(sorted(_MEMBERS))}, each once, and nothing else; it holds {found}")
+        # Stored members cannot be larger than the file, unless they share its bytes.
+        unpacked, size = sum(member.file_size for member in members), os.fstat(file.fileno()).st_size
+        if unpacked > size or any(member.compress_type != zipfile.ZIP_STORED for member in members):
+            raise _fault(path, f"must be stored as it is; its {size:,} bytes are packed and claim to be {unpacked:,}")
+        yield archive
+
+
+def check_recipe(path: Path, archive: zipfile.ZipFile, index: ShardIndex) -> None:
+    """Compares what a model was trained on with what it is to see.
+
+    Raises:
+        ArtifactError: the file does not say it, or these are other classes or images that were prepared in another way.
+    """
+    metadata = _read_json(path, archive, "metadata.json")
+    said = metadata.get(RECIPE) if isinstance(metadata, dict) else None
+    if not isinstance(said, dict):
+        raise _fault(path, f"must say in metadata.json, under {RECIPE!r}, what it was trained on; it does not")
+    for name, wanted in recipe_of(index).items():
+        if said.get(name) != wanted:
+            where, theirs, ours = _first_difference(name, said.get(name), wanted)
+            raise _fault(path, f"must be trained on the images that it is to see; its {where} is {theirs}, theirs is {ours}")
+
+
+def _read_json(path: Path, archive: zipfile.ZipFile, name: str) -> object:
+    try:
+        if archive.getinfo(name).file_size > _LARGEST_TEXT:
+            raise _fault(path, f"must have a {name} of at most {_LARGEST_TEXT:,} bytes; it is larger")
+        found: object = json.loads(archive.read(name))
+    except (ValueError, RecursionError, zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+        raise _fault(path, f"cannot be loaded as a Keras model ({name}: {in_short(error)})") from error
+    return found
+
+
+def _first_difference(name: str, said: Any, wanted: Any) -> tuple[str, str, str]:
+    """The first setting that differs, and both of its values."""
+    if isinstance(said, dict) and isinstance(wanted, dict):
+        for key in wanted:
+            if said.get(key) != wanted[key]:
+                return _first_difference(f"{name}.{key}", said.get(key), wanted[key])
+    return name, shortened(said), shortened(wanted)
+
+
+def _fault(path: Path, what: str) -> ArtifactError:
+    return ArtifactError(f"{path} {what}. Run: dvc repro {_STAGE}")

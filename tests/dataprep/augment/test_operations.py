@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+from dataprep.augment.operations import OPERATIONS, active_operations, alone, sample_variation, section_of, suited_operations
+from dataprep.config.augment import AugmentConfig, OperationConfig
+from tests.dataprep.augment.augmenting import EVERYTHING, KEYS, MENU, MIXING, NOTHING
+
+
+def test_the_menu_is_the_sections_of_augment_in_their_order() -> None:
+    sections = [name for name in AugmentConfig.model_fields if isinstance(getattr(MENU, name), OperationConfig)]
+    assert sections == [*OPERATIONS, *MIXING]
+    for name, operation in OPERATIONS.items():
+        assert set(operation.ranges.values()) <= set(type(section_of(MENU, name)).model_fields)
+
+
+def test_operations_that_are_off_are_neither_drawn_nor_applied() -> None:
+    assert active_operations(NOTHING) == {}
+    assert sample_variation(KEYS, NOTHING, epoch=1) == {}
+    assert list(sample_variation(KEYS, EVERYTHING, epoch=1)) == [name for name in OPERATIONS if name != "channel_shuffle"]
+
+
+def test_turning_one_operation_on_changes_nothing_of_the_others() -> None:
+    whole = sample_variation(KEYS, EVERYTHING, epoch=1)
+    part = sample_variation(KEYS, alone(EVERYTHING, "zoom", "random"), epoch=1)
+    assert list(part) == ["zoom"]
+    assert np.array_equal(part["zoom"].values["factor"], whole["zoom"].values["factor"])
+
+
+def test_channel_shuffle_wants_three_channels() -> None:
+    assert set(suited_operations(3)) - set(suited_operations(1)) == {"channel_shuffle"}
+    assert suited_operations(3) == list(OPERATIONS)
+
+
+@pytest.mark.parametrize(
+    ("ends", "weakest", "strongest"),
+    [([-10.0, 10.0], 0.0, 10.0), ([-20.0, 10.0], 0.0, -20.0), ([3.0, 9.0], 3.0, 9.0), ([-9.0, -3.0], -3.0, -9.0)],
+)
+def test_weakest_is_nearest_to_nothing_and_strongest_farthest(ends: list[float], weakest: float, strongest: float) -> None:
+    config = MENU.model_copy(update={"rotation": MENU.rotation.model_copy(update={"degrees": tuple(ends)})})
+    assert alone(config, "rotation", "weakest").rotation.degrees == (weakest, weakest)
+    assert alone(config, "rotation", "strongest").rotation.degrees == (strongest, strongest)
+    assert alone(config, "rotation", "random").rotation.degrees == tuple(ends)
+    assert alone(config, "rotation", "random").rotation.probability == 1

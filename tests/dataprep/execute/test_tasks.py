@@ -1,0 +1,498 @@
+import contextlib
+import errno
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from multiprocessing import Pipe
+from pathlib import Path
+
+import cv2
+import psutil
+import pytest
+
+from dataprep.config.execute import ExecuteConfig
+from dataprep.core.artifacts import write_bytes
+from dataprep.core.errors import ExecuteError, SourceError
+from dataprep.execute import dask_backend
+from dataprep.execute.tasks import run_guarded, run_tasks
+from dataprep.execute.worker import Work
+from tests.closure import ROOT
+from tests.conftest import local
+
+
+def dask(workers: int = 2, address: str | None = None) -> ExecuteConfig:
+    return ExecuteConfig(backend="dask", workers=workers, address=address)
+
+
+def start(arguments: list[str], folder: Path, **environment: str) -> subprocess.Popen[bytes]:
+    """Starts a part of Dask from a folder that is not the project's."""
+    with (folder / "log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", *arguments],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+            stdout=log,
+            stderr=log,
+        )
+
+
+def start_scheduler(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
+    scheduler = start(["distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"], folder)
+    for _ in range(600):
+        for line in (folder / "log").read_text().splitlines():
+            if "Scheduler at:" in line:
+                return scheduler, line.split()[-1]
+        time.sleep(0.05)
+    raise AssertionError((folder / "log").read_text())
+
+
+_REGISTERED = "Registered to:"
+
+
+def start_worker(address: str, folder: Path, **environment: str) -> subprocess.Popen[bytes]:
+    options = ["--nthreads", "1", "--no-dashboard", "--local-directory", str(folder)]
+    before = (folder / "log").read_text().count(_REGISTERED)
+    worker = start(["distributed.cli.dask_worker", address, *options], folder, **environment)
+    for _ in range(1200):  # a client waits for eight seconds, and a machine that does other work may take longer
+        if (folder / "log").read_text().count(_REGISTERED) > before or worker.poll() is not None:
+            break
+        time.sleep(0.05)
+    return worker
+
+
+def end(processes: list[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        process.kill()  # a worker that ends in peace waits for its scheduler for seconds
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A scheduler and two workers, each a process of its own."""
+    folder = tmp_path_factory.mktemp("cluster")
+    scheduler, found = start_scheduler(folder)
+    workers = [start_worker(found, folder) for _ in range(2)]
+    yield found
+    end([scheduler, *workers])
+
+
+def children() -> set[int]:
+    """Processes that this one started; not the one by which Python's own multiprocessing keeps its books until the end."""
+    found = set()
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+            if not any("resource_tracker" in word for word in child.cmdline()):
+                found.add(child.pid)
+    return found
+
+
+@pytest.fixture(params=["local 2", "dask 2", "address"])
+def config(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ExecuteConfig]:
+    """Workers of each kind; afterwards nothing is left of them but what stood before."""
+    kind, _, workers = request.param.partition(" ")
+    found = {
+        "local": lambda: local(int(workers)),
+        "dask": lambda: dask(int(workers)),
+        "address": lambda: dask(0, request.getfixturevalue("address")),
+    }[kind]()
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")  # pytest's own, and another one afterwards
+    before = children(), dict(os.environ), set(Path.cwd().iterdir())
+    yield found
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")
+    assert (children(), dict(os.environ), set(Path.cwd().iterdir())) == before
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def square(number: int) -> tuple[int, int]:
+    return number * number, os.getpid()
+
+
+@pytest.mark.parametrize("config", ["local 2", "local 4", "dask 2", "dask 4", "address"], indirect=True)
+def test_results_come_in_the_order_of_the_tasks_from_several_processes(config: ExecuteConfig) -> None:
+    results = list(run_tasks(square, range(100), config))
+    assert [result for result, _ in results] == [number * number for number in range(100)]
+    assert os.getpid() not in {process for _, process in results}
+
+
+def test_dask_does_one_task_in_one_worker_and_none_in_none() -> None:
+    assert len({process for _, process in run_tasks(square, range(9), dask(1))} - {os.getpid()}) == 1
+    assert list(run_tasks(square, [], dask(1, "tcp://127.0.0.1:1"))) == []
+
+
+def test_one_worker_or_one_task_stays_in_this_process() -> None:
+    assert {process for _, process in run_tasks(square, range(4), local(1))} == {os.getpid()}
+    assert {process for _, process in run_tasks(square, [7], local(2))} == {os.getpid()}
+
+
+def die_once(task: tuple[Path, int]) -> int:
+    """Leaves a mark and dies of some numbers, the first time."""
+    folder, number = task
+    if number in (0, 13, 14, 39) and not (folder / str(number)).exists():
+        (folder / str(number)).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number * number
+
+
+def test_a_worker_that_is_killed_costs_time_and_nothing_else(
+    config: ExecuteConfig, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert list(run_tasks(die_once, [(tmp_path, number) for number in range(40)], config)) == [n * n for n in range(40)]
+    assert capfd.readouterr() == ("", "")
+
+
+def die_of_five(number: int) -> int:
+    if number == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def test_a_task_that_kills_its_workers_is_named_in_one_line(config: ExecuteConfig, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ExecuteError) as error:
+        list(run_tasks(die_of_five, range(12), config))
+    how = "SIGKILL" if config.backend == "local" else "4 times"
+    assert str(error.value) == (
+        f"5: the worker that works on it dies each time ({how}), most likely of too little memory. "
+        "Lower execute.workers or prepare.images_per_shard"
+    )
+    assert capfd.readouterr() == ("", "")
+
+
+ERRORS = (
+    ValueError("task 3"),
+    SourceError("a.png: its bytes changed"),
+    OSError(errno.ENOSPC, "No space left on device", "data/train-00003.h5"),
+    PermissionError(errno.EACCES, "Permission denied", b"raw/a.png"),
+)
+
+
+def fail(task: int) -> int:
+    if task % 10 == 3:
+        raise ERRORS[task // 10]
+    return task
+
+
+@pytest.mark.parametrize("config", ["local 1", "local 2", "address"], indirect=True)
+def test_an_error_in_a_task_is_the_caller_s_error(config: ExecuteConfig) -> None:
+    for number, expected in enumerate(ERRORS):
+        results = run_tasks(fail, range(10 * number, 10 * number + 10), config)
+        assert [next(results) for _ in range(3)] == list(range(10 * number, 10 * number + 3))
+        with pytest.raises(type(expected)) as error:
+            next(results)
+        assert type(error.value) is type(expected)
+        assert str(error.value) == str(expected)
+        if isinstance(expected, OSError) and isinstance(error.value, OSError):
+            assert (error.value.errno, error.value.filename) == (expected.errno, expected.filename)
+
+
+def fail_among_others(task: tuple[Path, int]) -> int:
+    folder, number = task
+    (folder / str(number)).touch()
+    if number == 3:
+        raise SourceError("task 3")
+    if number in (4, 5):
+        time.sleep(60)
+    return number
+
+
+@pytest.mark.parametrize("config", ["local 2", "dask 2"], indirect=True)
+def test_an_error_ends_the_rest_soon(config: ExecuteConfig, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    start = time.monotonic()
+    with pytest.raises(SourceError, match="task 3"):
+        list(run_tasks(fail_among_others, [(begun, number) for number in range(200)], config))
+    assert time.monotonic() - start < 15
+    assert len(list(begun.iterdir())) < 20
+    assert capfd.readouterr() == ("", "")
+
+
+def dwell_while_writing(task: tuple[Path, int]) -> int:
+    """Takes a minute to write a file."""
+    folder, number = task
+    if number == 1:
+        while not any(folder.iterdir()):
+            time.sleep(0.01)
+        raise SourceError("task 1")
+
+    def pieces() -> Iterator[bytes]:
+        yield b"half"
+        time.sleep(60)
+
+    write_bytes(folder / "file", pieces())
+    return number
+
+
+def test_a_task_that_is_interrupted_leaves_no_half_written_file(tmp_path: Path) -> None:
+    results = run_tasks(dwell_while_writing, [(tmp_path, 1), (tmp_path, 0)], local(2))
+    with pytest.raises(SourceError):
+        next(results)
+    assert list(tmp_path.iterdir()) == []
+
+
+def threads(task: tuple[Path, int]) -> tuple[int, set[str | None]]:
+    """Dies first, so that those that replace a worker are looked at as well."""
+    die_once(task)
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    return cv2.getNumThreads(), {os.environ.get(name) for name in names}
+
+
+def test_a_worker_uses_one_thread(config: ExecuteConfig, tmp_path: Path) -> None:
+    found = list(run_tasks(threads, [(tmp_path, number) for number in range(20)], config))
+    assert found == [(1, {"1"})] * 20
+
+
+def test_workers_of_this_machine_never_load_dask() -> None:
+    script = (
+        "import sys, dataprep.prepare.packing; "
+        "from dataprep.config.execute import ExecuteConfig; from dataprep.execute.tasks import run_tasks;"
+        "print(list(run_tasks(abs, [-1, -2], ExecuteConfig(backend='local', workers=2, address=None))),"
+        "{'distributed', 'dask', 'tensorflow'} & set(sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout == "[1, 2] set()\n"
+
+
+RUN = """
+import os, signal, sys, time
+from pathlib import Path
+from dataprep.config.execute import ExecuteConfig
+from dataprep.execute.tasks import run_tasks
+from tests.dataprep.execute.test_tasks import dwell
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell runs in the background ignores it
+    config = ExecuteConfig(backend=sys.argv[1], workers=2, address=None)
+    list(run_tasks(dwell, [Path(sys.argv[2])] * 8, config))
+"""
+
+
+def dwell(folder: Path) -> None:
+    (folder / str(os.getpid())).touch()
+    time.sleep(60)
+
+
+def alive(number: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{number}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.mark.parametrize(
+    ("backend", "number", "to_group"),
+    [
+        ("local", signal.SIGKILL, False),
+        ("local", signal.SIGTERM, False),
+        ("local", signal.SIGINT, True),
+        ("dask", signal.SIGKILL, False),
+        ("dask", signal.SIGINT, True),
+    ],
+)
+def test_workers_do_not_outlive_the_run(backend: str, number: signal.Signals, to_group: bool, tmp_path: Path) -> None:
+    (tmp_path / "run.py").write_text(RUN)
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    run = subprocess.Popen(
+        [sys.executable, str(tmp_path / "run.py"), backend, str(begun)],
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while len(list(begun.iterdir())) < 2:
+        assert run.poll() is None, run.communicate()
+        time.sleep(0.05)
+    (os.killpg if to_group else os.kill)(run.pid, number)
+    _, messages = run.communicate(timeout=20)
+    assert messages.count("Traceback") == (1 if number == signal.SIGINT else 0), messages
+    workers = [int(path.name) for path in begun.iterdir()]
+    deadline = time.monotonic() + 10
+    while any(map(alive, workers)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(alive, workers))
+
+
+def test_an_address_where_nobody_answers_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(dask_backend, "SECONDS_TO_CONNECT", 1.0)
+    with pytest.raises(
+        ExecuteError, match=r"^execute.address: nobody answers at tcp://127.0.0.1:1. Start a scheduler there, or"
+    ):
+        list(run_tasks(square, [1], dask(0, "tcp://127.0.0.1:1")))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_address_that_wants_certificates_is_told_in_one_line() -> None:
+    with pytest.raises(ExecuteError, match=r"^execute.address: tls://127.0.0.1:1 cannot be used \(.*\)\. Name"):
+        list(run_tasks(square, [1], dask(0, "tls://127.0.0.1:1")))
+
+
+def test_workers_that_are_missing_or_lack_the_code_are_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    scheduler, address = start_scheduler(tmp_path)
+    processes = [scheduler]
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(dask_backend, "SECONDS_TO_CONNECT", 1.0)
+            with pytest.raises(
+                ExecuteError, match=r"has no workers. Start some: dask worker tcp://127.0.0.1:\d+ --nthreads 1$"
+            ):
+                list(run_tasks(square, [1], dask(0, address)))
+        (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['dataprep'] = None")
+        processes.append(start_worker(address, tmp_path, PYTHONPATH=str(tmp_path)))
+        with pytest.raises(ExecuteError, match=r"^execute.address: the workers cannot import dataprep"):
+            list(run_tasks(square, [1], dask(0, address)))
+    finally:
+        end(processes)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_worker_with_other_software_is_told_in_one_line(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dask_backend, "_software", lambda: {"Python": "3.99.0"})
+    with pytest.raises(ExecuteError, match=r"^execute.address: a worker on .* has Python 3\..*; expected 3.99.0, as where"):
+        list(run_tasks(square, [1], dask(0, address)))
+
+
+def test_a_scheduler_that_goes_away_is_told_in_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    scheduler, address = start_scheduler(tmp_path)
+    processes = [scheduler, start_worker(address, tmp_path)]
+    try:
+        results = run_tasks(doze, [0.0, 60.0], dask(0, address))
+        assert next(results) == 0.0
+        scheduler.kill()
+        with pytest.raises(ExecuteError, match=r"^execute.address: the scheduler is gone"):
+            next(results)
+    finally:
+        end(processes)
+    assert capfd.readouterr() == ("", "")
+
+
+def doze(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+def work(numbers: list[int]) -> list[int]:
+    """Squares, and dies of some numbers."""
+    for number in numbers:
+        if number in (13, 14, 77):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if number == 50:
+            bytearray(2**31)
+    return [number * number for number in numbers]
+
+
+def guarded(numbers: list[int], workers: int, size: int = 8) -> list[int]:
+    chunks = [numbers[start : start + size] for start in range(0, len(numbers), size)]
+    results = run_guarded(
+        work,
+        chunks,
+        local(workers),
+        memory_mib=256,
+        divide=lambda chunk: [[number] for number in chunk],
+        give_up=lambda chunk: [-chunk[0]],
+    )
+    return [number for result in results for number in result]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_worker_that_dies_costs_the_piece_that_killed_it(workers: int) -> None:
+    numbers = [number for number in range(100) if number != 50]
+    expected = [-number if number in (13, 14, 77) else number * number for number in numbers]
+    assert guarded(numbers, workers) == expected
+
+
+def test_memory_beyond_the_limit_costs_the_piece_that_asks_for_it() -> None:
+    assert guarded([49, 50, 51], workers=1) == [49 * 49, -50, 51 * 51]
+    assert len(bytearray(2**31)) == 2**31
+
+
+def work_slowly(numbers: list[int]) -> list[int]:
+    """Keeps one worker busy, so that another one dies twice before anybody asks for its results."""
+    if numbers[0] == 0:
+        time.sleep(3)
+    if {9, 29} & set(numbers):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return numbers
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_what_waits_behind_a_killer_is_not_blamed(workers: int) -> None:
+    results = run_guarded(
+        work_slowly,
+        [list(range(start, start + 3)) for start in range(0, 36, 3)],
+        local(workers),
+        memory_mib=256,
+        divide=lambda chunk: [[number] for number in chunk],
+        give_up=lambda chunk: [-number for number in chunk],
+    )
+    assert [number for result in results for number in result] == [
+        -number if number in (9, 29) else number for number in range(36)
+    ]
+
+
+def kill_once(names: list[str]) -> list[str]:
+    """Dies of a file that is there, and takes it away before."""
+    for name in names:
+        if Path(name).exists():
+            Path(name).unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+    return names
+
+
+def test_a_piece_that_killed_a_worker_once_is_tried_again(tmp_path: Path) -> None:
+    (tmp_path / "mine").touch()
+    results = run_guarded(
+        kill_once,
+        [[str(tmp_path / "mine")]],
+        local(1),
+        memory_mib=256,
+        divide=lambda chunk: [[name] for name in chunk],
+        give_up=lambda _: ["given up"],
+    )
+    assert list(results) == [[str(tmp_path / "mine")]]
+
+
+def test_a_hard_limit_of_memory_is_kept_and_no_worker_lost() -> None:
+    script = (
+        "import resource; resource.setrlimit(resource.RLIMIT_AS, (30 * 2**30, 30 * 2**30));"
+        "from tests.dataprep.execute.test_tasks import guarded; print(sum(guarded(list(range(9)), 1)))"
+    )
+    # A user who may not raise hard limits, as most may not.
+    command = ["setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource", sys.executable, "-c", script]
+    assert int(subprocess.run(command, check=True, capture_output=True, text=True).stdout) == sum(n * n for n in range(9))
+
+
+class Deaf:
+    """Takes a minute to go, in a place where Python prints an exception and goes on."""
+
+    def __init__(self, started: Path) -> None:
+        self.started = started
+
+    def __del__(self) -> None:
+        self.started.touch()
+        time.sleep(60)
+
+
+def let_go_of_something_deaf(started: Path) -> None:
+    Deaf(started)
+
+
+def test_a_worker_that_is_told_to_end_in_a_destructor_ends_at_once_and_without_a_word(tmp_path: Path) -> None:
+    ours, theirs = Pipe()
+    command = [sys.executable, "-c", f"from dataprep.execute.worker import serve; serve({theirs.fileno()})"]
+    with subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE) as worker:
+        theirs.close()
+        ours.send(Work(let_go_of_something_deaf, None))
+        ours.send(tmp_path / "started")
+        while not (tmp_path / "started").exists() and worker.poll() is None:
+            time.sleep(0.01)
+        ours.close()
+        assert (worker.communicate(timeout=30)[1], worker.returncode) == (b"", 0)
