@@ -22,6 +22,7 @@ from ruamel.yaml.error import YAMLError
 
 from dataprep.core.artifacts import read_bytes, read_document
 from dataprep.core.errors import ArtifactError, in_short, on_one_line, shortened
+from dataprep.core.file_names import encode_name
 from dataprep.source.remote_folder import is_url
 from dataprep.store.shards import INDEX_NAME, ShardIndex
 from pipelines.dvc_lock import DVC_LOCK
@@ -241,7 +242,7 @@ def _quoted(path: Path) -> str:
     if text.isprintable():
         return shlex.quote(text)
     plain = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 /._-+=:,@%")
-    return "$'" + "".join(chr(byte) if byte in plain else f"\\x{byte:02x}" for byte in os.fsencode(text)) + "'"
+    return "$'" + "".join(chr(byte) if byte in plain else f"\\x{byte:02x}" for byte in encode_name(text)) + "'"
 
 
 def _is_folder(output: Output) -> bool:
