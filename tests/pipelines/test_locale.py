@@ -15,6 +15,7 @@ from dataprep.store.manifest import read_manifest
 from dataprep.store.split_table import read_split
 from tests.closure import ROOT
 from tests.dataprep.core.test_file_names import write_odd_names
+from tests.pipelines.params_lines import put
 
 UTF8 = {"LC_ALL": "C.UTF-8"}
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -28,6 +29,8 @@ SPLIT = (
     "split.parquet",
     "--metrics",
     "split.json",
+    "--earlier",
+    "splits",
 )
 LABELS = ("-c", "import sys; sys.argv[0] = 'darkroom'; from pipelines.cli import main; main()", "labels", "raw-é")
 
@@ -60,9 +63,15 @@ def ran(folder: Path, locale: Mapping[str, str], *command: str | bytes) -> str:
 
 def test_the_locale_changes_neither_the_manifest_nor_the_split(tmp_path: Path, latin_1: Mapping[str, str]) -> None:
     write_odd_names(tmp_path / "raw-é")
-    params = (ROOT / "params.yaml").read_text(encoding="utf-8").replace("source: embedded:digits", "source: raw-é")
-    params = params.replace("skip: [", 'skip: ["größe", ').replace("pin: {}", "pin: {label: {café: train}}")
-    params = params.replace("workers: 0", "workers: 1")
+    params = put(
+        (ROOT / "params.yaml").read_text(encoding="utf-8"),
+        {
+            "ingest.source": "raw-é",
+            "ingest.skip": "['größe', '.*']",
+            "split.pin": "{label: {café: train}}",
+            "execute.workers": "1",
+        },
+    )
     (tmp_path / "params.yaml").write_text(params, encoding="utf-8")
     manifest, split = tmp_path / "manifest.parquet", tmp_path / "split.parquet"
     made: dict[str, bytes] = {}
