@@ -9,22 +9,27 @@ from collections.abc import MutableMapping
 _FIXED = {
     "KERAS_HOME": os.devnull,  # no folder: Keras finds no keras.json there, and writes none
     "KERAS_BACKEND": "tensorflow",
+    "MPLBACKEND": "svg",  # of the charts; notebooks hand down their own, whose package may not be installed
     "NO_ALBUMENTATIONS_UPDATE": "1",
     "TF_CPP_MIN_LOG_LEVEL": "3",  # no lines about CUDA on machines without it
 }
 
 # Float type, layout, epochs; threads and instruction sets of the numerical libraries; the code that resizes and decodes;
-# whether a log of metrics goes on where an earlier one ended.
+# how a graphics card rounds and which algorithm it takes; whether a log of metrics goes on where an earlier one ended.
 _REMOVED = (
     "BLIS_",
+    "CUBLAS_",
+    "CUDNN_",
     "DNNL_",
     "DVCLIVE_",
     "GOMP_",
+    "GOTO_",
     "JSIMD_",
     "KERAS_",
     "KMP_",
     "MKL_",
     "NPY_",
+    "NVIDIA_TF32_OVERRIDE",
     "OMP_",
     "ONEDNN_",
     "OPENBLAS_",
@@ -44,7 +49,7 @@ def settle(variables: MutableMapping[str, str] = os.environ) -> None:
     >>> variables = {"KERAS_MAX_EPOCHS": "1", "OPENCV_IPP": "disabled", "TF_CPP_MIN_LOG_LEVEL": "0", "HOME": "/root"}
     >>> settle(variables)
     >>> sorted(variables)
-    ['HOME', 'KERAS_BACKEND', 'KERAS_HOME', 'NO_ALBUMENTATIONS_UPDATE', 'TF_CPP_MIN_LOG_LEVEL']
+    ['HOME', 'KERAS_BACKEND', 'KERAS_HOME', 'MPLBACKEND', 'NO_ALBUMENTATIONS_UPDATE', 'TF_CPP_MIN_LOG_LEVEL']
     >>> variables["TF_CPP_MIN_LOG_LEVEL"]
     '0'
     """
