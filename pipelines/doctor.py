@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
@@ -22,12 +22,9 @@ from dataprep.source.remote_folder import is_url
 from pipelines.at_work import DVC_TEMPORARY, HOLDERS, at_rest, hard_links, is_alive, read_holders
 from pipelines.contents import look_at_cache, look_at_manifest
 from pipelines.dvc_lock import DVC_LOCK, LOCK_COPY, has_conflict
-from pipelines.graph import cache_folder, output_path, read_stages
+from pipelines.graph import Outputs, cache_folder, declared_outputs, output_path, read_stages
 from pipelines.repository import need_repository
 from pipelines.trouble import Trouble, keep_beside
-
-Outputs: TypeAlias = set[tuple[str, str]]
-"""Stage and path of each output in dvc.yaml."""
 
 _OWN_STRAY = re.compile(r"\..+\.[0-9a-f]{16}\.tmp", re.DOTALL)
 _DVC_STRAY = re.compile(r".*\.[\w-]{22}\.tmp", re.DOTALL)
@@ -113,17 +110,6 @@ def find_troubles(outputs: Outputs) -> Iterator[Trouble]:
     yield from _look_at_holders()
     yield from _look_at_hard_links()
     yield from _look_for_strays(outputs)
-
-
-def declared_outputs(stages: Mapping[str, Mapping[str, Any]]) -> Outputs:
-    """Stage and path of each output.
-
-    Args:
-        stages: as they stand in dvc.yaml.
-    """
-    kinds = ("outs", "metrics", "plots")
-    entries = [(name, entry) for name, stage in stages.items() for kind in kinds for entry in stage.get(kind, [])]
-    return {(name, entry if isinstance(entry, str) else next(iter(entry))) for name, entry in entries}
 
 
 def fault_of(content: bytes, outputs: Outputs) -> str | None:

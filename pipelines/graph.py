@@ -5,11 +5,11 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -19,6 +19,9 @@ from pipelines.lock import LockError, who_works
 from pipelines.repository import need_repository
 
 DVC_FILE = Path("dvc.yaml")
+
+Outputs: TypeAlias = set[tuple[str, str]]
+"""Stage and path of each output in dvc.yaml."""
 
 _EDGE = re.compile(r'"(?P<before>[^"]+)" -> "(?P<after>[^"]+)"')
 _NODE = re.compile(r'^"(?P<name>[^"]+)";$', re.MULTILINE)
@@ -175,6 +178,17 @@ def read_stages(graph: Path = DVC_FILE) -> dict[str, dict[str, Any]]:
     except (YAMLError, UnicodeDecodeError, LookupError, TypeError) as error:
         raise GraphError(f"{graph} cannot be read ({' '.join(str(error).split())}). Correct it") from error
     return stages
+
+
+def declared_outputs(stages: Mapping[str, Mapping[str, Any]]) -> Outputs:
+    """Stage and path of each output.
+
+    Args:
+        stages: as they stand in dvc.yaml.
+    """
+    kinds = ("outs", "metrics", "plots")
+    entries = [(name, entry) for name, stage in stages.items() for kind in kinds for entry in stage.get(kind, [])]
+    return {(name, entry if isinstance(entry, str) else next(iter(entry))) for name, entry in entries}
 
 
 def _told(*arguments: str) -> str:

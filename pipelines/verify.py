@@ -2,9 +2,9 @@
 
 DVC itself trusts a file whose size and time are unchanged, and checks out a damaged file of its cache without a word.
 
-What dvc.lock and the lists in the cache say is not believed before it was looked at: each path must lie in this folder, on no
-link that leads out of it, and each hash must be one. So no command that is proposed removes anything else than outputs of this
-project and copies in DVC's cache.
+What dvc.lock and the lists in the cache say is not believed before it was looked at: each output must stand in dvc.yaml, each
+path must lie in this folder, on no link that leads out of it, and each hash must be one. So no command that is proposed removes
+anything else than outputs of this project and copies in DVC's cache.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from dataprep.core.file_names import encode_name
 from dataprep.source.remote_folder import is_url
 from dataprep.store.shards import INDEX_NAME, ShardIndex
 from pipelines.dvc_lock import DVC_LOCK
-from pipelines.graph import DVC_FILE, GraphError, read_stages
+from pipelines.graph import DVC_FILE, GraphError, declared_outputs, read_stages
 
 _THREADS = 8  # hashing runs beside other threads, and so does waiting for a disk
 _BLOCK_BYTES = 2**20
@@ -71,9 +71,10 @@ def read_outputs(lock: Path = DVC_LOCK, graph: Path = DVC_FILE) -> list[Output]:
     """What dvc.lock says of the last run, stage by stage in the order of dvc.yaml; without what stands at a URL.
 
     Raises:
-        GraphError: nothing was made yet, or dvc.lock cannot be read.
+        GraphError: nothing was made yet, dvc.lock cannot be read, or it lists what dvc.yaml does not.
     """
     stages = read_stages(graph)
+    declared = declared_outputs(stages)
     try:
         locked = YAML(typ="safe", pure=True).load(read_bytes(lock, most=_MOST_BYTES).decode("utf-8"))["stages"]
         listed = [
@@ -88,6 +89,8 @@ def read_outputs(lock: Path = DVC_LOCK, graph: Path = DVC_FILE) -> list[Output]:
         raise GraphError(f"{lock} cannot be read ({in_short(error)}). Restore it: darkroom doctor --mend") from error
     for stage, path, md5 in listed:
         _check_listed(lock, f"the output of stage {stage}", path, md5)
+        if (stage, path) not in declared:
+            raise _undeclared(lock, graph, stage, path)
         _check_links(Path(path), is_folder=md5.endswith(_LIST_ENDING))
     outputs = [Output(stage, Path(path), md5) for stage, path, md5 in listed]
     if not any(output.path.exists() for output in outputs):
@@ -321,6 +324,16 @@ def _foreign(path: Path, what: str) -> GraphError:
     return GraphError(
         on_one_line(
             f"{path}: {what}. DVC did not write this here. Restore {DVC_LOCK}: git checkout {DVC_LOCK}, then run: dvc repro"
+        )
+    )
+
+
+def _undeclared(lock: Path, graph: Path, stage: str, path: str) -> GraphError:
+    """Whatever it is, no stage makes it; so it is not damaged, and nothing is to be removed."""
+    return GraphError(
+        on_one_line(
+            f"{lock}: the outputs of stage {stage} must stand in {graph}; {shortened(path)} does not. {lock} is foreign, or "
+            f"{graph} was edited since. Restore one of them with git checkout, or run: dvc repro {shlex.quote(stage)}"
         )
     )
 

@@ -22,7 +22,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside/precious").write_text("precious")
     monkeypatch.chdir(root)
-    Path("dvc.yaml").write_text("stages:\n  split: {cmd: a}\n  prepare: {cmd: b}\n")
+    Path("dvc.yaml").write_text(
+        "stages:\n  split: {cmd: a, outs: [data/split.parquet]}\n  prepare: {cmd: b, outs: [data/prepared: {persist: true}]}\n"
+    )
     Path("data/split.parquet").write_text("rows")
     return root
 
@@ -81,6 +83,20 @@ def test_an_output_outside_of_the_project_makes_the_lock_a_foreign_one(path: obj
         )
     assert "rm " not in str(refused.value)
     assert str(refused.value).isprintable()
+
+
+@pytest.mark.parametrize("path", ["raw", ".git", "params.yaml", "dvc.yaml", "data", "data/prepared", "data/prepared/a.h5"])
+@pytest.mark.parametrize("ending", ["", ".dir"])
+def test_an_output_that_dvc_yaml_does_not_declare_makes_the_lock_a_foreign_one(path: str, ending: str) -> None:
+    """`data/prepared` is one, but of another stage."""
+    Path("raw").mkdir()
+    lock(("split", "data/split.parquet", md5_of(b"rows")), ("split", path, MD5 + ending))
+    with pytest.raises(GraphError) as refused:
+        found()
+    assert str(refused.value) == (
+        f"dvc.lock: the outputs of stage split must stand in dvc.yaml; '{path}' does not. dvc.lock is foreign, or dvc.yaml was "
+        "edited since. Restore one of them with git checkout, or run: dvc repro split"
+    )
 
 
 @pytest.mark.parametrize("md5", ["", "0" * 31, "../../../../etc/passwd", f"{MD5}.exe", MD5.upper().replace("0", "A"), 5, None])
