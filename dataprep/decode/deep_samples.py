@@ -26,6 +26,7 @@ _CHANNELS_OF_PNG = {0: 1, 2: 3, 4: 1, 6: 3}  # by color type, without alpha
 _SIGNED = 2  # of TIFF's SampleFormat
 _LOWEST, _HIGHEST = (340, 280), (341, 281)  # tags SMinSampleValue, MinSampleValue; SMaxSampleValue, MaxSampleValue
 _PREMULTIPLIED = 1  # of TIFF's ExtraSamples
+_PLANES, _SEPARATE = 284, 2  # TIFF's PlanarConfiguration
 _OF_PILLOW = 65535  # to which Pillow scales a gray PNM
 
 
@@ -94,6 +95,16 @@ def depth_of(image: ImageFile.ImageFile, content: bytes) -> Depth | None:
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         return _depth_of_tiff(image)
     return _depth_of_pnm(image) if image.format == "PPM" else None
+
+
+def has_separate_planes(image: ImageFile.ImageFile) -> bool:
+    """Whether a TIFF keeps its colors one after the other: of more than 8 bits, OpenCV leaves memory unwritten there.
+
+    Args:
+        image: as opened, not yet loaded.
+    """
+    is_tiff = isinstance(image, TiffImagePlugin.TiffImageFile)
+    return is_tiff and image.mode in _COLORS and image.tag_v2.get(_PLANES) == _SEPARATE
 
 
 def read_samples(image: Image.Image, depth: Depth, content: bytes) -> Samples:

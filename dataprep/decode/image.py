@@ -27,7 +27,7 @@ from dataprep.decode import png_chunks as png
 from dataprep.decode import scaling
 from dataprep.decode import tiff_directory as tiff
 from dataprep.decode import value_range as levels
-from dataprep.decode.deep_samples import Range, Samples, depth_of, read_samples
+from dataprep.decode.deep_samples import Range, Samples, depth_of, has_separate_planes, read_samples
 from dataprep.decode.scaling import to_uint8
 from dataprep.decode.value_range import Extent, measure_extent, range_of
 
@@ -264,6 +264,10 @@ def _pixels_of(image: ImageFile.ImageFile, content: bytes, config: DecodeConfig)
         if doubt is not None:
             image = Image.open(io.BytesIO(jpeg.read_layout(content).plain), formats=FORMATS)
     depth = depth_of(image, content)
+    if depth is not None and has_separate_planes(image):
+        raise Undecodable(
+            "unsupported_mode", f"colors of {depth.sample_type} are stored in separate planes; save it as contiguous pixels"
+        )
     image.load()
     if depth is not None:
         return read_samples(image, depth, content), doubt

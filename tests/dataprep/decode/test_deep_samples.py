@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -180,3 +181,15 @@ def test_the_digest_is_of_the_values_and_not_of_the_file() -> None:
     other = gray.copy()
     other[0, 0] ^= 1
     assert digest_samples(samples(png(gray))) != digest_samples(samples(png(other)))
+
+
+@pytest.mark.parametrize("tile", [None, (16, 16)])
+def test_deep_colors_in_separate_planes_are_refused(tile: tuple[int, int] | None) -> None:
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, noise("u2", (3, 40, 40)), photometric="rgb", planarconfig="separate", tile=tile, metadata=None)
+    with pytest.raises(Undecodable) as refused:
+        load(buffer.getvalue(), FULL)
+    assert (refused.value.reason, refused.value.message) == (
+        "unsupported_mode",
+        "colors of uint16 are stored in separate planes; save it as contiguous pixels",
+    )
