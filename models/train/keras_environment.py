@@ -1,16 +1,19 @@
 """What a home folder, the environment or the machine may change in Keras: set to one value, or written into the model file."""
 
-import json
-import zipfile
 from pathlib import Path
+from typing import Annotated
 
 import keras
 import numpy as np
 import tensorflow as tf
+from pydantic import Field, ValidationError
 
 from dataprep.core.artifacts import Document
-from dataprep.core.errors import TrainError
+from dataprep.core.errors import TrainError, shortened
 from dataprep.execute.tasks import num_cores
+from models.train.model_file import RECIPE, model_fault, open_model_file, read_recipe
+
+_MOST_THREADS = 1024
 
 _LEVELS = (
     ("avx512", ("X86_V4", "AVX512_SKX")),
@@ -24,7 +27,9 @@ _LEVELS = (
 class Environment(Document):
     """What shapes the weights beside data, parameters and versions."""
 
-    threads: int  # among which TensorFlow divides a sum; another number rounds differently
+    threads: Annotated[
+        int, Field(strict=True, ge=1, le=_MOST_THREADS)
+    ]  # among which TensorFlow divides a sum; another number rounds differently
     instruction_set: str
     device: str
 
@@ -48,19 +53,30 @@ def settle_keras(threads: int) -> Environment:
     keras.config.set_image_data_format("channels_last")
     keras.config.set_max_epochs(None)
     keras.config.set_max_steps_per_epoch(None)
-    asked = threads or num_cores()
+    asked = threads or min(num_cores(), _MOST_THREADS)
     if tf.config.threading.get_intra_op_parallelism_threads() != asked:
         tf.config.threading.set_intra_op_parallelism_threads(asked)
     return Environment(threads=asked, instruction_set=_instruction_set(), device=_device())
 
 
 def threads_of(path: Path) -> int:
-    """The threads that a model was trained with, 0 where its file does not say: predictions are rounded as in training."""
+    """The threads that a model was trained with, 0 where its file does not say: predictions are rounded as in training.
+
+    Raises:
+        ArtifactError: the file is missing, no model of Darkroom, or says a number of threads that cannot be.
+    """
+    with open_model_file(path) as archive:
+        said = read_recipe(path, archive).get("environment")
+    if said is None:
+        return 0
     try:
-        with zipfile.ZipFile(path) as file:
-            return Environment.model_validate(json.loads(file.read("metadata.json"))["darkroom"]["environment"]).threads
-    except (OSError, zipfile.BadZipFile, LookupError, TypeError, ValueError):
-        return 0  # whoever loads the model says what is wrong with it
+        return Environment.model_validate(said).threads
+    except ValidationError as error:
+        raise model_fault(
+            path,
+            f"must say in metadata.json, under '{RECIPE}.environment', the threads (1 to {_MOST_THREADS:,}), instruction_set "
+            f"and device of its training; got {shortened(said)}",
+        ) from error
 
 
 def _instruction_set() -> str:

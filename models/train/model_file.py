@@ -40,15 +40,15 @@ def open_model_file(path: Path) -> Iterator[zipfile.ZipFile]:
         try:
             archive = zipfile.ZipFile(file)
         except Exception as error:  # a doctored archive fails in many classes
-            raise _fault(path, f"cannot be loaded as a Keras model ({in_short(error)})") from error
+            raise model_fault(path, f"cannot be loaded as a Keras model ({in_short(error)})") from error
         members = archive.infolist()
         if sorted(member.filename for member in members) != sorted(_MEMBERS):
             found = first_five(member.filename for member in members)
-            raise _fault(path, f"must hold {', '.join(sorted(_MEMBERS))}, each once, and nothing else; it holds {found}")
+            raise model_fault(path, f"must hold {', '.join(sorted(_MEMBERS))}, each once, and nothing else; it holds {found}")
         # Stored members cannot be larger than the file, unless they share its bytes.
         unpacked, size = sum(member.file_size for member in members), os.fstat(file.fileno()).st_size
         if unpacked > size or any(member.compress_type != zipfile.ZIP_STORED for member in members):
-            raise _fault(path, f"must be stored as it is; its {size:,} bytes are packed and claim to be {unpacked:,}")
+            raise model_fault(path, f"must be stored as it is; its {size:,} bytes are packed and claim to be {unpacked:,}")
         yield archive
 
 
@@ -58,23 +58,35 @@ def check_recipe(path: Path, archive: zipfile.ZipFile, index: ShardIndex) -> Non
     Raises:
         ArtifactError: the file does not say it, or these are other classes or images that were prepared in another way.
     """
-    metadata = _read_json(path, archive, "metadata.json")
-    said = metadata.get(RECIPE) if isinstance(metadata, dict) else None
-    if not isinstance(said, dict):
-        raise _fault(path, f"must say in metadata.json, under {RECIPE!r}, what it was trained on; it does not")
+    said = read_recipe(path, archive)
     for name, wanted in recipe_of(index).items():
         if said.get(name) != wanted:
             where, theirs, ours = _first_difference(name, said.get(name), wanted)
-            raise _fault(path, f"must be trained on the images that it is to see; its {where} is {theirs}, theirs is {ours}")
+            raise model_fault(
+                path, f"must be trained on the images that it is to see; its {where} is {theirs}, theirs is {ours}"
+            )
+
+
+def read_recipe(path: Path, archive: zipfile.ZipFile) -> dict[str, object]:
+    """What a model says it was trained on, and with.
+
+    Raises:
+        ArtifactError: the file does not say it, or says it in no JSON or in too much of it.
+    """
+    metadata = _read_json(path, archive, "metadata.json")
+    said = metadata.get(RECIPE) if isinstance(metadata, dict) else None
+    if not isinstance(said, dict):
+        raise model_fault(path, f"must say in metadata.json, under {RECIPE!r}, what it was trained on; it does not")
+    return said
 
 
 def _read_json(path: Path, archive: zipfile.ZipFile, name: str) -> object:
     try:
         if archive.getinfo(name).file_size > _LARGEST_TEXT:
-            raise _fault(path, f"must have a {name} of at most {_LARGEST_TEXT:,} bytes; it is larger")
+            raise model_fault(path, f"must have a {name} of at most {_LARGEST_TEXT:,} bytes; it is larger")
         found: object = json.loads(archive.read(name))
     except (ValueError, RecursionError, zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise _fault(path, f"cannot be loaded as a Keras model ({name}: {in_short(error)})") from error
+        raise model_fault(path, f"cannot be loaded as a Keras model ({name}: {in_short(error)})") from error
     return found
 
 
@@ -87,5 +99,6 @@ def _first_difference(name: str, said: Any, wanted: Any) -> tuple[str, str, str]
     return name, shortened(said), shortened(wanted)
 
 
-def _fault(path: Path, what: str) -> ArtifactError:
+def model_fault(path: Path, what: str) -> ArtifactError:
+    """What is wrong with a model file, and how a new one is made."""
     return ArtifactError(f"{path} {what}. Run: dvc repro {_STAGE}")
