@@ -59,31 +59,35 @@ def estimate(hits: NDArray[np.bool_], clusters: NDArray[Any]) -> Estimate:
 def effective_trials(hits: NDArray[Any], sizes: NDArray[Any]) -> float:
     """How many independent trials measure a fraction as well as trials that stand in K clusters.
 
-    N trials, divided by the design effect: the variance of the fraction when clusters are drawn (linearised, as of a ratio)
-    over that when trials are. A design effect that was measured on few clusters is unsure itself, for which Student's t
-    pays. The result lies between N and what is left where all trials of a cluster agree, which is (sum of sizes)^2 / sum of
-    squared sizes; that is also taken where there are only hits, or none: nothing then shows how alike the trials of a
-    cluster are.
+    N trials, divided by the design effect: the variance of the fraction when clusters are drawn (jackknife) over that when
+    trials are. A large cluster pulls the fraction to itself, so each cluster is compared with the fraction of the others. A
+    design effect that was measured on few clusters, or on one large one and many small ones, is unsure itself, for which
+    Student's t pays. The result lies between N and N / the largest size. Where there are only hits, or none, nothing shows
+    how alike the trials of a cluster are: what is left where all of a cluster agree is taken, which is (sum of sizes)^2 /
+    sum of squared sizes.
 
     Args:
         hits: (K,) in each cluster.
         sizes: (K,) trials of each cluster, above 0.
 
     Source: L. Kish, Survey Sampling, 1965, chapter 5; J. N. K. Rao, A. J. Scott, A simple method for the analysis of
-    clustered binary data, Biometrics 48, 1992; for t: E. L. Korn, B. I. Graubard, Confidence intervals for proportions with
-    small expected number of positive counts estimated from survey data, Survey Methodology 24, 1998.
+    clustered binary data, Biometrics 48, 1992; for the jackknife and t: R. M. Bell, D. F. McCaffrey, Bias reduction in
+    standard errors for linear regression with multi-stage samples, Survey Methodology 28, 2002; E. L. Korn, B. I. Graubard,
+    Confidence intervals for proportions with small expected number of positive counts estimated from survey data, Survey
+    Methodology 24, 1998.
     """
     num_clusters, num_trials = len(sizes), int(sizes.sum())
     if num_clusters == num_trials:
         return float(num_trials)
-    least = num_trials**2 / float((sizes.astype(np.float64) ** 2).sum())
+    if_they_agree = num_trials**2 / float((sizes.astype(np.float64) ** 2).sum())
     fraction = float(hits.sum()) / num_trials
     if fraction in (0.0, 1.0) or num_clusters == 1:
-        return least
-    drawn_by_cluster = num_clusters / (num_clusters - 1) * float(((hits - fraction * sizes) ** 2).sum()) / num_trials**2
+        return if_they_agree
+    from_others = (hits - fraction * sizes) / (1 - sizes / num_trials)
+    drawn_by_cluster = (num_clusters - 1) / num_clusters * float((from_others**2).sum()) / num_trials**2
     design_effect = max(drawn_by_cluster / (fraction * (1 - fraction) / (num_trials - 1)), 1.0)
-    unsure = float(stdtrit(num_trials - 1, _TAIL) / stdtrit(num_clusters - 1, _TAIL)) ** 2
-    return max(unsure * num_trials / design_effect, least)
+    unsure = float(stdtrit(num_trials - 1, _TAIL) / stdtrit(max(if_they_agree - 1, 1), _TAIL)) ** 2
+    return max(unsure * num_trials / design_effect, num_trials / float(sizes.max()))
 
 
 def trials_to_tell(fraction: float, target: float) -> float:

@@ -85,6 +85,18 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says(correlation: flo
     assert correlation == 0 or held["images"] < 0.8 * 400  # what copies and groups did to the interval of so many images
 
 
+@pytest.mark.parametrize("copies", [20, 100, 500])
+@pytest.mark.parametrize("accuracy", [0.8, 0.95])
+def test_one_large_cluster_among_single_images_does_not_make_the_interval_narrow(copies: int, accuracy: float) -> None:
+    rng = np.random.default_rng(0)
+    clusters = np.concatenate([np.zeros(copies, dtype=np.int64), np.arange(1, 201)])
+    held = 0
+    for _ in range(400):
+        found = estimate((rng.random(201) < accuracy)[clusters], clusters)
+        held += found.interval[0] <= accuracy <= found.interval[1]
+    assert held >= 0.9 * 400
+
+
 @given(st.floats(0, 1), st.floats(0.01, 0.99))
 def test_so_many_trials_tell_a_fraction_from_the_target(fraction: float, target: float) -> None:
     trials = trials_to_tell(fraction, target)
