@@ -7,8 +7,13 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
 from dataprep.core.errors import DarkroomError
-from dataprep.source.remote_folder import is_url
+from dataprep.core.file_names import encode_name
+from dataprep.source.raw_folder import EMBEDDED, locate_folder
+from pipelines.dvc_lock import DVC_LOCK
 from pipelines.params import read_params
 from pipelines.trouble import Trouble, keep_beside
 from pipelines.verify import hash_files
@@ -42,27 +47,62 @@ def look_at_cache(cache: Path, outputs: Iterable[Path]) -> Iterator[Trouble]:
         yield Trouble(copy, "the copy in DVC's cache is not what its name says", partial(_replace, copy, source))
 
 
-def look_at_manifest(manifest: Path, outputs: Iterable[Path]) -> Iterator[Trouble]:
-    """Looks whether the files that a manifest lists are in the raw folder; without one on this machine, nothing is said.
+def look_at_manifest(manifest: Path, outputs: Iterable[Path], lock: Path = DVC_LOCK) -> Iterator[Trouble]:
+    """Looks whether the files that a manifest lists are in the raw folder.
+
+    Data are moved aside only where dvc.lock is of this very source and of another manifest. Else the source may have been
+    edited since, or the raw folder changed: then the data are this project's.
 
     Args:
         manifest: of ingest.
         outputs: of all stages; those beside the manifest are of the same project as it is.
+        lock: says from which source the last run made which manifest.
     """
     import polars as pl  # which takes longer than a quick look should
 
     try:
-        source = read_params().ingest.source
-        ids = pl.read_parquet(manifest, columns=["id"])["id"].to_list() if manifest.is_file() else []
+        named = read_params().ingest.source
+        source = locate_folder(named)
+        paths = pl.read_parquet(manifest, columns=["path"])["path"].to_list() if manifest.is_file() else []
     except (DarkroomError, pl.exceptions.PolarsError, OSError):
         return  # the stages say what is wrong with these
-    if is_url(source) or not Path(source).is_dir() or not ids:
+    if named.startswith(EMBEDDED) or not isinstance(source, Path) or not paths:
         return
-    asked = ids[:: max(1, len(ids) // _ASKED)]
-    if not any(os.path.lexists(Path(source) / name) for name in asked):
+    if not _holds_anything(source):
+        yield Trouble(source, "the raw folder is missing or empty: is it mounted? Mount it, or correct ingest.source", None)
+        return
+    asked = paths[:: max(1, len(paths) // _ASKED)]
+    if any(os.path.lexists(os.path.join(encode_name(source), path)) for path in asked):  # names are bytes
+        return
+    missing = f"of {len(asked)} files that it lists none is in {named}"
+    if _is_foreign(manifest, named, lock):
         beside = [path for path in outputs if path.parent == manifest.parent and path.exists()]
-        what = f"of another project or raw folder: of {len(asked)} files that it lists none is in {source}"
-        yield Trouble(manifest, what, partial(_move_all, beside))
+        yield Trouble(manifest, f"of another project: {missing}", partial(_move_all, beside))
+    else:
+        what = f"{missing}: ingest.source or that folder was changed since, or {manifest.parent} is of another project"
+        yield Trouble(manifest, f"{what}. To make it anew, run: dvc repro", None)
+
+
+def _holds_anything(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return any(True for _ in entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:  # it is there, and ingest says why it cannot be read
+        return True
+
+
+def _is_foreign(manifest: Path, source: str, lock: Path) -> bool:
+    """Whether the last run had this source and made another manifest than the one that is there."""
+    try:
+        ingest = YAML(typ="safe", pure=True).load(lock.read_text(encoding="utf-8"))["stages"]["ingest"]
+        params = ingest["params"]["params.yaml"]
+        locked = params["ingest.source"] if "ingest.source" in params else params["ingest"]["source"]
+        made = {out["md5"] for out in ingest["outs"] if out["path"] == manifest.as_posix()}
+    except (OSError, YAMLError, LookupError, TypeError, ValueError):
+        return False
+    return bool(locked == source and made and made.isdisjoint(entry.md5 for entry in hash_files([manifest])))
 
 
 def _replace(copy: Path, source: Path | None) -> str:

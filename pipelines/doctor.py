@@ -72,7 +72,7 @@ def explain_troubles(*, deep: bool) -> list[str]:
 
 
 def mend_troubles(*, deep: bool) -> list[str]:
-    """Mends each trouble; one line for each.
+    """Mends each trouble that can be mended here; one line for each.
 
     Args:
         deep: also reads DVC's cache and the manifest.
@@ -83,7 +83,7 @@ def mend_troubles(*, deep: bool) -> list[str]:
         RepositoryError: DVC would not start here.
     """
     with _looking(deep=deep) as troubles:
-        return [f"{trouble.path}: {trouble.what}: {trouble.mend()}" for trouble in troubles]
+        return [trouble.mended() for trouble in troubles]
 
 
 @contextlib.contextmanager

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from dataprep.core.errors import on_one_line
+
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
@@ -11,11 +13,15 @@ class Trouble:
 
     path: Path
     what: str
-    mend: Callable[[], str]
-    """Mends it and says in a few words what it did."""
+    mend: Callable[[], str] | None
+    """Mends it and says in a few words what it did; None where only the user can."""
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.what}. Run: darkroom doctor --mend"
+        return on_one_line(f"{self.path}: {self.what}{'. Run: darkroom doctor --mend' if self.mend else ''}")
+
+    def mended(self) -> str:
+        """Mends it, if that can be done here, and says what was wrong and what was done."""
+        return on_one_line(f"{self.path}: {self.what}: {self.mend()}") if self.mend else str(self)
 
 
 def keep_beside(path: Path, ending: str) -> Path:

@@ -17,6 +17,7 @@ from dvc.utils.serialize import YAMLFileCorruptedError, parse_yaml
 from typer.testing import CliRunner
 from voluptuous import Invalid
 
+from dataprep.core.file_names import printable
 from pipelines.at_work import HOLDERS
 from pipelines.cli import app
 from pipelines.doctor import fault_of
@@ -340,19 +341,69 @@ def test_a_copy_in_the_cache_that_is_not_what_its_name_says_comes_back_from_the_
     assert doctor()[0] == 0
 
 
-def test_data_of_another_project_is_named_and_kept() -> None:
+def plant_data(*paths: bytes, source: str = "scans", locked: str = "scans", changed: bool = True) -> None:
+    """Writes params.yaml, a manifest that lists paths, and the dvc.lock of a run that made it, or another one if `changed`."""
     text = (ROOT / "params.yaml").read_text()
-    Path("params.yaml").write_text(text.replace("source: embedded:digits", "source: scans"))
-    Path("scans/a").mkdir(parents=True)
-    Path("scans/a/1.png").touch()
-    manifest = Path("data/manifest.parquet")
-    pl.DataFrame({"id": ["a/1.png", "a/2.png"]}).write_parquet(manifest)
-    assert doctor()[0] == 0  # one of them is there
-    pl.DataFrame({"id": ["b/1.png", "b/2.png"]}).write_parquet(manifest)
+    Path("params.yaml").write_text(text.replace("source: embedded:digits", f"source: {source}"))
+    rows = pl.DataFrame({"id": [printable(path) for path in paths], "path": paths})
+    rows.write_parquet("data/manifest.parquet")
+    lock = LOCK.replace("raw/tiny", locked)
+    if not changed:
+        md5 = hashlib.md5(Path("data/manifest.parquet").read_bytes()).hexdigest()
+        lock = lock.replace("151c16c45a9ec546f1ddfeb72e1f0421", md5)
+    DVC_LOCK.write_text(lock)
     Path("data/prepared/index.json").touch()
-    what = f"{manifest}: of another project or raw folder: of 2 files that it lists none is in scans"
+
+
+def plant_raw(*paths: bytes) -> None:
+    for path in paths:
+        file = Path("scans", os.fsdecode(path))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+
+
+def test_data_of_another_project_is_named_and_kept() -> None:
+    plant_raw(b"a/1.png")
+    plant_data(b"a/1.png", b"a/2.png")
+    assert doctor()[0] == 0  # one of them is there
+    plant_data(b"b/1.png", b"b/2.png")
+    what = "data/manifest.parquet: of another project: of 2 files that it lists none is in scans"
     assert doctor() == (2, f"{what}. Run: darkroom doctor --mend\n")
     moved = "moved to data/manifest.parquet.foreign-1, data/prepared.foreign-1; dvc repro makes this project's"
     assert doctor("--mend") == (0, f"{what}: {moved}\n")
     assert Path("data/prepared.foreign-1/index.json").exists()
     assert doctor()[0] == 0
+
+
+def test_files_whose_names_are_no_utf8_are_found_in_the_raw_folder() -> None:
+    names = ["caf\u00e9/1.png".encode("latin-1"), b"a/\nb.png", b"a/~0123abcd"]
+    plant_raw(*names)
+    plant_data(*names)
+    assert doctor()[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("locked", "changed"), [("before", True), ("before", False), ("scans", False)], ids=["both", "source", "raw folder"]
+)
+def test_where_the_source_or_the_raw_folder_may_have_been_changed_no_data_are_moved(locked: str, changed: bool) -> None:
+    plant_raw(b"a/1.png")
+    plant_data(b"b/1.png", locked=locked, changed=changed)
+    line = (
+        "data/manifest.parquet: of 1 files that it lists none is in scans: ingest.source or that folder was changed since, or "
+        "data is of another project. To make it anew, run: dvc repro\n"
+    )
+    assert doctor() == (2, line)
+    assert doctor("--mend") == (0, line)
+    assert sorted(os.listdir("data")) == ["manifest.parquet", "prepared"]
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_raw_folder_that_is_empty_or_missing_is_asked_after_and_no_data_are_moved(is_there: bool) -> None:
+    plant_data(b"a/1.png")
+    if is_there:
+        Path("scans").mkdir()
+    line = "scans: the raw folder is missing or empty: is it mounted? Mount it, or correct ingest.source\n"
+    assert doctor() == (2, line)
+    assert doctor("--mend") == (0, line)
+    assert doctor("--quick") == (0, "")
+    assert sorted(os.listdir("data")) == ["manifest.parquet", "prepared"]
