@@ -3,8 +3,9 @@
 A class whose recall is certainly far below the target is named before anything else: the accuracy of all images may hide it.
 Then the error is cut into three parts: train error above the target (bias), validation above train (variance), test above
 validation (mismatch). A part counts where chance alone would rarely make it that large, by exact one-sided tests (binomial
-against the target, Fisher's between two splits), and the largest one is the verdict. The target is reached where the whole
-95% interval of the validation accuracy lies above it. All of this counts what is independent: groups and distinct pictures.
+against the target, Fisher's between two splits), and the largest one is the verdict. The target is missed where the whole 95%
+interval of the validation accuracy lies below it, reached where it lies at or above it, and else nobody can tell. All of this
+counts what is independent: groups and distinct pictures.
 Source: A. Ng, Machine Learning Yearning, 2018, chapters 20-27.
 """
 
@@ -119,14 +120,15 @@ def correct_examples(predictions: pl.DataFrame, split: str, count: int) -> pl.Da
 
 def _judge(parts: list[Part], validation: Accuracy, target: float) -> Finding:
     """The largest part that counts, or how the validation accuracy stands to the target."""
-    missed = chance_above(validation, 1 - target) < RARE
+    low, high = validation.accuracy_interval
+    missed = high < target
     # Where the target is not missed for certain nothing needs mending, unless test says that validation cannot be trusted.
     suspects = [part for part in (parts if missed else parts[2:]) if part.counts]
     if missed and not suspects:
         suspects = parts[:2]  # what makes up the miss is not certain, and the larger part is the likelier
     if suspects:
         return _FINDINGS[max(suspects, key=lambda part: part.size).name]
-    return "on_target" if validation.accuracy_interval[0] >= target else "cannot_tell"
+    return "on_target" if low >= target else "cannot_tell"
 
 
 def _words(finding: Finding, validation: Accuracy, target: float) -> tuple[str, str]:

@@ -49,6 +49,18 @@ def test_a_certain_miss_with_uncertain_parts_names_the_larger_part(params: Param
     assert judged.finding == "high_variance"
 
 
+@pytest.mark.parametrize("mistakes", [0, 1, 2, 3, 4, 5, 8])
+@pytest.mark.parametrize("target", [0.99, 0.95, 0.9])
+def test_the_shown_interval_and_the_verdict_never_contradict_each_other(params: Params, target: float, mistakes: int) -> None:
+    held_out = (1 - mistakes / 100, 100)
+    metrics = measure(predictions({"train": (1.0, 100), "validation": held_out, "test": held_out}))
+    judged = diagnose(metrics, params.diagnose.model_copy(update={"target_accuracy": target}), None)
+    low, high = metrics.validation.accuracy_interval
+    expected = "high_variance" if high < target else "on_target" if low >= target else "cannot_tell"
+    assert judged.finding == expected
+    assert "about 1 more" not in judged.headline
+
+
 def test_the_parts_add_up_to_the_test_error(params: Params) -> None:
     metrics = measure(predictions({"train": (0.97, 1000), "validation": (0.93, 500), "test": (0.9, 500)}))
     judged = diagnose(metrics, params.diagnose, None)
