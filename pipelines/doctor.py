@@ -5,8 +5,11 @@ stage.
 """
 
 import contextlib
+import os
 import re
+import stat
 import subprocess
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -23,12 +26,17 @@ from pipelines.at_work import DVC_TEMPORARY, HOLDERS, at_rest, hard_links, is_al
 from pipelines.contents import look_at_cache, look_at_manifest
 from pipelines.dvc_lock import DVC_LOCK, LOCK_COPY, has_conflict
 from pipelines.graph import Outputs, cache_folder, declared_outputs, output_path, read_stages
+from pipelines.params import PARAMS_FILE
 from pipelines.repository import need_repository
 from pipelines.trouble import Trouble, keep_beside
 
 _OWN_STRAY = re.compile(r"\..+\.[0-9a-f]{16}\.tmp", re.DOTALL)
 _DVC_STRAY = re.compile(r".*\.[\w-]{22}\.tmp", re.DOTALL)
 """Temporary names: those of dataprep/core/artifacts.py, and those of DVC beside outputs and in its cache."""
+
+_CACHE = Path(".dvc/cache")
+_STRAY_SECONDS = 24 * 3600.0
+"""A temporary file that was written later may be that of a run at work elsewhere."""
 
 
 class _Entry(BaseModel):
@@ -92,7 +100,7 @@ def _looking(*, deep: bool) -> Iterator[list[Trouble]]:
     need_repository()
     cache = cache_folder() if deep else None
     with at_rest():
-        troubles = list(find_troubles(outputs))
+        troubles = list(find_troubles(outputs, deep=deep))
         if cache is not None:
             places = [Path(path) for _, path in sorted(outputs) if not is_url(path)]
             troubles += look_at_cache(cache, places)
@@ -100,16 +108,17 @@ def _looking(*, deep: bool) -> Iterator[list[Trouble]]:
         yield troubles
 
 
-def find_troubles(outputs: Outputs) -> Iterator[Trouble]:
+def find_troubles(outputs: Outputs, *, deep: bool) -> Iterator[Trouble]:
     """Looks at what DVC needs to start, and for what killed runs left; opens no output. Wants a folder `at_rest`.
 
     Args:
         outputs: from `declared_outputs`.
+        deep: also looks for temporary files in DVC's cache.
     """
     yield from _look_at_lock(outputs)
     yield from _look_at_holders()
     yield from _look_at_hard_links()
-    yield from _look_for_strays(outputs)
+    yield from _look_for_strays(outputs, deep=deep)
 
 
 def fault_of(content: bytes, outputs: Outputs) -> str | None:
@@ -189,13 +198,17 @@ def _look_at_hard_links() -> Iterator[Trouble]:
         yield Trouble(lock, "a lock of DVC whose process is dead", partial(_remove, [lock, claim]))
 
 
-def _look_for_strays(outputs: Outputs) -> Iterator[Trouble]:
+def _look_for_strays(outputs: Outputs, *, deep: bool) -> Iterator[Trouble]:
+    """Another DVC may be writing here: `dvc exp run --temp`, a worker of a queue, a project that shares the cache. So only old
+    files count, DVC's cache is left alone in a quick look, and no link is followed out of a folder.
+    """
     places = [Path(path) for _, path in sorted(outputs) if not is_url(path)]
-    flat = {Path(), LOCK_COPY.parent, DVC_TEMPORARY, *(place.parent for place in places)}
-    deep = {Path(".dvc/cache"), *(place for place in places if place.is_dir())}
-    found = {path for folder in flat for path in folder.glob("*.tmp")} | {
-        path for folder in deep for path in folder.rglob("*.tmp")
-    }
+    flat = {LOCK_COPY.parent, DVC_TEMPORARY, *(place.parent for place in places)} - {Path()}
+    nested = {*places, _CACHE} if deep else set(places)
+    named = tuple({*(place.name for place in places), DVC_LOCK.name, PARAMS_FILE.name})
+    found = {path for path in Path().glob("*.tmp") if path.name.removeprefix(".").startswith(named)}
+    found |= {path for folder in flat if _is_folder(folder) for path in folder.glob("*.tmp")}
+    found |= {path for folder in nested if _is_folder(folder) for path in _files_below(folder)}
     strays = sorted(filter(_is_stray, found))
     for folder in sorted({path.parent for path in strays}):
         here = [path for path in strays if path.parent == folder]
@@ -203,9 +216,24 @@ def _look_for_strays(outputs: Outputs) -> Iterator[Trouble]:
         yield Trouble(folder, f"temporary files of killed runs: {listed}", partial(_remove, here))
 
 
+def _is_folder(path: Path) -> bool:
+    """Whether it is a folder of this project, and not a link or below one, as to a shared cache or a disk of data."""
+    return path.is_dir() and not any(part.is_symlink() for part in (path, *path.parents))
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    for inner, _, names in os.walk(folder):  # which follows no links
+        yield from (Path(inner, name) for name in names)
+
+
 def _is_stray(path: Path) -> bool:
-    named = _OWN_STRAY.fullmatch(path.name) or _DVC_STRAY.fullmatch(path.name)
-    return named is not None and path.is_file() and not path.is_symlink()
+    if not (_OWN_STRAY.fullmatch(path.name) or _DVC_STRAY.fullmatch(path.name)):
+        return False
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return False
+    return stat.S_ISREG(status.st_mode) and time.time() - status.st_mtime > _STRAY_SECONDS
 
 
 def _remove(files: Iterable[Path]) -> str:

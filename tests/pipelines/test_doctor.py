@@ -8,6 +8,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import polars as pl
@@ -284,25 +285,58 @@ def test_hard_links_that_a_dead_dvc_left_as_locks_are_removed() -> None:
         assert os.listdir(HOLDERS.parent) == ["rwlock"]
 
 
-def test_temporary_files_of_killed_runs_are_named_and_removed_and_nothing_else() -> None:
+OLD = time.time() - 25 * 3600
+IN_CACHE = ".dvc/cache/files/md5/ab/.abcdefghij-_ABCDEFGHIJ.tmp"
+
+
+def plant(*names: str, modified: float = OLD) -> None:
+    for name in names:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).touch()
+        os.utime(name, (modified, modified))
+
+
+def test_temporary_files_of_killed_runs_are_named_and_removed_and_nothing_else(folder: Path) -> None:
     strays = [
         "data/.split.parquet.0123456789abcdef.tmp",
         "data/prepared/.index.json.0123456789abcdef.tmp",
         "data/split.parquet.abcdefghij-_ABCDEFGHIJ.tmp",
-        ".dvc/cache/files/md5/ab/.abcdefghij-_ABCDEFGHIJ.tmp",
+        IN_CACHE,
         ".params.yaml.0123456789abcdef.tmp",
+        "dvc.lock.abcdefghij-_ABCDEFGHIJ.tmp",
     ]
-    others = ["data/notes.tmp", "data/prepared/.mine.tmp", ".dvc/cache/files/md5/ab/cdef", "mine/.a.0123456789abcdef.tmp"]
-    Path("mine").mkdir()
-    for name in strays + others:
-        Path(name).touch()
+    others = [
+        *("data/notes.tmp", "data/prepared/.mine.tmp", ".dvc/cache/files/md5/ab/cdef", "mine/.a.0123456789abcdef.tmp"),
+        *("x.2024-01-01_12-00-00-ab.tmp", ".notes.0123456789abcdef.tmp"),
+    ]
+    young = ["data/.split.json.0123456789abcdef.tmp", ".dvc/cache/files/md5/cd/.abcdefghij-_ABCDEFGHIJ.tmp"]
+    plant(*strays, *others)
+    plant(*young, modified=time.time() - 3600)
     exit_code, output = doctor()
     assert exit_code == 2
     assert "data: temporary files of killed runs: '.split.parquet.0123456789abcdef.tmp', 'split.parquet.abc" in output
     assert doctor("--mend")[0] == 0
     assert [name for name in strays if Path(name).exists()] == []
-    assert all(Path(name).exists() for name in others)
+    assert all(Path(name).exists() for name in others + young)
     assert doctor()[0] == 0
+
+
+def test_a_quick_look_leaves_the_cache_alone() -> None:
+    plant(IN_CACHE)
+    assert doctor("--quick", "--mend") == (0, "")
+    assert Path(IN_CACHE).exists()
+
+
+@pytest.mark.parametrize("link", ["data", "data/prepared", "data/prepared/inner", ".dvc/cache", ".dvc/cache/files"])
+def test_no_temporary_file_behind_a_link_is_removed(folder: Path, link: str) -> None:
+    elsewhere = folder.with_name(f"{folder.name}-elsewhere")
+    for inner in ("", "prepared", "md5/ab"):
+        plant(str(elsewhere / inner / ".a.0123456789abcdef.tmp"))
+    if Path(link).exists():
+        Path(link).rename("moved")
+    Path(link).symlink_to(elsewhere)
+    assert doctor("--mend")[0] == 0
+    assert len(list(elsewhere.rglob("*.tmp"))) == 3
 
 
 def test_outside_a_project_it_says_so_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
