@@ -1,7 +1,8 @@
 """Classes that the network misses, though the accuracy of all images looks well: 950 healthy, 50 sick, none of them found."""
 
-from models.diagnose.metrics import ClassRecall, Metrics
-from models.diagnose.significance import RARE, chance_above
+from dataprep.core.confidence_intervals import wilson_interval
+from models.diagnose.metrics import Accuracy, ClassRecall, Metrics
+from models.diagnose.significance import RARE, chance_above, chance_worse
 
 FAR = 0.1
 """Recall that lies this much below the target is far from it; half the target where that is less."""
@@ -10,8 +11,8 @@ FAR = 0.1
 def find_weak_classes(metrics: Metrics, target_accuracy: float) -> list[ClassRecall]:
     """Classes whose recall on validation images is certainly far below the target, the worst first.
 
-    Each class is tested exactly (binomial), with the level divided by the number of classes (Bonferroni). A class must stand
-    out as well: where all classes are as bad, it is not the class that is the cause.
+    Each class is tested exactly against the target (binomial) and against the images of the other classes (Fisher), with the
+    level divided by the number of classes (Bonferroni): where all classes are as bad, it is not the class that is the cause.
 
     Args:
         metrics: the scores.
@@ -19,11 +20,14 @@ def find_weak_classes(metrics: Metrics, target_accuracy: float) -> list[ClassRec
     """
     error = 1 - target_accuracy + min(FAR, target_accuracy / 2)
     found = metrics.recalls["validation"]
+    if len(found) == 1:
+        return []  # no other class to stand out from
+    level = RARE / len(found)
     weak = [
         recall
         for recall in found
-        if chance_above(recall, error) < RARE / len(found)
-        and recall.accuracy_interval[1] < metrics.validation.accuracy_interval[0]
+        if chance_above(recall, error) < level
+        and chance_worse(recall, _together([other for other in found if other is not recall])) < level
     ]
     return sorted(weak, key=lambda recall: (recall.accuracy, recall.class_name))
 
@@ -41,6 +45,20 @@ def name_weak_classes(weak: list[ClassRecall], target_accuracy: float) -> str:
     if len(weak) == 1:
         return f"Class {worst.class_name!r} is missed: {recall}"
     return f"{len(weak):,} classes are missed, most of all {worst.class_name!r}: {recall}"
+
+
+def _together(recalls: list[ClassRecall]) -> Accuracy:
+    """The accuracy on the images of several classes; effective images add up as in a stratified sample."""
+    images = sum(recall.images for recall in recalls)
+    accuracy = 1 - sum(recall.mistakes for recall in recalls) / images
+    effective = images**2 / sum(recall.images**2 / recall.effective_images for recall in recalls)
+    return Accuracy(
+        images=images,
+        clusters=sum(recall.clusters for recall in recalls),
+        effective_images=effective,
+        accuracy=accuracy,
+        accuracy_interval=wilson_interval(accuracy, effective),
+    )
 
 
 ADVICE = (

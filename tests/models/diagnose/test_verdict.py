@@ -119,6 +119,29 @@ def test_of_several_missed_classes_the_worst_is_named(params: Params) -> None:
     assert judged.headline.startswith("2 classes are missed, most of all 'b': recall 3.3% on validation")
 
 
+@pytest.mark.parametrize("num_classes", [2, 3, 10])
+def test_in_a_balanced_set_a_missed_class_is_named_though_it_lowers_the_accuracy_of_all(
+    params: Params, num_classes: int
+) -> None:
+    true = [name for name in "abcdefghij"[:num_classes] for _ in range(20)]
+    seen = ["b"] * 10 + true[10:]
+    judged = judged_of(params, 0.99, *[answers(true, seen, split) for split in SPLIT_NAMES])
+    assert judged.finding == "weak_class"
+    assert judged.headline.startswith("Class 'a' is missed: recall 50.0% on validation")
+
+
+def test_of_three_classes_two_can_be_missed(params: Params) -> None:
+    true = ["a"] * 50 + ["b"] * 50 + ["c"] * 50
+    judged = judged_of(params, 0.9, *[answers(true, ["c"] * 150, split) for split in SPLIT_NAMES])
+    assert judged.headline.startswith("2 classes are missed, most of all 'a': recall 0.0%")
+
+
+def test_a_set_of_one_class_has_no_weak_class(params: Params) -> None:
+    true, seen = ["a"] * 100, ["a"] * 50 + ["b"] * 50
+    judged = judged_of(params, 0.99, *[answers(true, seen, split) for split in SPLIT_NAMES])
+    assert judged.finding == "high_bias"
+
+
 def test_a_class_of_one_image_accuses_nobody(params: Params) -> None:
     true = ["a"] * 500 + ["b"]
     judged = judged_of(params, 0.9, *[answers(true, ["a"] * 501, split) for split in SPLIT_NAMES])
