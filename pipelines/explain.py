@@ -1,5 +1,6 @@
 """One sentence for each way in which a value of params.yaml can be wrong."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, get_args, get_origin
 
@@ -30,9 +31,11 @@ def explain(error: ErrorDetails, root: type[BaseModel]) -> str:
         error: one of pydantic's.
         root: the model of the whole file.
     """
-    where, kind, value = _dotted(error["loc"]), error["type"], error["input"]
+    where, kind, value = dotted(error["loc"]), error["type"], error["input"]
     if kind == "extra_forbidden":
         return f"unknown key {where}. {_suggestion(error['loc'], root)}"
+    if kind == "invalid_key":
+        return f"unknown key {_key_in_yaml(error)}. {_suggestion(error['loc'], root)}"
     if error["loc"] and error["loc"][-1] == "[key]":
         return _wrong_key(error)
     if kind == "missing" and not isinstance(error["loc"][-1], int):
@@ -41,27 +44,35 @@ def explain(error: ErrorDetails, root: type[BaseModel]) -> str:
         return f"{where} {error['ctx']['error']}".strip()
     if kind in ("tuple_type", "too_long", "missing"):
         of_list = tuple(part for part in error["loc"] if isinstance(part, str))
-        return f"{_dotted(of_list)} must be {_list_of(of_list, root, error)}; got {shortened(value)}. Correct the list"
+        return f"{dotted(of_list)} must be {_list_of(of_list, root, error)}; got {shortened(value)}. Correct the list"
     if kind in ("model_type", "dict_type"):
         return f"{where} must be a section with keys below it; got {shortened(value)}. Correct it".strip()
-    text = error["msg"]
+    # pydantic writes 1e-12 with all its zeros
+    text = re.sub(r"\b0\.0{4,}\d+", lambda bound: f"{float(bound[0]):g}", error["msg"])
     for theirs, ours in _WORDS.items():
         text = text.replace(theirs, ours)
     return f"{where} {text}; got {shortened(value)}. {_fix(error)}"
 
 
-def _dotted(location: Location) -> str:
+def dotted(location: Location) -> str:
     """Where a value stands; a key that cannot be printed, or goes on and on, is shown in quotes and cut."""
     if location and isinstance(location[-1], int):
-        return f"value {location[-1] + 1} of {_dotted(location[:-1])}"
+        return f"value {location[-1] + 1} of {dotted(location[:-1])}"
     parts = (str(part) for part in location)
     return ".".join(part if part.isprintable() and len(part) <= 60 else shortened(part, 60) for part in parts)
 
 
 def _wrong_key(error: ErrorDetails) -> str:
-    above, text = _dotted(error["loc"][:-2]), error["msg"].replace("Input should", "should").replace("a valid string", "text")
+    above, text = dotted(error["loc"][:-2]), error["msg"].replace("Input should", "should").replace("a valid string", "text")
     key = error["input"]
     return f"{above} has the key {shortened(key)}, which {text}. {'Correct the key' if isinstance(key, str) else _quoted(key)}"
+
+
+def _key_in_yaml(error: ErrorDetails) -> str:
+    """Where a key stands that is no text, and the key as YAML writes it."""
+    key = error["input"]
+    name = {"None": "null", "True": "true", "False": "false"}.get(text := shortened(key, 60), text)
+    return ".".join(filter(None, (dotted(error["loc"][:-1]), name)))
 
 
 def _suggestion(location: Location, root: type[BaseModel]) -> str:

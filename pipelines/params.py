@@ -19,7 +19,7 @@ from models.config.evaluate import EvaluateConfig
 from models.config.model import ModelConfig
 from models.config.train import TrainConfig
 from models.networks.network_size import check_memory
-from pipelines.explain import explain
+from pipelines.explain import dotted, explain
 from pipelines.yaml_text import load_yaml, read_text
 
 PARAMS_FILE = Path("params.yaml")
@@ -134,12 +134,10 @@ def check_document(document: Mapping[object, object], path: Path) -> Params:
     Raises:
         ParamsError: a key is unknown or missing, or a value cannot be.
     """
-    for where in _keys_that_dvc_ignores(document):
-        name = where.rsplit(".", 1)[-1]
-        raise ParamsError(
-            f"{path}: {where} cannot be a key, since DVC would not see it change (its issue 10296). "
-            f"Rename it, for example to {_INVISIBLE_TO_DVC[name]}"
-        )
+    for keys, value in _values(document):
+        _check_key(keys, path)
+        if isinstance(value, set | frozenset):
+            raise ParamsError(f"{path}: {dotted(keys)} must not be a set (!!set), which has no order. Write a list")
     try:
         return Params.model_validate(document)
     except ValidationError as error:
@@ -148,14 +146,30 @@ def check_document(document: Mapping[object, object], path: Path) -> Params:
         raise ParamsError(f"{path}: {explain(first, Params)}") from error
 
 
-def _keys_that_dvc_ignores(node: object, where: str = "") -> Iterator[str]:
+def _check_key(keys: tuple[str, ...], path: Path) -> None:
+    match keys:
+        case ("split", "pin", field, name) if name in _INVISIBLE_TO_DVC:
+            raise ParamsError(
+                f"{path}: split.pin.{field} cannot pin {name!r}, since DVC ignores keys of that name and would not see it "
+                f"change (its issue 10296). Give that {field} another name, or take the pin out"
+            )
+        case ("split", "pin", _):
+            return  # it is origin, group or label, or refused as none of them
+        case (*_, name) if name in _INVISIBLE_TO_DVC:
+            raise ParamsError(
+                f"{path}: {dotted(keys)} cannot be a key, since DVC would not see it change (its issue 10296). "
+                f"Rename it, for example to {_INVISIBLE_TO_DVC[name]}"
+            )
+
+
+def _values(node: object, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
+    """All that stands below a node, with its keys; of a list, the number of the entry."""
     if isinstance(node, Mapping):
-        for key, value in node.items():
-            name = key if isinstance(key, str) else shortened(key)
-            path = f"{where}.{name}" if where else name
-            if key in _INVISIBLE_TO_DVC:
-                yield path
-            yield from _keys_that_dvc_ignores(value, path)
+        entries = [(key if isinstance(key, str) else shortened(key), value) for key, value in node.items()]
     elif isinstance(node, list):
-        for number, value in enumerate(node):
-            yield from _keys_that_dvc_ignores(value, f"{where}.{number}")
+        entries = [(str(number), value) for number, value in enumerate(node)]
+    else:
+        return
+    for key, value in entries:
+        yield (*above, key), value
+        yield from _values(value, (*above, key))

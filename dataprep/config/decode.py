@@ -1,18 +1,20 @@
 """The section `ingest.decode`: how the bytes of a file become pixels. Ingest, prepare and prediction share it."""
 
-import math
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from dataprep.config.base import Section
+from dataprep.core.errors import shortened
+
+_LARGEST = 1e300  # so that the difference of two levels is a number as well
 
 
 def _is_level(value: object) -> object:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST
     if is_number or value in ("auto", "full"):
         return value
-    raise ValueError(f"must be auto, full or a number; got {value!r}. Correct the value")
+    raise ValueError(f"must be auto, full or a number, -1e300 to 1e300; got {shortened(value)}. Correct the value")
 
 
 Level = Annotated[Literal["auto", "full"] | float, BeforeValidator(_is_level)]

@@ -2,12 +2,21 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from dataprep.config.base import Fraction, Positive, Section
 from dataprep.core.errors import shortened
 
 Pair = Annotated[tuple[int, int], Field(strict=False)]
+
+
+def _is_whole(value: object) -> object:
+    if type(value) is int or not isinstance(value, int | float):  # Python holds false and 3.0 equal to 0 and 3
+        return value
+    raise ValueError(f"must be 0, 3, 5 or 7; got {value!r}. Correct the value")
+
+
+Window = Annotated[Literal[0, 3, 5, 7], BeforeValidator(_is_whole)]
 MAX_SIDE_PX = 32_766  # OpenCV resizes no longer side
 MAX_IMAGE_PX = 2**24
 MAX_SHARD_BYTES = 2**32
@@ -35,7 +44,7 @@ class PrepareConfig(Section):
     image_size: Pair
     color: Literal["gray", "rgb"]
     resize: ResizeConfig
-    denoise_px: Literal[0, 3, 5, 7]
+    denoise_px: Window
     saturate: SaturateConfig
     invert: bool
     images_per_shard: Positive
