@@ -12,7 +12,6 @@ import warnings
 from http import HTTPStatus
 from typing import Literal
 from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 from dataprep.core.errors import DarkroomError, in_short
 from pipelines.command import run_program
@@ -133,7 +132,7 @@ def need_server() -> None:
         ServerError: there is and will be none.
     """
     settings = get_current_settings()
-    check_proxies(getproxies())
+    check_proxies()
     if settings.api.url:
         ask_server(settings.api.url)
         return

@@ -5,15 +5,15 @@ Nothing here imports Prefect, which reads the environment when it is imported.
 
 import socket
 import tempfile
-from collections.abc import Mapping, MutableMapping
-from importlib.util import find_spec
+from collections.abc import MutableMapping
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
-from dataprep.core.errors import DarkroomError
+import httpx  # a package of Prefect, whose client is one of its clients
+
+from dataprep.core.errors import DarkroomError, in_short, on_one_line
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_PROXIES = ("http", "https", "socks5", "socks5h")
 _DATABASES = ("sqlite+aiosqlite", "postgresql+asyncpg")
 _SQLITE_MARK = b"SQLite format 3\0"
 _SECONDS = 5.0
@@ -36,25 +36,21 @@ def exempt_loopback(environment: MutableMapping[str, str]) -> None:
     environment["no_proxy"] = environment["NO_PROXY"] = hosts
 
 
-def check_proxies(proxies: Mapping[str, str]) -> None:
-    """Refuses proxies with which Prefect's client cannot even be made, whatever it would reach.
-
-    Args:
-        proxies: by kind, as `urllib.request.getproxies` finds them.
+def check_proxies() -> None:
+    """Refuses proxies with which Prefect's client cannot even be made, whatever it would reach: makes one of the same library.
 
     Raises:
-        ServerError: one is of a kind that the client does not know, or lacks a package for.
+        ServerError: the client does not take an address, or lacks a package for its kind.
     """
-    for kind, url in proxies.items():
-        if kind not in ("http", "https", "all"):
-            continue
-        scheme = urlsplit(url if "://" in url else f"http://{url}").scheme
-        known = scheme in _PROXIES and (scheme in _PROXIES[:2] or find_spec("socksio") is not None)
-        if not known:
-            raise ServerError(
-                f"{kind}_proxy must be an http:// or https:// address for Prefect; got {url!r}. Start the flow without it: "
-                f"env -u {kind}_proxy -u {kind.upper()}_PROXY python -m pipelines.flows"
-            )
+    try:
+        httpx.Client().close()
+    except (httpx.InvalidURL, ImportError, ValueError) as error:
+        raise ServerError(
+            "http_proxy, https_proxy and all_proxy must be http:// or https:// addresses for Prefect, and no_proxy a list of "
+            f"hosts; they are not ({on_one_line(in_short(error))}). Correct them, or start the flow without them: "
+            "env -u http_proxy -u HTTP_PROXY -u https_proxy -u HTTPS_PROXY -u all_proxy -u ALL_PROXY -u no_proxy -u NO_PROXY "
+            "python -m pipelines.flows"
+        ) from error
 
 
 def check_home(home: Path) -> None:
@@ -77,15 +73,20 @@ def check_database(url: str, name: str) -> None:
     Raises:
         ServerError: it is of another kind, its folder cannot be written, or nothing answers there.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise ServerError(f"{name} must be the address of a database; it is none ({error}). Correct it, or unset it") from error
     if parts.scheme not in _DATABASES:
         raise ServerError(f"{name} must begin with {' or '.join(f'{kind}://' for kind in _DATABASES)}. Correct it, or unset it")
     if parts.scheme == _DATABASES[0]:
-        if ":memory:" not in url and "file:" not in url:
+        if parts.path.strip("/") and ":memory:" not in url and "file:" not in url:  # without a path it is in memory
             path = Path(parts.path.removeprefix("/"))
             _check_folder(path.parent, f"{name} must name a file that can be written; {path} cannot be")
             _check_sqlite(path)
         return
+    if "," in parts.netloc or "host" in parse_qs(parts.query):
+        return  # several servers, or a socket of this machine: its own client knows how to reach them
     try:
         socket.create_connection((parts.hostname or "localhost", parts.port or 5432), timeout=_SECONDS).close()
     except (OSError, ValueError) as error:

@@ -27,11 +27,64 @@ def test_loopback_needs_no_proxy_and_what_was_exempt_stays_so(before: dict[str, 
     assert environment == {"http_proxy": "http://proxy:3128", "no_proxy": after, "NO_PROXY": after}
 
 
-def test_proxies_that_no_client_takes_are_one_line() -> None:
-    check_proxies({"http": "http://proxy:3128", "https": "proxy:3128", "no": "a.org", "ftp": "what://ever"})
-    for url in ("what://proxy:1", "socks4://proxy:1"):
-        with pytest.raises(ServerError, match=f"^all_proxy must be an http:// or https:// address for Prefect; got '{url}'"):
-            check_proxies({"all": url})
+@pytest.fixture
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for kind in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy"):
+        monkeypatch.delenv(kind, raising=False)
+        monkeypatch.delenv(kind.upper(), raising=False)
+    return monkeypatch
+
+
+def test_proxies_that_a_client_takes_are_taken(no_proxies: pytest.MonkeyPatch) -> None:
+    check_proxies()
+    proxies = {
+        "http_proxy": "http://proxy:3128",
+        "https_proxy": "proxy:3128",
+        "no_proxy": "a.org,::1",
+        "ftp_proxy": "what://ever",
+    }
+    for name, url in proxies.items():
+        no_proxies.setenv(name, url)
+    check_proxies()
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "why"),
+    [
+        ("all_proxy", "what://proxy:1", "ValueError: Unknown scheme for proxy URL"),
+        ("ALL_PROXY", "socks4://proxy:1", "ValueError: Unknown scheme for proxy URL"),
+        ("http_proxy", "http://[::1", "InvalidURL: Invalid port"),
+        ("http_proxy", "http://proxy:abc", "InvalidURL: Invalid port: 'abc'"),
+        ("no_proxy", "[::1]", "InvalidURL: Invalid port"),
+    ],
+)
+def test_proxies_that_no_client_takes_are_one_line(no_proxies: pytest.MonkeyPatch, name: str, url: str, why: str) -> None:
+    no_proxies.setenv("http_proxy", "http://proxy:1")  # without one, no_proxy is not read
+    no_proxies.setenv(name, url)
+    with pytest.raises(ServerError, match=r"^http_proxy, .* must be http:// or https:// addresses for Prefect, .*") as error:
+        check_proxies()
+    assert f"they are not ({why}" in str(error.value)
+    assert str(error.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+asyncpg:///db?host=/var/run/postgresql",
+        "postgresql+asyncpg://me@/db?host=/nowhere&port=1",
+        "postgresql+asyncpg://me:secret@127.0.0.1:1,127.0.0.1:2/db",
+        "sqlite+aiosqlite://",
+        "sqlite+aiosqlite:///",
+        "sqlite+aiosqlite:///:memory:",
+    ],
+)
+def test_a_database_on_a_socket_on_several_hosts_or_in_memory_is_left_to_its_client(url: str) -> None:
+    check_database(url, "PREFECT_API_DATABASE_CONNECTION_URL")
+
+
+def test_an_address_of_a_database_that_is_none_is_one_line() -> None:
+    with pytest.raises(ServerError, match=r"^NAME must be the address of a database; it is none \(Invalid IPv6 URL\)"):
+        check_database("postgresql+asyncpg://[::1/db", "NAME")
 
 
 def test_a_home_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
