@@ -8,7 +8,7 @@ import contextlib
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -90,7 +90,21 @@ def is_alive(holder: Holder) -> bool:
         return False
     except psutil.Error:
         return True
-    return any("dvc" in word for word in words) and " ".join(words).endswith(" ".join(holder.cmd.split(" ")[1:]))
+    return is_command(words, holder.cmd)
+
+
+def is_command(words: Sequence[str], noted: str) -> bool:
+    """Whether the words of a command line are those that DVC noted: of its path, which may hold blanks, and its arguments.
+
+    >>> is_command(["python", "-m", "dvc", "repro", "-q"], "/my env/dvc/__main__.py repro -q")
+    True
+    >>> is_command(["python", "/my env/bin/dvc", "repro"], "/my env/bin/dvc repro")
+    True
+    >>> is_command(["python", "-m", "http.server"], "/my env/bin/dvc repro")
+    False
+    """
+    programs = [number for number, word in enumerate(words) if "dvc" in word]
+    return any(f" {noted}".endswith(" ".join(["", *(words[number + 1 :] or words[number:])])) for number in programs)
 
 
 def hard_links() -> dict[Path, Path]:

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from voluptuous import Invalid
 
 from dataprep.core.file_names import printable
-from pipelines.at_work import HOLDERS
+from pipelines.at_work import HOLDERS, Holder, is_alive
 from pipelines.cli import app
 from pipelines.doctor import fault_of
 from pipelines.dvc_lock import DVC_LOCK, LOCK_COPY, keep_copy, looks_whole
@@ -255,6 +255,26 @@ def test_while_dvc_runs_a_stage_the_doctor_says_so_and_touches_nothing() -> None
         finally:
             process.kill()
     assert DVC_LOCK.read_bytes() == WHOLE[:100]
+
+
+@pytest.mark.parametrize("arguments", [["repro"], ["repro", "-q", "a b"], ["exp", "run", "--temp"]])
+def test_a_dvc_in_a_folder_with_blanks_is_alive_until_it_ends(tmp_path: Path, arguments: list[str]) -> None:
+    program = tmp_path / "my  env/dvc/__main__.py"
+    program.parent.mkdir(parents=True)
+    program.with_name("__init__.py").touch()
+    program.write_text("import sys, time\nprint(*sys.argv, flush=True)\ntime.sleep(60)\n")
+    environment = {**os.environ, "PYTHONPATH": str(program.parents[1])}
+    with subprocess.Popen(
+        [sys.executable, "-m", "dvc", *arguments], stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        holder = Holder(pid=process.pid, cmd=process.stdout.readline().rstrip("\n"))
+        try:
+            assert is_alive(holder)
+            assert not is_alive(Holder(pid=process.pid, cmd="/usr/bin/dvc pull"))
+        finally:
+            process.kill()
+    assert not is_alive(holder)
 
 
 def test_while_dvc_itself_works_the_doctor_says_so() -> None:
