@@ -5,7 +5,6 @@ leaves both files behind.
 """
 
 import contextlib
-import fcntl
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,7 @@ from pathlib import Path
 import psutil
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipelines.lock import LockError, only_run, who_works
+from pipelines.lock import LockError, only_run, try_lock, who_works
 
 DVC_TEMPORARY = Path(".dvc/tmp")
 HOLDERS = DVC_TEMPORARY / "rwlock"
@@ -125,9 +124,9 @@ def _dvc_at_rest() -> Iterator[None]:
     if not _LOCK.exists():
         yield
         return
-    with _LOCK.open("rb") as file:
+    with _LOCK.open("r+b") as file:  # over NFS a lock is only for who may write
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try_lock(file.fileno())
         except BlockingIOError as error:
             raise _busy(file.read().decode(errors="replace").strip(), "dvc") from error
         yield

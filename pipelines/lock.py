@@ -38,15 +38,10 @@ def only_run(path: Path = LOCK_FILE) -> Iterator[bool]:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        locked = True
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            locked = try_lock(handle)
         except BlockingIOError as error:
             raise LockError(f"one run at a time: {_holder(handle)}") from error
-        except OSError as error:
-            if error.errno not in _NO_LOCKS_HERE:
-                raise
-            locked = False
         with contextlib.suppress(OSError):  # on a full disk the lock holds all the same
             os.ftruncate(handle, 0)
             os.pwrite(handle, json.dumps(_myself()).encode(), 0)
@@ -55,6 +50,23 @@ def only_run(path: Path = LOCK_FILE) -> Iterator[bool]:
             os.ftruncate(handle, 0)
     finally:
         os.close(handle)
+
+
+def try_lock(handle: int) -> bool:
+    """Takes the lock of an open file, until that is closed; False where the file system knows no locks.
+
+    Raises:
+        BlockingIOError: another process holds it.
+    """
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        if error.errno not in _NO_LOCKS_HERE:
+            raise
+        return False
+    return True
 
 
 def who_works(path: Path = LOCK_FILE) -> str | None:

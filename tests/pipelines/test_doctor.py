@@ -1,5 +1,6 @@
 """`darkroom doctor` on planted tears, in a folder with this project's dvc.yaml and a short dvc.lock."""
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -287,6 +288,23 @@ def test_while_dvc_itself_works_the_doctor_says_so() -> None:
         ):
             doctor()
     assert doctor()[0] == 0  # such a file stays, and locks nothing
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_the_doctor_looks_where_the_file_system_knows_no_locks_and_asks_for_one_as_nfs_wants_it(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    (HOLDERS.parent / "lock").write_text(" 4711\n")
+    modes = []
+
+    def refuse(handle: int, _: int) -> None:
+        modes.append(fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_ACCMODE)
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert doctor("--quick") == (0, "")
+    assert modes == [os.O_RDWR, os.O_RDWR]
+    assert (HOLDERS.parent / "lock").read_text() == " 4711\n"
 
 
 def test_while_a_stage_runs_the_doctor_says_so() -> None:
