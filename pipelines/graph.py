@@ -9,16 +9,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
+from pydantic import AfterValidator, BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from dataprep.core.errors import DarkroomError
+from dataprep.core.errors import DarkroomError, first_five, on_one_line, shortened
 from pipelines.lock import LockError, who_works
 from pipelines.repository import need_repository
 
 DVC_FILE = Path("dvc.yaml")
+OUTPUT_KINDS = ("outs", "metrics", "plots")
 
 Outputs: TypeAlias = set[tuple[str, str]]
 """Stage and path of each output in dvc.yaml."""
@@ -33,6 +35,27 @@ _BLOCKER = re.compile(r"\(PID (?P<pid>\d+)\): (?P<command>.*)")
 
 class GraphError(DarkroomError):
     """DVC cannot tell the graph, or refuses to run it."""
+
+
+def _need_outputs(stage: dict[str, Any]) -> dict[str, Any]:
+    """Checks what is read here of a stage. DVC knows more keys, and checks all."""
+    command = stage.get("cmd", "")
+    if not isinstance(command, str) and not (isinstance(command, list) and all(isinstance(line, str) for line in command)):
+        raise ValueError(f"cmd must be text; it is {shortened(command)}")
+    for kind in OUTPUT_KINDS:
+        entries = stage.get(kind, [])
+        if not isinstance(entries, list):
+            raise ValueError(f"{kind} must be a list; it is {shortened(entries)}")  # noqa: TRY004  # what pydantic catches
+        for entry in entries:
+            if not isinstance(entry, str) and not (
+                isinstance(entry, dict) and len(entry) == 1 and isinstance(next(iter(entry)), str)
+            ):
+                raise ValueError(f"{kind} must hold paths; it holds {shortened(entry)}")
+    return {"cmd": command, **stage}
+
+
+class _Graph(BaseModel):
+    stages: dict[str, Annotated[dict[str, Any], AfterValidator(_need_outputs)]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +134,7 @@ def output_path(stage: str, name: str) -> Path:
     Raises:
         GraphError: the stage has no such output.
     """
-    declared = read_stages()[stage]
+    declared = _stage(stage)
     entries = [*declared.get("outs", []), *declared.get("metrics", [])]
     paths = [Path(entry if isinstance(entry, str) else next(iter(entry))) for entry in entries]
     for path in paths:
@@ -126,7 +149,8 @@ def option_value(stage: str, option: str) -> str:
     Raises:
         GraphError: the stage has no such option.
     """
-    words = read_stages()[stage]["cmd"].split()
+    command = _stage(stage)["cmd"]
+    words = (command if isinstance(command, str) else " ".join(command)).split()
     if option not in words[:-1]:
         raise GraphError(f"dvc.yaml: the command of stage {stage} must have {option}; it has not. Add it")
     return str(words[words.index(option) + 1])
@@ -174,10 +198,13 @@ def read_stages(graph: Path = DVC_FILE) -> dict[str, dict[str, Any]]:
     if not graph.is_file():
         raise GraphError(f"{graph} must be in the current folder; it is not. Run from the project's root")
     try:
-        stages: dict[str, dict[str, Any]] = YAML(typ="safe", pure=True).load(graph.read_text(encoding="utf-8"))["stages"]
-    except (YAMLError, UnicodeDecodeError, LookupError, TypeError) as error:
-        raise GraphError(f"{graph} cannot be read ({' '.join(str(error).split())}). Correct it") from error
-    return stages
+        return _Graph.model_validate(YAML(typ="safe", pure=True).load(graph.read_text(encoding="utf-8"))).stages
+    except ValidationError as error:
+        first = error.errors()[0]
+        what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first["loc"] else "it holds no stages"
+        raise GraphError(on_one_line(f"{graph} cannot be read ({what}). Correct it")) from error
+    except (YAMLError, ValueError, LookupError, TypeError, RecursionError) as error:
+        raise GraphError(on_one_line(f"{graph} cannot be read ({' '.join(str(error).split())}). Correct it")) from error
 
 
 def declared_outputs(stages: Mapping[str, Mapping[str, Any]]) -> Outputs:
@@ -186,9 +213,15 @@ def declared_outputs(stages: Mapping[str, Mapping[str, Any]]) -> Outputs:
     Args:
         stages: as they stand in dvc.yaml.
     """
-    kinds = ("outs", "metrics", "plots")
-    entries = [(name, entry) for name, stage in stages.items() for kind in kinds for entry in stage.get(kind, [])]
+    entries = [(name, entry) for name, stage in stages.items() for kind in OUTPUT_KINDS for entry in stage.get(kind, [])]
     return {(name, entry if isinstance(entry, str) else next(iter(entry))) for name, entry in entries}
+
+
+def _stage(name: str) -> dict[str, Any]:
+    stages = read_stages()
+    if name not in stages:
+        raise GraphError(f"{DVC_FILE} must have the stage {name}; it has {first_five(stages)}. Restore it")
+    return stages[name]
 
 
 def _told(*arguments: str) -> str:

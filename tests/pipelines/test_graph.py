@@ -12,6 +12,7 @@ from pipelines.graph import (
     order_of,
     out_of_date,
     output_path,
+    read_stages,
     stage_order,
 )
 from pipelines.lock import LockError
@@ -104,3 +105,37 @@ def test_other_words_of_dvc_are_about_the_graph(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("pipelines.graph.dvc", lambda *_: Finished(255, "ERROR: 'dvc.yaml' is invalid."))
     with pytest.raises(GraphError, match=r"^dvc.yaml must hold a graph that DVC can read; it says: ERROR: 'dvc.yaml' is inv"):
         out_of_date()
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("", "it holds no stages"),
+        ("stages:", "stages: Input should be a valid dictionary"),
+        ("stages: []", "stages: Input should be a valid dictionary"),
+        ("stages: {diagnose: 5}", "stages.diagnose: Input should be a valid dictionary"),
+        ("stages: {diagnose: }", "stages.diagnose: Input should be a valid dictionary"),
+        ("stages: {1: {cmd: a}}", "stages.1.[key]: Input should be a valid string"),
+        ("stages: {diagnose: {cmd: a, outs: }}", "stages.diagnose: Value error, outs must be a list; it is None"),
+        ("stages: {diagnose: {cmd: a, metrics: a}}", "stages.diagnose: Value error, metrics must be a list; it is 'a'"),
+        ("stages: {diagnose: {cmd: a, outs: [7]}}", "stages.diagnose: Value error, outs must hold paths; it holds 7"),
+        ("stages: {diagnose: {cmd: a, outs: [{}]}}", "stages.diagnose: Value error, outs must hold paths; it holds {}"),
+        ("stages: {diagnose: {cmd: 5}}", "stages.diagnose: Value error, cmd must be text; it is 5"),
+    ],
+)
+def test_a_graph_of_another_shape_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, what: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("dvc.yaml").write_text(text)
+    for look in (read_stages, lambda: output_path("diagnose", "a"), lambda: option_value("diagnose", "--a")):
+        with pytest.raises(GraphError) as error:
+            look()
+        assert str(error.value) == f"dvc.yaml cannot be read ({what}). Correct it"
+
+
+def test_a_stage_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("dvc.yaml").write_text("stages: {ingest: {outs: [a]}}")
+    with pytest.raises(GraphError, match=r"^dvc.yaml must have the stage diagnose; it has 'ingest'\. Restore it$"):
+        output_path("diagnose", "metrics.json")
+    with pytest.raises(GraphError, match=r"stage ingest must have --embedded; it has not"):
+        option_value("ingest", "--embedded")

@@ -96,7 +96,8 @@ def test_where_there_are_no_locks_a_stage_goes_on(tmp_path: Path, monkeypatch: p
 
 
 def split(folder: Path) -> subprocess.CompletedProcess[str]:
-    command = ("--manifest", "data/manifest.parquet", "--split", "data/split.parquet", "--metrics", "data/split.json")
+    command = ["--manifest", "data/manifest.parquet", "--split", "data/split.parquet", "--metrics", "data/split.json"]
+    command += ["--earlier", ".darkroom/splits"]
     return subprocess.run(
         [sys.executable, "-m", "pipelines.stages.split", *command],
         cwd=folder,
