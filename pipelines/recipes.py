@@ -22,7 +22,9 @@ def recipe_names() -> list[str]:
     """
     if not RECIPES.is_dir():
         raise ParamsError(f"{RECIPES}/ must be in the current folder; it is not. Run from the project's root")
-    return sorted(path.stem for path in RECIPES.glob("*.yaml"))
+    if not (names := sorted(path.stem for path in RECIPES.glob("*.yaml"))):
+        raise ParamsError(f"{RECIPES}/ must hold recipes (*.yaml); it holds none. Restore them: git checkout {RECIPES}")
+    return names
 
 
 def recipe_titles() -> dict[str, str]:
@@ -49,8 +51,7 @@ def apply_recipe(name: str) -> list[str]:
     text = read_text(PARAMS_FILE)
     check_params(text, PARAMS_FILE)  # a mistake that was there before is not the recipe's
     yaml = YAML()
-    yaml.width = 1000  # comments stay on their lines
-    yaml.default_flow_style = False  # lists as DVC writes them
+    yaml.default_flow_style = False  # as DVC writes, and as wide: else the next `dvc exp run -S` would write other lines anew
     params = yaml.load(text)
     overlay = load_yaml(read_text(path), path)
     if not isinstance(overlay, Mapping):

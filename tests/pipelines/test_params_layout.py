@@ -114,3 +114,18 @@ def test_dvc_leaves_alone_what_a_recipe_wrote(tmp_path: Path, monkeypatch: pytes
     overlay = (ROOT / f"recipes/{name}.yaml").read_text()
     written = set_by_recipe(tmp_path, TEXT, monkeypatch, overlay)
     check_others_stay(written, set_by_dvc(tmp_path, written, "train.seed=7"), "train.seed")
+
+
+SPACES = "/media/scans of the ward/" + "a folder of many words/" * 4
+
+
+@pytest.mark.parametrize("overlay", [f"ingest:\n  source: {SPACES}\n", f"ingest:\n  pattern: '{{label}}/{SPACES}{{name}}'\n"])
+def test_dvc_leaves_a_long_value_that_a_recipe_wrote_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overlay: str
+) -> None:
+    before = set_by_recipe(tmp_path, TEXT, monkeypatch, overlay)
+    assert SPACES in " ".join(before.split())
+    after = set_by_dvc(tmp_path, before, "train.epochs=3")
+    check_others_stay(before, after, "train.epochs")
+    comments = [line.partition("#")[2] for line in TEXT.splitlines() if "#" in line]
+    assert [line.partition("#")[2] for line in after.splitlines() if "#" in line] == comments

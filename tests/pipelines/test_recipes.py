@@ -77,3 +77,15 @@ def test_a_wrong_recipe_changes_nothing(project: Path) -> None:
     with pytest.raises(ParamsError, match=r"recipes/wrong.yaml: unknown key train.batchsize. Did you mean batch_size\?"):
         apply_recipe("wrong")
     assert Path("params.yaml").read_text() == before
+
+
+def test_a_folder_without_a_recipe_is_one_line(project: Path) -> None:
+    shutil.rmtree(project / "recipes")
+    (project / "recipes").mkdir()
+    for listed in (recipe_names, recipe_titles):
+        with pytest.raises(
+            ParamsError, match=r"^recipes/ must hold recipes \(\*\.yaml\); it holds none\. Restore them: git checkout"
+        ):
+            listed()
+    with pytest.raises(ParamsError, match=r"^recipes/nothing\.yaml does not exist|^recipes/ must hold recipes"):
+        apply_recipe("nothing")
