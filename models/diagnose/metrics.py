@@ -1,5 +1,6 @@
 """Scores of a split from its predictions, and how sure they are."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 import polars as pl
@@ -8,7 +9,7 @@ from sklearn.metrics import confusion_matrix, f1_score
 
 from dataprep.config.base import SPLITS, SplitName
 from dataprep.core.artifacts import Count, Document, Fraction, Interval
-from dataprep.core.confidence_intervals import estimate
+from dataprep.core.confidence_intervals import estimate, wilson_interval
 from models.evaluate.predictions import class_names_of
 
 
@@ -112,6 +113,26 @@ def recalls(rows: pl.DataFrame) -> list[ClassRecall]:
     """The accuracy on each class of one split, by class name."""
     by_class = rows.sort("label").partition_by("label", maintain_order=True)
     return [ClassRecall(**_accuracy(own).model_dump(), class_name=own["label"][0]) for own in by_class]
+
+
+def pool(recalls: Sequence[Accuracy], weights: Sequence[float]) -> Accuracy:
+    """The accuracy on several classes together; effective images add up as in a stratified sample.
+
+    Args:
+        recalls: of the classes, at least one.
+        weights: what each class counts, of any sum above 0: its images, or as often as these were shown.
+    """
+    total = sum(weights)
+    shares = [weight / total for weight in weights]
+    accuracy = min(sum(share * recall.accuracy for share, recall in zip(shares, recalls, strict=True)), 1.0)
+    effective = 1 / sum(share**2 / recall.effective_images for share, recall in zip(shares, recalls, strict=True))
+    return Accuracy(
+        images=sum(recall.images for recall in recalls),
+        clusters=sum(recall.clusters for recall in recalls),
+        effective_images=effective,
+        accuracy=accuracy,
+        accuracy_interval=wilson_interval(accuracy, effective),
+    )
 
 
 def _accuracy(rows: pl.DataFrame) -> Accuracy:

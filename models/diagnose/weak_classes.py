@@ -1,7 +1,6 @@
 """Classes that the network misses, though the accuracy of all images looks well: 950 healthy, 50 sick, none of them found."""
 
-from dataprep.core.confidence_intervals import wilson_interval
-from models.diagnose.metrics import Accuracy, ClassRecall, Metrics
+from models.diagnose.metrics import Accuracy, ClassRecall, Metrics, pool
 from models.diagnose.significance import RARE, chance_above, chance_worse
 
 FAR = 0.1
@@ -48,17 +47,7 @@ def name_weak_classes(weak: list[ClassRecall], target_accuracy: float) -> str:
 
 
 def _together(recalls: list[ClassRecall]) -> Accuracy:
-    """The accuracy on the images of several classes; effective images add up as in a stratified sample."""
-    images = sum(recall.images for recall in recalls)
-    accuracy = 1 - sum(recall.mistakes for recall in recalls) / images
-    effective = images**2 / sum(recall.images**2 / recall.effective_images for recall in recalls)
-    return Accuracy(
-        images=images,
-        clusters=sum(recall.clusters for recall in recalls),
-        effective_images=effective,
-        accuracy=accuracy,
-        accuracy_interval=wilson_interval(accuracy, effective),
-    )
+    return pool(recalls, [recall.images for recall in recalls])
 
 
 ADVICE = (

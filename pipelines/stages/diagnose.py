@@ -37,12 +37,12 @@ def main(
     confusion: OutputOption,
 ) -> None:
     params = read_params()
-    config = params.diagnose
+    config, normalised = params.diagnose, params.model.batch_normalisation
     dealt, epochs = read_split(split), read_history(history)
     rows = with_clusters(read_predictions(predictions, dealt), dealt)
     measured, data = measure(rows), read_document(split_metrics, SplitMetrics, stage="split")
     flattery = measure_flattery(prepared, dealt, data, seed=config.seed)
-    judged = judge_gap(diagnose(measured, config, flattery), epochs, measured)
+    judged = judge_gap(diagnose(measured, config, flattery), epochs, measured, params.augment, batch_normalisation=normalised)
     content = collect(
         rows,
         metrics=measured,
