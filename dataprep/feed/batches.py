@@ -166,18 +166,21 @@ def train_batches(
 
 def num_train_batches(train_set: TrainSet, config: AugmentConfig, order: Order) -> int:
     """How many batches an epoch has."""
-    return math.ceil(_num_shown(train_set, config) / order.batch_size)
+    return len(even_sizes(_num_shown(train_set, config), order.batch_size))
 
 
 def even_sizes(total: int, most: int) -> list[int]:
     """Sizes of the fewest batches of at most `most` images: as equal as can be, since batch normalisation measures each batch.
 
-    A last batch of one image has no variance, and spoils the averages.
+    A batch of one image has no variance, and spoils the averages. Where batches of two leave one image over, it joins another
+    batch, which then has three.
 
-    >>> even_sizes(65, 32), even_sizes(64, 32)
-    ([22, 22, 21], [32, 32])
+    >>> even_sizes(65, 32), even_sizes(64, 32), even_sizes(5, 2)
+    ([22, 22, 21], [32, 32], [3, 2])
     """
     count = math.ceil(total / most)
+    if most > 1 and 2 * count > total > 1:
+        count = total // 2
     return [total // count + (number < total % count) for number in range(count)]
 
 

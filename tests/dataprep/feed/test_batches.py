@@ -12,6 +12,7 @@ from dataprep.feed import batches as stream
 from dataprep.feed.batches import (
     Order,
     TrainSet,
+    even_sizes,
     find_train_set,
     num_ordered_batches,
     num_train_batches,
@@ -23,6 +24,20 @@ from dataprep.store.shards import ShardReader, read_index
 from tests.dataprep.augment.augmenting import EVERYTHING, NOTHING, config_with
 from tests.dataprep.augment.test_stored_copies import copy_all
 from tests.dataprep.prepare.test_packing import CONFIG, dealt, prepare
+
+
+@pytest.mark.parametrize("most", [2, 3, 4, 5, 32])
+def test_no_batch_is_one_image_where_there_are_two(most: int) -> None:
+    for total in range(2, 200):
+        sizes = even_sizes(total, most)
+        assert sum(sizes) == total
+        assert min(sizes) >= 2
+        assert max(sizes) <= max(most, 3)
+    assert even_sizes(1, most) == [1]
+
+
+def test_batches_of_one_image_stay_where_they_are_asked_for() -> None:
+    assert even_sizes(3, 1) == [1, 1, 1]
 
 
 @pytest.fixture
