@@ -1,8 +1,11 @@
 """Images and folders that tests work on, all made here, and the real data where it is there."""
 
+import sys
+
 from pipelines.environment import settle
 
-settle()  # as each stage does, before any library reads it
+if "dataprep" not in sys.modules:  # as each stage does, before any library reads it; a worker has its own settings by then
+    settle()
 
 import json
 import os
