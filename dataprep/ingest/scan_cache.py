@@ -1,7 +1,8 @@
 """What was seen of each file the last time, so that an unchanged folder is only listed, not read again.
 
-A file is known by (path, bytes, times of change), under the decoder and the limits of now. Near duplicates are known by the
-digests of the pictures. The cache lies outside DVC, and one that is missing or of another format is an empty one.
+A file is known by (path, bytes, times of change), under the decoder and the limits of now. One of more than 8 bits, or of a
+refused mode, is known under the black and white level of now as well: they decide whether it has a range. Near duplicates are
+known by the digests of the pictures. The cache lies outside DVC, and one that is missing or of another format is an empty one.
 """
 
 import time
@@ -15,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from dataprep.config.ingest import IngestConfig
+from dataprep.core import file_names
 from dataprep.core.artifacts import TableFormat, read_table, write_table
 from dataprep.core.errors import ArtifactError
 from dataprep.core.file_names import encode_name
@@ -23,6 +25,7 @@ from dataprep.decode.image import decoder_mark
 from dataprep.ingest import examine, near_duplicates, quality
 from dataprep.ingest import perceptual_features as fingerprint
 from dataprep.ingest.perceptual_features import LENGTH
+from dataprep.source import other_files
 from dataprep.source import raw_folder as source
 from dataprep.source import remote_folder as remote
 from dataprep.source.raw_folder import Source, real_folder
@@ -58,6 +61,9 @@ _FORMAT = TableFormat(
 
 SECONDS_BETWEEN_WRITES = 60.0
 
+_MODULES = (examine, file_names, fingerprint, other_files, quality, remote, source)
+"""Beside the decoder, the code that decides what is seen in a file."""
+
 _PASSING = ("unreadable", "changed", "too_slow", "worker_died")
 """Reasons that say more of the moment than of the file: such a file is read again, though its size and times are the same."""
 
@@ -88,9 +94,11 @@ def read_known(cache: Path, found: pl.DataFrame, *, folder: Source, config: Inge
         table = read_table(cache, _FORMAT)
     except ArtifactError:
         return Known(pl.DataFrame(schema=examine.FACTS), pl.DataFrame(schema={"digest": pl.String, "cluster": pl.String}))
-    clusters = table.filter(pl.col("cluster_mark") == _cluster_mark(config)).select("digest", "cluster").drop_nulls().unique()
+    clusters = (
+        table.filter(pl.col("cluster_mark") == _cluster_mark(table, config)).select("digest", "cluster").drop_nulls().unique()
+    )
     keys = ["path", "bytes", "modified_ns", "changed_ns"]
-    unchanged = table.filter(pl.col("mark") == _mark(folder, config)).join(found.filter(pl.col("reason").is_null()), on=keys)
+    unchanged = table.filter(pl.col("mark") == _marks(folder, config)).join(found.filter(pl.col("reason").is_null()), on=keys)
     return Known(unchanged.select(list(examine.FACTS)), clusters)
 
 
@@ -111,7 +119,7 @@ def write_known(
         seen.filter(~pl.col("reason").is_in(_PASSING).fill_null(value=False))
         .join(found.drop("reason"), on="path")
         .join(clusters, on="digest", how="left")
-        .with_columns(mark=pl.lit(_mark(folder, config)), cluster_mark=pl.lit(_cluster_mark(config)))
+        .with_columns(mark=_marks(folder, config), cluster_mark=pl.lit(_cluster_mark(seen, config)))
     )
     write_table(cache, table.select(list(_FORMAT.columns)), _FORMAT)
 
@@ -139,6 +147,18 @@ def remembered(
             written = time.monotonic()
 
 
+def _marks(folder: Source, config: IngestConfig) -> pl.Expr:
+    """The mark of each row; of those that the black and white level decide, with them."""
+    mark = _mark(folder, config)
+    with_levels = _digest(mark.encode(), _levels_asked(config))
+    is_decided = pl.col("sample_type").is_not_null() | (pl.col("reason") == "unsupported_mode").fill_null(value=False)
+    return pl.when(is_decided).then(pl.lit(with_levels)).otherwise(pl.lit(mark))
+
+
+def _levels_asked(config: IngestConfig) -> bytes:
+    return config.decode.model_dump_json(include={"black_level", "white_level"}).encode()
+
+
 def _mark(folder: Source, config: IngestConfig) -> str:
     """Changes with all that decides what is seen in a file."""
     return _digest(
@@ -147,13 +167,15 @@ def _mark(folder: Source, config: IngestConfig) -> str:
         real_folder(folder) if isinstance(folder, Path) else encode_name(folder),
         cv2.__version__.encode(),
         np.__version__.encode(),
-        *(Path(str(module.__file__)).read_bytes() for module in (examine, source, remote, quality, fingerprint)),
+        *(Path(str(module.__file__)).read_bytes() for module in _MODULES),
     )
 
 
-def _cluster_mark(config: IngestConfig) -> str:
+def _cluster_mark(seen: pl.DataFrame, config: IngestConfig) -> str:
+    """Changes with all that decides which of these pictures are near duplicates."""
+    levels = _levels_asked(config) if seen["sample_type"].is_not_null().any() else b""
     code = (Path(str(module.__file__)).read_bytes() for module in (fingerprint, near_duplicates))
-    return _digest(config.near_duplicates.model_dump_json().encode(), *code)
+    return _digest(config.near_duplicates.model_dump_json().encode(), levels, *code)
 
 
 def _digest(*parts: bytes) -> str:

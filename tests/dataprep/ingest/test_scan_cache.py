@@ -1,13 +1,16 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
 from typing import Generic, TypeVar
 
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from dataprep.config.ingest import IngestConfig
+from dataprep.core import file_names
 from dataprep.decode.deep_samples import Range
 from dataprep.decode.value_range import describe_levels, out_of_date, with_levels
 from dataprep.ingest import examine as examine_module
@@ -15,11 +18,12 @@ from dataprep.ingest import scan_cache
 from dataprep.ingest.build_manifest import build_manifest, cluster_pictures, find_ranges, still_clustered
 from dataprep.ingest.examine import FACTS, examine
 from dataprep.ingest.scan_cache import read_known, remembered, write_known
+from dataprep.source import other_files
 from dataprep.source.raw_folder import scan
 from tests.conftest import local, random_image, striped, write_png
 from tests.dataprep.decode.deep import picture as smooth
-from tests.dataprep.decode.deep import png
-from tests.dataprep.ingest.ingesting import INGEST, in_range, openable, with_values
+from tests.dataprep.decode.deep import png, tiff
+from tests.dataprep.ingest.ingesting import INGEST, in_range, openable, run, with_values
 from tests.dataprep.ingest.test_near_duplicates import scene
 
 S = TypeVar("S", Path, str)
@@ -205,5 +209,33 @@ def test_another_black_or_white_level_opens_only_images_of_more_than_8_bits(inge
     (ingesting.source / "class0/deep.png").write_bytes(png(np.rint(smooth(0, 0, 4000)).astype(np.uint16)))
     ingesting.run()
     manifest = ingesting.run(with_values(INGEST, decode__white_level=3000))
-    assert (ingesting.opened, ingesting.opened_again) == ([], [b"class0/deep.png"])
+    assert ingesting.opened == [b"class0/deep.png"]
     assert ranges(manifest) == {(0.0, 3000.0)}
+
+
+def test_black_and_white_levels_in_any_order_over_one_cache_give_what_a_fresh_run_gives(
+    ingesting: Ingesting[Path],
+) -> None:
+    for number in range(2):
+        values = smooth(number, 0, 1 + number)
+        (ingesting.source / f"class0/silent{number}.tif").write_bytes(tiff(values.astype(np.float32)))
+        (ingesting.source / f"class1/deep{number}.png").write_bytes(png(np.rint(1000 * values).astype(np.uint16)))
+    (ingesting.source / "class1/one.png").write_bytes(png(np.full((40, 40), 700, dtype=np.uint16)))
+    levels = {"auto": ("auto", "auto"), "full": ("full", "full"), "values": (0.1, 0.9)}
+    for name in ("auto", "full", "values", "auto", "values", "full", "auto"):  # from each to each other
+        black, white = levels[name]
+        config = with_values(INGEST, decode__black_level=black, decode__white_level=white)
+        fresh = run(ingesting.source, config)
+        assert_frame_equal(ingesting.run(config), fresh)
+        assert (fresh["reason"] == "unsupported_mode").sum() == (2 if name == "full" else 0)
+
+
+@pytest.mark.parametrize("module", [other_files, file_names])
+def test_other_code_that_decides_what_is_seen_is_part_of_the_mark(
+    module: ModuleType, ingesting: Ingesting[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingesting.run()
+    (tmp_path / "changed.py").write_text("# other code")
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "changed.py"))
+    ingesting.run()
+    assert len(ingesting.opened) == 8
