@@ -7,14 +7,16 @@ from pydantic import BeforeValidator, Field, model_validator
 from dataprep.config.base import Section
 from dataprep.core.errors import shortened
 
-_LARGEST = 1e300  # so that the difference of two levels is a number as well
+_LARGEST_LEVEL = 2**53
+"""Up to which floats hold every whole number; no file that is read has larger ones of its own."""
 
 
 def _is_level(value: object) -> object:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST
-    if is_number or value in ("auto", "full"):
+    # Compared, not converted: whole numbers of any size pass YAML, and no comparison overflows. NaN is in no range.
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value in ("auto", "full") or (is_number and -_LARGEST_LEVEL <= value <= _LARGEST_LEVEL):  # type: ignore[operator]
         return value
-    raise ValueError(f"must be auto, full or a number, -1e300 to 1e300; got {shortened(value)}. Correct the value")
+    raise ValueError(f"must be auto, full or a number from -2^53 to 2^53; got {shortened(value)}. Correct the value")
 
 
 Level = Annotated[Literal["auto", "full"] | float, BeforeValidator(_is_level)]

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from dataprep.decode.deep_samples import WIDENED, Range, Samples, Values
 
+_LARGEST_PRODUCT = 2**63
 _AT_ONCE = 2**20  # values; numbers of 64 bits take eight times the memory of the pixels
 
 
@@ -61,7 +62,8 @@ def digest_samples(samples: Samples) -> str:
 
 
 def _scaled(values: Values, black: float, white: float) -> NDArray[np.uint8]:
-    if values.dtype.kind != "f" and float(black).is_integer() and float(white).is_integer():
+    is_whole = values.dtype.kind != "f" and float(black).is_integer() and float(white).is_integer()
+    if is_whole and max(abs(black), abs(white)) < _LARGEST_PRODUCT / (2 * 256):
         # Whole numbers of 32 bits where they hold the product, since they take half the time.
         wide = np.int32 if values.dtype.itemsize == 2 and abs(black) < 2**20 and abs(white) < 2**20 else np.int64
         span = max(int(white) - int(black), 1)

@@ -1,3 +1,5 @@
+import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +12,9 @@ from numpy.typing import NDArray
 
 from dataprep.config.decode import DecodeConfig
 from dataprep.core.errors import ParamsError
+from dataprep.decode.deep_samples import Depth, Samples
 from dataprep.decode.image import decode
+from dataprep.decode.scaling import to_uint8
 from dataprep.decode.value_range import Extent, check_levels, describe_levels, levels_of, range_of, with_levels
 from dataprep.draw.prepare_preview import draw_steps
 from dataprep.prepare.packing import prepare_images
@@ -238,5 +242,31 @@ def test_a_path_outside_the_pattern_does_not_widen_the_range(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("value", ["aut", True, None, float("nan"), float("inf"), [1]])
 def test_a_level_is_auto_full_or_a_number(value: object, params: Params) -> None:
-    with pytest.raises(ValueError, match="must be auto, full or a number, -1e300 to 1e300; got"):
+    with pytest.raises(ValueError, match="must be auto, full or a number from"):
         DecodeConfig.model_validate({**params.ingest.decode.model_dump(), "white_level": value})
+
+
+@pytest.mark.parametrize(
+    ("level", "said"),
+    [
+        (10**400, "a whole number of 1,329 bits"),
+        (2**53 + 1, "9007199254740993"),
+        (-1e300, "-1e+300"),
+        (float("nan"), "nan"),
+        (float("inf"), "inf"),
+        (True, "True"),
+        ("x" * 500, f"'{'x' * 79}... (502 characters)"),
+    ],
+)
+def test_levels_beyond_what_floats_hold_exactly_are_refused_on_one_short_line(level: object, said: str) -> None:
+    expected = f"must be auto, full or a number from -2^53 to 2^53; got {said}. Correct the value"
+    with pytest.raises(ValueError, match=re.escape(expected)):
+        DecodeConfig.model_validate({"max_pixels": 1, "background": 0, "black_level": "auto", "white_level": level})
+
+
+@pytest.mark.parametrize("levels", [(-(2.0**53), 2.0**53), (0.0, 2.0**53), (-1e17, 1e17), (0.0, 1e19)])
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32])
+def test_no_range_however_wide_overflows(levels: tuple[float, float], dtype: type[np.integer]) -> None:
+    values = np.array([[[0], [9000]]], dtype=dtype)
+    expected = math.floor(255 * (0 - levels[0]) / (levels[1] - levels[0]) + 0.5)
+    assert np.unique(to_uint8(Samples(Depth(np.dtype(dtype).name), values, None), levels, 0)).tolist() == [expected]
