@@ -103,8 +103,9 @@ def has_separate_planes(image: ImageFile.ImageFile) -> bool:
     Args:
         image: as opened, not yet loaded.
     """
-    is_tiff = isinstance(image, TiffImagePlugin.TiffImageFile)
-    return is_tiff and image.mode in _COLORS and image.tag_v2.get(_PLANES) == _SEPARATE
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return False
+    return image.mode in _COLORS and image.tag_v2.get(_PLANES) == _SEPARATE
 
 
 def read_samples(image: Image.Image, depth: Depth, content: bytes) -> Samples:
