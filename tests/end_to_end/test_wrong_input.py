@@ -17,7 +17,16 @@ def project(make_project: Callable[[], Project]) -> Project:
 
 
 INGEST = ("--embedded", "raw", "--scan-cache", ".darkroom/scan.parquet", "--manifest", "data/manifest.parquet")
-SPLIT = ("--manifest", "data/manifest.parquet", "--split", "data/split.parquet", "--metrics", "data/split.json")
+SPLIT = (
+    "--manifest",
+    "data/manifest.parquet",
+    "--split",
+    "data/split.parquet",
+    "--metrics",
+    "data/split.json",
+    "--earlier",
+    ".darkroom/splits",
+)
 
 
 def empty(raw: Path) -> None:

@@ -121,7 +121,11 @@ STRUCTURE = [
         TEXT.replace("  epochs: 40", "  epochs: 40\n  null: 8"),
         "unknown key train.null. Known here: opt",
     ),
-    ("400 digits as a level", put(TEXT, {"ingest.decode.black_level": "1" * 400}), "-1e300 to 1e300; got a whole number of 1,"),
+    (
+        "400 digits as a level",
+        put(TEXT, {"ingest.decode.black_level": "1" * 400}),
+        "from -2^53 to 2^53; got a whole number of 1,",
+    ),
     (
         "-400 digits as a level",
         put(TEXT, {"ingest.decode.white_level": "-" + "1" * 400}),

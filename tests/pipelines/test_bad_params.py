@@ -78,7 +78,16 @@ def test_every_number_has_bounds(where: str) -> None:
 
 
 def stage(folder: Path) -> subprocess.CompletedProcess[str]:
-    paths = ("--manifest", "data/manifest.parquet", "--split", "data/split.parquet", "--metrics", "data/split.json")
+    paths = (
+        "--manifest",
+        "data/manifest.parquet",
+        "--split",
+        "data/split.parquet",
+        "--metrics",
+        "data/split.json",
+        "--earlier",
+        ".darkroom/splits",
+    )
     return subprocess.run(
         [sys.executable, "-m", "pipelines.stages.split", *paths],
         cwd=folder,

@@ -49,7 +49,7 @@ def test_a_repository_without_a_commit_is_one_line(folder: Path) -> None:
 
 def test_a_stage_says_it_before_anything_is_read(folder: Path) -> None:
     git("init", "-q")
-    command = ("--manifest", "m", "--split", "s", "--metrics", "j")
+    command = ("--manifest", "m", "--split", "s", "--metrics", "j", "--earlier", "e")
     ended = subprocess.run(
         [sys.executable, "-m", "pipelines.stages.split", *command],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
