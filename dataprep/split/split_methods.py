@@ -174,7 +174,8 @@ def _check_given(images: pl.DataFrame, given: set[str]) -> None:
             f"params.yaml: ingest.pattern gives both {{group}} and {{split}}, and groups must not straddle the given splits; "
             f"{first_five(straddling)} do. Set split.method to stratified to split anew by group, or drop {{group}}"
         )
-    if "train" not in given:
+    has_silent = bool(given) and images["given_split"].has_nulls()  # where some paths name a split, the others teach
+    if "train" not in given and not has_silent:
         raise SplitError(
             f"params.yaml: the {{split}} of ingest.pattern must give train images; it gives only "
             f"{first_five(sorted(given)) or 'none'}. Add a train folder or set split.method to stratified"

@@ -305,6 +305,13 @@ def test_a_path_that_gives_no_split_teaches() -> None:
     assert split["split"].null_count() == 0
 
 
+def test_where_only_test_is_given_the_images_without_a_split_teach() -> None:
+    rows = [("a", None, split, f"a{n}{split}") for n in range(9) for split in ("test", None)]
+    split = split_images(images_of(rows), GIVEN)
+    assert set(split["split"]) == {"train", "validation", "test"}
+    assert split.filter(rule="given").get_column("split").to_list() == ["test"] * 9
+
+
 def test_what_is_pinned_is_not_cut_from_train() -> None:
     rows: list[Row] = [(label, None, "train", f"{label}{n}") for label in "ab" for n in range(30)]
     rows += [("a", None, "test", "t"), ("b", None, "test", "u"), ("a", None, "test", "simulated")]
