@@ -16,7 +16,7 @@ import polars as pl
 from dataprep.core.errors import ChangedError, ParamsError, SourceError
 from dataprep.core.file_names import decode_name, encode_name
 from dataprep.source.embedded_images import write_digits
-from dataprep.source.name_endings import IMAGE_ENDINGS, ending_of
+from dataprep.source.name_endings import ending_of
 from dataprep.source.remote_folder import Entry, check_url, holds_anything, is_url, list_files, read_remote_file
 
 EMBEDDED = "embedded:"
@@ -281,7 +281,7 @@ def _leads_to_folder(link: bytes) -> bool:
     try:
         return stat.S_ISDIR(os.stat(link).st_mode)  # noqa: PTH116  # bytes
     except OSError:
-        return ending_of(decode_name(link)) not in IMAGE_ENDINGS
+        return not ending_of(decode_name(link))
 
 
 def _folders_of(paths: Iterable[bytes]) -> set[bytes]:

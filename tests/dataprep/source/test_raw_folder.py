@@ -156,3 +156,9 @@ def test_a_folder_that_became_a_link_is_not_followed(tmp_path: Path) -> None:
 def test_a_home_that_does_not_exist_is_explained(tmp_path: Path) -> None:
     with pytest.raises(ParamsError, match=r"ingest\.source '~nobody-of-this-name/x'"):
         locate_source("~nobody-of-this-name/x", tmp_path)
+
+
+def test_a_dangling_link_whose_name_has_an_ending_is_no_folder(tmp_path: Path) -> None:
+    for name in ("labels.csv", "notes.md", "7.png", "cats"):
+        (tmp_path / name).symlink_to(tmp_path / "nowhere" / name)
+    assert reasons(tmp_path) == {b"labels.csv": "link", b"notes.md": "link", b"7.png": "link", b"cats": "link_to_folder"}
