@@ -4,7 +4,7 @@ A folder that cannot be listed, or that a link leads to, may hold a whole class;
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import polars as pl
 
@@ -25,6 +25,10 @@ _MEND = {
 
 _TAILS = 1000
 """Paths from which it is learnt what stands below a folder."""
+
+
+_LABELS, _FEWEST_TAILS = 100_000, 20
+"""How many labels are read in all, and for one folder at least: some seconds for a million."""
 
 
 def check_folders(found: pl.DataFrame, pattern: str) -> None:
@@ -52,8 +56,8 @@ def unknown_folders(found: pl.DataFrame, pattern: str) -> list[str]:
     rows = found.filter(pl.col("reason").is_in(list(UNKNOWN))).select("path", "reason").rows()
     if not rows:
         return []
-    compiled, paths = compile_pattern(pattern), _some_files(found)
-    return [f"{printable(path)!r}{_classes(_labels(path, paths, compiled))} {UNKNOWN[reason]}" for path, reason in rows]
+    compiled, tails = compile_pattern(pattern), _tails_by_depth([path for path, _ in rows], _some_files(found))
+    return [f"{printable(path)!r}{_classes(_labels(path, tails, compiled))} {UNKNOWN[reason]}" for path, reason in rows]
 
 
 def folder_warnings(found: pl.DataFrame, empty: Sequence[bytes], pattern: str, class_names: Iterable[str]) -> list[str]:
@@ -79,8 +83,9 @@ def empty_classes(found: pl.DataFrame, empty: Sequence[bytes], pattern: str, cla
     """The classes that have an empty folder and no file anywhere; arguments as of `folder_warnings`."""
     if not empty:
         return []
-    compiled, paths, known = compile_pattern(pattern), _some_files(found), set(class_names)
-    told = [_labels(folder, paths, compiled) for folder in empty]
+    compiled, known = compile_pattern(pattern), set(class_names)
+    tails = _tails_by_depth(empty, _some_files(found))
+    told = [_labels(folder, tails, compiled) for folder in empty]
     return sorted({label for labels in told if len(labels) == 1 for label in labels} - known)
 
 
@@ -89,12 +94,24 @@ def _some_files(found: pl.DataFrame) -> list[str]:
     return [decode_name(path) for path in paths.gather_every(max(1, len(paths) // _TAILS)).to_list()]
 
 
-def _labels(folder: bytes, paths: Sequence[str], compiled: re.Pattern[str]) -> list[str]:
+def _tails_by_depth(folders: Sequence[bytes], paths: Sequence[str]) -> dict[int, list[str]]:
+    """What stands below folders as deep as each of these; once per depth, since there may be thousands of folders."""
+    tails = {}
+    most = max(_FEWEST_TAILS, _LABELS // max(1, len(folders)))
+    for depth in {_depth(folder) for folder in folders}:
+        below = {parts[depth] for path in paths if len(parts := path.split("/", depth)) > depth} or {"1.png"}
+        tails[depth] = sorted(below)[:: -(-len(below) // most)]
+    return tails
+
+
+def _depth(folder: bytes) -> int:
+    return folder.count(b"/") + 1
+
+
+def _labels(folder: bytes, tails: Mapping[int, Sequence[str]], compiled: re.Pattern[str]) -> list[str]:
     """The labels that files of this folder would have, if they were named below it as files are below its neighbours."""
     name = decode_name(folder)
-    depth = name.count("/") + 1
-    tails = {parts[depth] for path in paths if len(parts := path.split("/", depth)) > depth} or {"1.png"}
-    facts = read_paths([f"{name}/{tail}" for tail in sorted(tails)], compiled)
+    facts = read_paths([f"{name}/{tail}" for tail in tails[_depth(folder)]], compiled)
     return sorted({printable(encode_name(fact.label)) for fact in facts if fact is not None})
 
 

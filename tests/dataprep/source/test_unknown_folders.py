@@ -2,9 +2,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from dataprep.core.errors import SourceError
+from dataprep.source import unknown_folders
 from dataprep.source.raw_folder import list_source, scan
 from dataprep.source.unknown_folders import check_folders, folder_warnings
 from tests.conftest import random_image, write_png
@@ -84,3 +86,21 @@ def test_a_class_whose_folders_are_empty_is_named(tmp_path: Path) -> None:
     listed = list_source(tmp_path, (".*",))
     warnings = folder_warnings(listed.files, listed.empty_folders, "{group}/{label}/{name}", {"0", "1"})
     assert warnings == ["there are empty folders of 1 class: '7'"]
+
+
+def test_thousands_of_empty_folders_do_not_split_all_paths_again_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    num_read = 0
+
+    class Counted(str):
+        __slots__ = ()
+
+        def split(self, *arguments: object) -> list[str]:
+            nonlocal num_read
+            num_read += 1
+            return str.split(self, *arguments)  # type: ignore[arg-type]
+
+    paths = [Counted(f"c{n}/1.png") for n in range(10)]
+    monkeypatch.setattr(unknown_folders, "_some_files", lambda _found: paths)
+    empty = [f"e{n}".encode() for n in range(100)]
+    assert len(unknown_folders.empty_classes(pl.DataFrame(), empty, "{label}/{name}", [])) == 100
+    assert num_read == 10
