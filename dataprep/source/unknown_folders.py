@@ -28,7 +28,7 @@ _TAILS = 1000
 
 
 _LABELS, _FEWEST_TAILS = 100_000, 20
-"""How many labels are read in all, and for one folder at least: some seconds for a million."""
+"""About how many labels are read for all folders together, and how many for one folder at least."""
 
 
 def check_folders(found: pl.DataFrame, pattern: str) -> None:
