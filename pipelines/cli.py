@@ -63,7 +63,7 @@ def show() -> None:
         if scores.worth < scores.images:
             print(f"{scores.images:,} {split} images, {scores.worth:,} independent (groups and copies go together)")
     baselines = " / ".join(f"{split} {metrics.of_split(split).majority_accuracy:.4f}" for split in SPLITS)
-    print(f"always {metrics.majority_class!r}: {baselines}")
+    print(f"answering {metrics.majority_class!r} for every image: {baselines}")
     print(f"{diagnosis.headline}\n{diagnosis.evidence}\nnext: {diagnosis.next_experiment}")
     if note := _age(holder):
         print(f"note: these figures are of an earlier run; {note}")

@@ -176,7 +176,7 @@ def _beside(metrics: Metrics) -> str:
     weakest = weakest_class(metrics)
     low, high = weakest.accuracy_interval
     return (
-        f"To answer {metrics.majority_class!r} always would be right in {metrics.validation.majority_accuracy:.1%} of "
+        f"Answering {metrics.majority_class!r} for every image would be right in {metrics.validation.majority_accuracy:.1%} of "
         f"validation. The lowest recall there is that of {weakest.class_name!r}: {weakest.accuracy:.1%} "
         f"({low:.1%} to {high:.1%}; {weakest.images:,} {'image' if weakest.images == 1 else 'images'})."
     )

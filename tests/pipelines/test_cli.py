@@ -203,7 +203,7 @@ def test_show_says_what_is_independent_and_what_no_look_reaches(
     output = CliRunner().invoke(app, ["show"], catch_exceptions=False).output
     assert "120 test images, 2 independent (groups and copies go together)" in output
     assert "train images" not in output
-    assert "always 'b': train 0.6667 / validation 0.6667 / test 0.6667" in output
+    assert "answering 'b' for every image: train 0.6667 / validation 0.6667 / test 0.6667" in output
     assert "Cannot tell: validation is at 100.0% (95% interval 34.2% to 100.0%)" in output
     assert "0.3424 - 1.0000" in output
 

@@ -98,7 +98,7 @@ def test_a_class_that_is_never_found_is_named_first(params: Params) -> None:
     assert judged.headline == ("Class 'sick' is missed: recall 0.0% on validation (95% interval 0.0% to 7.1%), target 90.0%.")
     assert judged.next_experiment.startswith("Look at the mistakes of that class first")
     assert "stop here" not in judged.next_experiment
-    assert "To answer 'healthy' always would be right in 95.0% of validation." in judged.evidence
+    assert "Answering 'healthy' for every image would be right in 95.0% of validation." in judged.evidence
     assert "lowest recall there is that of 'sick': 0.0% (0.0% to 7.1%; 50 images)" in judged.evidence
 
 
