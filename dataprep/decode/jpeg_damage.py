@@ -6,6 +6,7 @@ could do without its last byte, that has long runs of zeros, or colors that no p
 after a few bytes that were overwritten, and from there on all areas are too dark or too bright.
 """
 
+import math
 import re
 from typing import Literal
 
@@ -22,8 +23,8 @@ from dataprep.decode.jpeg_structure import (
     Layout,
     Rest,
     Scan,
-    blank_is_zeros,
     is_complete,
+    most_zero_bits,
     read_layout,
     read_scan,
 )
@@ -35,7 +36,7 @@ LONGEST_WALK = 300_000
 
 _SHORT = 16_000  # bytes of a file whose colors are looked at; in longer ones damage is seldom silent, and a walk takes long
 _OUT_OF_GAMUT = 12  # gray levels; 1 in 150 of CIFAR-10's files reaches more
-_ZEROS = bytes(8)  # more than 20 coefficients of -1 in a row
+_ZEROS = bytes(8)  # worth a look; and the margin over what one block can be
 _FILLED_FOR_SURE = 4  # bits
 _START_OF_SCAN = b"\xff\xda"
 _STRAY = re.compile(r"extraneous bytes before marker 0x(..)")
@@ -171,11 +172,13 @@ def _judge_scans(layout: Layout, colors: JpegColors, warning: str | None, *, bef
 
 
 def _has_zeros_within(scan: Scan, rest: Rest) -> bool:
-    if blank_is_zeros(scan):
+    """Says whether zeros within the data, or across their end, are more than the blocks of a picture can be."""
+    most = most_zero_bits(scan)
+    if math.isinf(most):
         return False
     raw = scan.content.replace(b"\xff\0", b"\xff")
     used = raw[: len(raw) - len(rest.content)]
-    return _ZEROS in used or (used.endswith(b"\0\0") and rest.content.startswith(b"\0"))
+    return bytes(math.ceil(most / 8) + len(_ZEROS)) in used or (used.endswith(b"\0\0") and rest.content.startswith(b"\0"))
 
 
 def _is_harmless(rest: Rest) -> bool:

@@ -31,6 +31,8 @@ _WORD = 40  # bits that are looked at at once: at most 7 are gone, 16 are a code
 HuffmanTable = tuple[bytes, bytes]
 """How many codes there are of 1 to 16 bits, and what they stand for."""
 
+_NO_TABLE: HuffmanTable = (b"", b"")
+
 
 @dataclass(frozen=True, slots=True)
 class Component:
@@ -212,10 +214,26 @@ def is_complete(layout: Layout) -> bool:
     return not any(lowest.values())
 
 
-def blank_is_zeros(scan: Scan) -> bool:
-    """Says whether a long run of zero bits can be a blank area: the code of only zeros means that the rest of a block is 0."""
-    tables = [scan.tables.get(table, (b"", b"")) for _, _, table in scan.components]
-    return all(values[:1] == b"\0" for _, values in tables)
+def most_zero_bits(scan: Scan) -> float:
+    """How many zero bits one block of a baseline scan can be, infinite where a blank area has no other bits.
+
+    The code of only zeros stands for what comes most often. Where that is a coefficient of -1, a block of 63 of them is one run.
+    """
+    tables = [(scan.tables.get(means, _NO_TABLE), scan.tables.get(others, _NO_TABLE)) for _, means, others in scan.components]
+    if all(values[:1] == b"\0" for _, (_, values) in tables):
+        return math.inf
+    return max(_zero_bits(means, 1) + _zero_bits(others, 63) for means, others in tables)
+
+
+def _zero_bits(table: HuffmanTable, num_values: int) -> int:
+    """The zero bits that so many values can be: the code of only zeros and the bits behind it, again and again."""
+    counts, values = table
+    if not values:
+        return 0
+    length = next(length for length, count in enumerate(counts, 1) if count)
+    zeros, size = values[0] >> 4, values[0] & 15
+    ends_block = not values[0]
+    return (1 if ends_block else num_values // (zeros + 1)) * (length + size)
 
 
 def _first_quantisers(body: bytes) -> dict[int, int]:

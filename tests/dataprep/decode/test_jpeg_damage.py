@@ -1,18 +1,20 @@
 import io
+import math
 from collections.abc import Callable
 
 import cv2
 import numpy as np
 import pytest
 import simplejpeg
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from dataprep.config.decode import Decoding
 from dataprep.decode.image import Pixels, Undecodable, decode
-from dataprep.decode.jpeg_structure import read_layout
+from dataprep.decode.jpeg_structure import Scan, most_zero_bits, read_layout
 
 CONFIG = Decoding(max_pixels=1_000_000, background=255, black_level="full", white_level="full", levels={})
 END = b"\xff\xd9"
+DRAWINGS_WITH_ZEROS = (370, 538)  # seeds of drawings with more than 8 bytes of zeros in a block
 
 
 def scene(height: int = 70, width: int = 90, seed: int = 0) -> Pixels:
@@ -189,6 +191,61 @@ def test_no_whole_picture_counts_as_damaged(name: str) -> None:
         for options in ({}, {"optimize": True, "subsampling": 0}, {"progressive": True}, {"restart_marker_blocks": 2}):
             for mode in ("RGB", "L"):
                 assert decode(pillow(image, mode, quality=quality, **options), CONFIG).doubt is None
+
+
+def drawing(seed: int) -> Image.Image:
+    """Six lines in full colors."""
+    rng = np.random.default_rng(seed)
+    image = Image.new("RGB", (64, 64), tuple((rng.integers(0, 2, 3) * 255).tolist()))
+    pen = ImageDraw.Draw(image)
+    for _ in range(6):
+        ends, color = rng.integers(0, 64, 4).tolist(), tuple((rng.integers(0, 2, 3) * 255).tolist())
+        pen.line(ends, fill=color, width=int(rng.integers(1, 4)))
+    return image
+
+
+@pytest.mark.parametrize("seed", DRAWINGS_WITH_ZEROS)
+def test_a_drawing_whose_most_frequent_code_is_zeros_is_whole(seed: int) -> None:
+    buffer = io.BytesIO()
+    drawing(seed).save(buffer, "JPEG", quality=90, optimize=True, subsampling=0)
+    content = buffer.getvalue()
+    assert bytes(8) in content[scan_of(content)[0] :]
+    assert decode(content, CONFIG).doubt is None
+
+
+def test_zeros_longer_than_a_block_of_a_drawing_can_be_are_damage() -> None:
+    content = pillow(np.asarray(drawing(DRAWINGS_WITH_ZEROS[0])), quality=90, subsampling=0, optimize=True)
+    with pytest.raises(Undecodable, match="overwritten with zeros"):
+        decode(overwritten(content, bytes(60)), CONFIG)
+
+
+def one_component(means: tuple[int, int], others: tuple[int, int]) -> Scan:
+    """A scan whose tables have one code, of only zeros: its length, and what it stands for."""
+    tables = {
+        number: (bytes([int(place == length) for place in range(1, 17)]), bytes([value]))
+        for number, (length, value) in ((0, means), (16, others))
+    }
+    return Scan(bytes([1, 1, 0, 0, 63, 0]), b"", tables, 0)
+
+
+@pytest.mark.parametrize(
+    ("means", "others", "expected"),
+    [
+        ((2, 0), (2, 0x01), 2 + 63 * 3),  # the standard tables of luminance: no step of the mean, 63 times -1
+        ((2, 0), (2, 0x00), math.inf),  # those of the color differences: a blank area
+        ((1, 0), (2, 0x11), 1 + 31 * 3),  # a 0 and a -1, at most 31 times
+        ((3, 1), (4, 0xF0), 3 + 1 + 3 * 4),
+    ],
+)
+def test_the_tables_say_how_many_zero_bits_a_block_can_be(
+    means: tuple[int, int], others: tuple[int, int], expected: float
+) -> None:
+    assert most_zero_bits(one_component(means, others)) == expected
+
+
+def test_a_blank_color_does_not_hide_zeros_in_the_luminance() -> None:
+    (scan,) = read_layout(pillow(scene())).scans
+    assert most_zero_bits(scan) == 2 + 63 * 3
 
 
 def test_the_layout_of_a_file_ends_with_its_first_picture() -> None:
