@@ -4,6 +4,7 @@ Pillow reads gray values whole, but of colors with 16 bits only the upper 8; tho
 """
 
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import TypeAlias
 
 import cv2
@@ -186,8 +187,7 @@ def _stated_by_tiff(tags: TiffImagePlugin.ImageFileDirectory_v2, sample_type: st
     """What a TIFF says of its lowest and highest value; one of integers need say only one of them."""
     whole = type_range(sample_type)
     lowest, highest = (
-        next((list(np.atleast_1d(tags[tag]).astype(float)) for tag in names if tag in tags), None)
-        for names in (_LOWEST, _HIGHEST)
+        next((numbers for tag in names if (numbers := _numbers(tags.get(tag)))), None) for names in (_LOWEST, _HIGHEST)
     )
     if lowest is None and highest is None:
         return None
@@ -196,6 +196,12 @@ def _stated_by_tiff(tags: TiffImagePlugin.ImageFileDirectory_v2, sample_type: st
     low = min(lowest) if lowest else (whole or (0, 0))[0]
     high = max(highest) if highest else (whole or (0, 0))[1]
     return (low, high) if np.isfinite([low, high]).all() and low < high and (low, high) != whole else None
+
+
+def _numbers(value: object) -> list[float]:
+    """The numbers among the values of a tag; text and undefined bytes are none."""
+    values = value if isinstance(value, tuple) else (value,)
+    return [float(each) for each in values if isinstance(each, Real)]
 
 
 def _depth_of_pnm(image: ImageFile.ImageFile) -> Depth | None:

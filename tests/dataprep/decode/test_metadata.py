@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.TiffImagePlugin import IFDRational, ImageFileDirectory_v2
 
 from dataprep.config.decode import Decoding
-from dataprep.decode.image import Undecodable, decode, verify
+from dataprep.decode.deep_samples import Samples
+from dataprep.decode.image import Undecodable, decode, load, verify
 from dataprep.prepare.quick_decode import decode_quickly
 from tests.conftest import random_image
 from tests.dataprep.ingest.ingesting import INGEST, by_id, run, with_values
@@ -128,6 +130,19 @@ def test_a_later_frame_with_a_wrong_checksum_leaves_the_first_usable() -> None:
     content[content.rindex(b"fdAT") + 20] ^= 1
     assert np.array_equal(decode(bytes(content), CONFIG).pixels, np.asarray(frames[0]))
     assert verify(bytes(content)) == "the checksum of the PNG's chunk 'fdAT' is wrong"
+
+
+@pytest.mark.parametrize("tag", [280, 281, 340, 341])
+@pytest.mark.parametrize("value", ["junk", "12", b"\1\2\3\4", IFDRational(1, 0)])
+def test_a_statement_of_the_range_that_is_no_number_is_ignored(tag: int, value: object) -> None:
+    gray = np.random.default_rng(0).integers(7000, 9000, (20, 24), dtype=np.uint16)
+    directory = ImageFileDirectory_v2()
+    directory[tag] = value
+    directory.tagtype[tag] = {str: 2, bytes: 7, IFDRational: 5}[type(value)]
+    loaded = load(encoded("TIFF", Image.fromarray(gray), tiffinfo=directory), CONFIG)
+    assert isinstance(loaded.image, Samples)
+    assert np.array_equal(loaded.image.values[:, :, 0], gray)
+    assert (loaded.image.depth.stated, loaded.doubt) == (None, None)
 
 
 @pytest.mark.parametrize("tag", [273, 279, 258, 320])
