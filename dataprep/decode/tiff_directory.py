@@ -19,6 +19,7 @@ _DEFLATE, _JPEG = (8, 32946), 7
 _PIECE = 2**20  # bytes
 _OFFSETS_AND_COUNTS = ((273, 279), (324, 325))  # of strips and of tiles
 _OF_PIXELS = ((254, 259), (262, 262), (266, 266), (273, 273), (277, 279), (284, 284), (292, 293), (317, 317), (320, 347))
+_DIRECTORIES_OF_METADATA = (34665, 34853, 40965)  # places of EXIF, GPS and interoperability, which Pillow reads
 _PIXELS = frozenset(tag for first, last in (*_OF_PIXELS, (512, 521), (529, 532)) for tag in range(first, last + 1))
 
 
@@ -94,7 +95,7 @@ def _inflates(strip: bytes) -> bool:
 
 
 def without_broken_tags(content: bytes) -> bytes:
-    """The same file with a directory of the entries that can be read; the first picture only.
+    """The same file with a directory of the entries that can be read, without directories of metadata.
 
     Raises:
         BrokenDirectoryError: the directory, or what the pixels need, lies beyond the end of the file.
@@ -108,7 +109,7 @@ def without_broken_tags(content: bytes) -> bytes:
     ends = [offset + count for offset, count in _places_of_strips(by_tag)]
     if not ends or max(ends) > len(content):  # what is appended here would become pixels
         raise BrokenDirectoryError("its pixels lie beyond the end of the file")
-    kept = [entry.raw for entry in entries if entry.values is not None]
+    kept = [entry.raw for entry in entries if entry.values is not None and entry.tag not in _DIRECTORIES_OF_METADATA]
     start = len(content) + len(content) % 2
     header = content[: 4 if kind.offset == 4 else 8] + start.to_bytes(kind.offset, kind.order)
     number = len(kept).to_bytes(kind.count, kind.order)

@@ -90,6 +90,8 @@ DOUBTFUL = {
     "tiff comment beyond the file": lambda: tiff_with(270, 2, 400, FAR),
     "tiff resolution beyond the file": lambda: tiff_with(282, 5, 1, FAR),
     "tiff private tag beyond the file": lambda: tiff_with(65001, 2, 400, FAR),
+    "tiff place of exif beyond the file": lambda: tiff_with(34665, 4, 1, FAR),
+    "tiff place of gps at the start of the file": lambda: tiff_with(34853, 4, 1, 0),
 }
 
 
@@ -110,6 +112,16 @@ def test_a_picture_beside_broken_metadata_is_still_turned() -> None:
     exif[0x0112] = 6
     decoded = decode(png_with(chunk(b"eXIf", exif.tobytes()[6:]), chunk(b"gAMA", b"x")), CONFIG)
     assert decoded.orientation == 6
+    assert np.array_equal(decoded.pixels, np.rot90(IMAGE, -1))
+
+
+@pytest.mark.parametrize("tag", [34665, 34853])
+def test_a_tiff_beside_broken_exif_is_still_turned(tag: int) -> None:
+    content = bytearray(encoded("TIFF", tiffinfo={274: 6, 34665: {36867: "2020:01:01 00:00:00"}, 34853: {1: "N"}}))
+    struct.pack_into("<I", content, content.index(struct.pack("<HH", tag, 4)) + 8, FAR)
+    decoded = decode(bytes(content), CONFIG)
+    assert decoded.orientation == 6
+    assert "its metadata cannot be read" in (decoded.doubt or "")
     assert np.array_equal(decoded.pixels, np.rot90(IMAGE, -1))
 
 
