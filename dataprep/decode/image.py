@@ -7,7 +7,7 @@ The type is told by content, never by name, from a short list of formats. Every 
 import io
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -150,15 +150,11 @@ def load(content: bytes, config: DecodeConfig) -> Loaded:
     try:
         return _load(content, config)
     except Undecodable as refusal:
-        plain = _without_metadata(content) if refusal.reason in ("undecodable", "not_an_image") else None
-        if plain is None:
-            raise
-        try:
-            loaded = _load(plain, config)
-        except Undecodable:
-            raise refusal from None
         why = f" ({refusal.message})" if refusal.reason == "undecodable" else ""
-        return replace(loaded, doubt=f"its metadata cannot be read{why}; they are ignored")
+        for what, plain in _plainer_copies(content) if refusal.reason in ("undecodable", "not_an_image") else ():
+            with suppress(Undecodable):
+                return replace(_load(plain, config), doubt=f"{what} cannot be read{why}; they are ignored")
+        raise
 
 
 def _load(content: bytes, config: DecodeConfig) -> Loaded:
@@ -176,8 +172,8 @@ def _load(content: bytes, config: DecodeConfig) -> Loaded:
         raise _refused(error) from error
 
 
-def _without_metadata(content: bytes) -> bytes | None:
-    """The same picture without what may be wrong and decides no pixel; None where there is no such thing.
+def _plainer_copies(content: bytes) -> Iterator[tuple[str, bytes]]:
+    """The same picture without what may be wrong and decides no pixel: what is left out, and the file without it.
 
     Raises:
         Undecodable: what decides the pixels is wrong.
@@ -186,13 +182,11 @@ def _without_metadata(content: bytes) -> bytes | None:
         for chunk in png.read_chunks(content):
             if chunk.decides_pixels and not chunk.is_right:
                 raise _changed(chunk)
-        return png.without_metadata(content)
+        yield "its metadata", png.without_metadata(content)
     if content.startswith(tiff.HEADERS):
-        try:
-            return tiff.without_broken_tags(content)
-        except tiff.BrokenDirectoryError:
-            return None
-    return None
+        with suppress(tiff.BrokenDirectoryError):
+            yield "its metadata", tiff.without_broken_tags(content, first_page_only=False)
+            yield "its later pages", tiff.without_broken_tags(content, first_page_only=True)
 
 
 def orientation_of(image: Image.Image) -> int:

@@ -94,8 +94,12 @@ def _inflates(strip: bytes) -> bool:
     return inflater.eof
 
 
-def without_broken_tags(content: bytes) -> bytes:
+def without_broken_tags(content: bytes, *, first_page_only: bool) -> bytes:
     """The same file with a directory of the entries that can be read, without directories of metadata.
+
+    Args:
+        content: the bytes of the file.
+        first_page_only: no directory follows; for files whose later pages are missing or broken.
 
     Raises:
         BrokenDirectoryError: the directory, or what the pixels need, lies beyond the end of the file.
@@ -114,7 +118,7 @@ def without_broken_tags(content: bytes) -> bytes:
     header = content[: 4 if kind.offset == 4 else 8] + start.to_bytes(kind.offset, kind.order)
     number = len(kept).to_bytes(kind.count, kind.order)
     _, entries_end = _directory(content, kind)
-    following = content[entries_end : entries_end + kind.offset].ljust(kind.offset, b"\0")
+    following = bytes(kind.offset) if first_page_only else content[entries_end : entries_end + kind.offset]
     return b"".join((header, content[len(header) :].ljust(start - len(header), b"\0"), number, *kept, following))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational, ImageFileDirectory_v2
 
@@ -161,6 +162,55 @@ def test_a_statement_of_the_range_that_is_no_number_is_ignored(tag: int, value: 
 def test_a_tag_that_decides_pixels_must_lie_within_the_file(tag: int) -> None:
     with pytest.raises(Undecodable):
         decode(tiff_with(tag, 4, 400, FAR), CONFIG)
+
+
+def tiff_of_pages(*pages: NDArray[np.uint8], **options: object) -> bytes:
+    first, *others = (Image.fromarray(page) for page in pages)
+    return encoded("TIFF", first, save_all=True, append_images=others, **options)
+
+
+def with_next_directory(content: bytes, place: int) -> bytes:
+    """A TIFF whose first directory names another place of the second."""
+    (start,) = struct.unpack_from("<I", content, 4)
+    (number,) = struct.unpack_from("<H", content, start)
+    at = start + 2 + 12 * number
+    return content[:at] + struct.pack("<I", place) + content[at + 4 :]
+
+
+PAGES = [random_image(seed, (20, 24, 3)) for seed in range(3)]
+BROKEN_PAGES = {
+    "next beyond the file": lambda: with_next_directory(tiff_of_pages(*PAGES), FAR),
+    "next is no directory": lambda: with_next_directory(tiff_of_pages(*PAGES), 9),
+    "next of one page": lambda: with_next_directory(tiff_of_pages(PAGES[0]), FAR),
+    "cut within the second page": lambda: tiff_of_pages(*PAGES)[: len(tiff_of_pages(*PAGES[:2])) - 100],
+    "cut within the second directory": lambda: tiff_of_pages(*PAGES)[: len(tiff_of_pages(PAGES[0])) + 40],
+    "a broken comment too": lambda: with_next_directory(tiff_with(270, 2, 400, FAR), FAR),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_PAGES)
+def test_later_pages_that_cannot_be_read_leave_the_first_usable(name: str) -> None:
+    content = BROKEN_PAGES[name]()
+    decoded = decode(content, CONFIG)
+    assert np.array_equal(decoded.pixels, PAGES[0])
+    assert decoded.num_frames == 1
+    assert (decoded.doubt or "").startswith("its later pages cannot be read (")
+    assert verify(content) is None
+
+
+def test_pages_behind_a_broken_comment_are_still_counted() -> None:
+    content = tiff_of_pages(*PAGES, description="a comment")
+    entry = content.index(struct.pack("<HH", 270, 2))
+    decoded = decode(content[: entry + 8] + struct.pack("<I", FAR) + content[entry + 12 :], CONFIG)
+    assert np.array_equal(decoded.pixels, PAGES[0])
+    assert decoded.num_frames == 3
+    assert (decoded.doubt or "").startswith("its metadata cannot be read (")
+
+
+def test_a_cut_first_page_is_refused_whatever_follows() -> None:
+    content = tiff_of_pages(*PAGES)
+    with pytest.raises(Undecodable):
+        decode(content[: len(encoded("TIFF")) - 100], CONFIG)
 
 
 @pytest.mark.parametrize("compression", ["tiff_deflate", "tiff_adobe_deflate", "jpeg"])
