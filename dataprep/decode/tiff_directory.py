@@ -14,8 +14,10 @@ from dataprep.decode.jpeg_damage import DamageError, decode_strictly
 HEADERS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
-_COMPRESSION, _JPEG_TABLES = 259, 347
+_COMPRESSION, _FILL_ORDER, _JPEG_TABLES = 259, 266, 347
 _DEFLATE, _JPEG = (8, 32946), 7
+_LOWEST_FIRST = (2,)  # of FillOrder: the bits of each byte are stored in reverse; libtiff leaves JPEG as it is
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _PIECE = 2**20  # bytes
 _OFFSETS_AND_COUNTS = ((273, 279), (324, 325))  # of strips and of tiles
 _OF_PIXELS = ((254, 259), (262, 262), (266, 266), (273, 273), (277, 279), (284, 284), (292, 293), (317, 317), (320, 347))
@@ -61,8 +63,9 @@ def find_damage(content: bytes) -> str | None:
     if not compression or compression[0] not in (*_DEFLATE, _JPEG):
         return None
     tables = entries[_JPEG_TABLES].content if _JPEG_TABLES in entries else b""
+    is_reversed = _FILL_ORDER in entries and entries[_FILL_ORDER].values == _LOWEST_FIRST
     for number, strip in enumerate(_strips(content, entries), 1):
-        if compression[0] in _DEFLATE and not _inflates(strip):
+        if compression[0] in _DEFLATE and not _inflates(strip.translate(_REVERSED) if is_reversed else strip):
             return f"the data of its strip {number} were changed or cut"
         if compression[0] == _JPEG:
             try:
@@ -156,6 +159,6 @@ def _entry(content: bytes, raw: bytes, kind: _Kind) -> _Entry:
         if place + count * size > len(content):
             return _Entry(tag, None, raw)
         field = content[place : place + count * size]
-    is_listed = tag in (_COMPRESSION, *sum(_OFFSETS_AND_COUNTS, ())) and type_ in (3, 4, 16)
+    is_listed = tag in (_COMPRESSION, _FILL_ORDER, *sum(_OFFSETS_AND_COUNTS, ())) and type_ in (3, 4, 16)
     numbers = range(count) if is_listed else range(0)
     return _Entry(tag, tuple(kind.number(field[i * size : (i + 1) * size]) for i in numbers), raw, field)

@@ -225,6 +225,18 @@ def test_overwritten_strips_of_a_tiff_are_damage(compression: str) -> None:
         decode_and_verify(damaged)
 
 
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("compression", ["tiff_deflate", "tiff_adobe_deflate", "jpeg"])
+def test_the_order_of_bits_in_a_strip_is_no_damage_and_hides_none(compression: str, order: int) -> None:
+    smooth = np.add.outer(np.arange(90), np.arange(120)).astype(np.uint8)
+    content = encoded("TIFF", Image.fromarray(smooth), compression=compression, tiffinfo={266: order})
+    assert decode(content, CONFIG).pixels.shape == (90, 120, 1)
+    assert verify(content) is None
+    start = content.index(b"\xff\xda") + 30 if compression == "jpeg" else 40
+    with pytest.raises(Undecodable):
+        decode_and_verify(content[:start] + bytes(60) + content[start + 60 :])
+
+
 @pytest.mark.parametrize(("value", "background", "remedy"), [(255, 255, 0), (0, 0, 255)])
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "L"])
 def test_a_drawing_in_the_transparency_is_not_called_constant_without_a_word(
