@@ -217,7 +217,7 @@ def is_complete(layout: Layout) -> bool:
 def most_zero_bits(scan: Scan) -> float:
     """How many zero bits one block of a baseline scan can be, infinite where a blank area has no other bits.
 
-    The code of only zeros stands for what comes most often. Where that is a coefficient of -1, a block of 63 of them is one run.
+    The code of only zeros stands for what comes most often. Where that is a value of -1, a block of 63 of them is one run.
     """
     tables = [(scan.tables.get(means, _NO_TABLE), scan.tables.get(others, _NO_TABLE)) for _, means, others in scan.components]
     if all(values[:1] == b"\0" for _, (_, values) in tables):
