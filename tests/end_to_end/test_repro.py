@@ -36,7 +36,7 @@ def project(make_project: Callable[[], Project]) -> Project:
     project = make_project()
     first = project.repro()
     assert first.ran() == STAGES
-    assert "ingest: 60 files (60 read, 0 known) -> 60 ok / 0 quarantined / 0 skipped; 3 classes, 0 clusters" in first.output
+    assert "ingest: 60 files (60 read, 0 known) -> 60 ok / 0 quarantined / 0 skipped; 3 classes, 0 exact copies, 0 clusters" in first.output
     assert "split: 60 images -> train 36 / validation 12 / test 12" in first.output
     assert project.run("git", "add", "-A").exit_code == project.run("git", "commit", "-qm", "first run").exit_code == 0
     return project
