@@ -157,7 +157,7 @@ def _search_listed(output: Output, listed: Mapping[str, str], cache: Path, hashe
             yield Damage(path, "the last run did not make it", _rebuild(output, path))
     index = hashed.get(output.path / INDEX_NAME)
     if index is None or index.md5 != listed.get(INDEX_NAME):
-        return  # what it says of the shards says nothing
+        return  # the index is damaged: its hashes of the shards prove nothing
     for name, sha256 in (_read_shards(output) or {}).items():
         own = hashed.get(output.path / name)
         if own is not None and own.sha256 != sha256:  # damaged before DVC read it: its hash and its copy are of that
