@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
@@ -31,21 +32,26 @@ def explain(error: ErrorDetails, root: type[BaseModel]) -> str:
         error: one of pydantic's.
         root: the model of the whole file.
     """
-    where, kind, value = dotted(error["loc"]), error["type"], error["input"]
+    typed, value, kind = error["loc"], error["input"], error["type"]  # pydantic's place also names the kinds on the way
+    error = {**error, "loc": _as_written(typed, root)}
+    where = dotted(error["loc"])
     if kind == "extra_forbidden":
-        return f"unknown key {where}. {_suggestion(error['loc'], root)}"
+        return f"unknown key {where}{_suggestion(typed, root)}"
     if kind == "invalid_key":
-        return f"unknown key {_key_in_yaml(error)}. {_suggestion(error['loc'], root)}"
+        return f"unknown key {_key_in_yaml(error)}{_suggestion(typed, root)}"
     if error["loc"] and error["loc"][-1] == "[key]":
         return _wrong_key(error)
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        return _wrong_kind(where, list(_kinds(_annotation(typed, root))), value)
     if kind == "missing" and not isinstance(error["loc"][-1], int):
         return f"{where} is missing. Add it; the comments in the project's own params.yaml say what it means"
     if kind == "value_error":
         return f"{where} {error['ctx']['error']}".strip()
     if kind in ("tuple_type", "too_long", "missing"):
-        of_list = tuple(part for part in error["loc"] if isinstance(part, str))
-        return f"{dotted(of_list)} must be {_list_of(of_list, root, error)}; got {shortened(value)}. Correct the list"
-    if kind in ("model_type", "dict_type"):
+        of_list = tuple(part for part in typed if isinstance(part, str))
+        wanted = _list_of(of_list, root, error)
+        return f"{dotted(_as_written(of_list, root))} must be {wanted}; got {shortened(value)}. Correct the list"
+    if kind in ("model_type", "dict_type", "model_attributes_type"):
         return f"{where} must be a section with keys below it; got {shortened(value)}. Correct it".strip()
     # pydantic writes 1e-12 with all its zeros
     text = re.sub(r"\b0\.0{4,}\d+", lambda bound: f"{float(bound[0]):g}", error["msg"])
@@ -76,9 +82,48 @@ def _key_in_yaml(error: ErrorDetails) -> str:
 
 
 def _suggestion(location: Location, root: type[BaseModel]) -> str:
-    section = _annotation(location[:-1], root)
-    known = list(section.model_fields) if isinstance(section, type) and issubclass(section, BaseModel) else []
-    return did_you_mean(str(location[-1]), known)
+    """What goes on after `unknown key ...`: its new name, the kinds that have it, or the key that looks most like it."""
+    *above, key = location
+    section = _annotation(tuple(above), root)
+    if not (isinstance(section, type) and issubclass(section, BaseModel)):
+        return f". {did_you_mean(str(key), [])}"
+    if new_name := getattr(section, "renamed", {}).get(key):
+        return f". It is now {new_name}. Write it there"
+    if above and (kinds := _kinds(_annotation(tuple(above[:-1]), root))):
+        owners = [kind for kind, other in kinds.items() if key in other.model_fields]
+        if owners:
+            place = dotted((*_as_written(tuple(above), root), "kind"))
+            return f" of {place} {above[-1]!r}; {_listed(owners)} has it. Take it out, or choose another kind"
+    return f". {did_you_mean(str(key), list(section.model_fields))}"
+
+
+def _wrong_kind(where: str, known: list[str], value: object) -> str:
+    place = f"{where}.kind".removeprefix(".")
+    kind = value.get("kind") if isinstance(value, Mapping) else None
+    if isinstance(value, Mapping) and "kind" not in value:
+        return f"{place} is missing. Write one of: {', '.join(known)}"
+    return f"{place} should be {_listed(known)}; got {shortened(kind)}. {_nearest(kind, known)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """As pydantic lists choices: `'a', 'b' or 'c'`."""
+    *others, last = map(repr, names)
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def _as_written(location: Location, root: type[BaseModel]) -> Location:
+    """The place without the kinds that pydantic puts between a section that is chosen by kind and its keys."""
+    return tuple(part for number, part in enumerate(location) if part not in _kinds(_annotation(location[:number], root)))
+
+
+def _kinds(annotation: Any) -> dict[str, type[BaseModel]]:  # a type of any form
+    """The sections of a union that are chosen by kind; none of any other type."""
+    found: dict[str, type[BaseModel]] = {}
+    for section in get_args(annotation) if get_origin(annotation) in (Union, UnionType) else ():
+        if not (isinstance(section, type) and issubclass(section, BaseModel) and "kind" in section.model_fields):
+            return {}
+        found |= dict.fromkeys(get_args(section.model_fields["kind"].annotation), section)
+    return found
 
 
 def _annotation(location: Location, root: type[BaseModel]) -> Any:  # a type of any form
@@ -86,9 +131,11 @@ def _annotation(location: Location, root: type[BaseModel]) -> Any:  # a type of 
     found: Any = root
     for part in location:
         if isinstance(found, type) and issubclass(found, BaseModel):
-            found = _bare(found.model_fields[str(part)].annotation)
+            found = _bare(found.model_fields[str(part)].annotation) if str(part) in found.model_fields else None
         elif get_origin(found) is dict:
             found = _bare(get_args(found)[1])
+        else:
+            found = _kinds(found).get(str(part), found)
     return found
 
 
@@ -111,7 +158,8 @@ def _list_of(location: Location, root: type[BaseModel], error: ErrorDetails) -> 
 def _fix(error: ErrorDetails) -> str:
     value, kind = error["input"], error["type"]
     if kind == "literal_error":
-        return _nearest(value, error.get("ctx", {}).get("expected", ""))
+        expected: str = error.get("ctx", {}).get("expected", "")  # 'a', 'b' or 'c'
+        return _nearest(value, [word.strip("'") for word in expected.replace(" or ", ", ").split(", ")])
     if kind == "bool_type" and str(value).lower() in (*_YES, *_NO):
         return f"Write {'true' if str(value).lower() in _YES else 'false'}, without quotes"
     if kind in ("int_type", "float_type", "int_from_float") and (number := _number(value)) is not None:
@@ -125,9 +173,8 @@ def _quoted(value: object) -> str:
     return "Put it in quotes" if isinstance(value, int) and value.bit_length() > 64 else f"Put it in quotes: '{value}'"
 
 
-def _nearest(value: object, expected: str) -> str:
-    """The choice that was meant, if one looks like the value; pydantic lists them as `'a', 'b' or 'c'`."""
-    choices = [word.strip("'") for word in expected.replace(" or ", ", ").split(", ")]
+def _nearest(value: object, choices: Sequence[str]) -> str:
+    """The choice that was meant, if one looks like the value."""
     word = {False: "off", None: "none"}.get(value, value) if value is None or value is False else value
     close = closest(str(word), choices) if isinstance(word, str) else None
     return f"Did you mean {close}?" if close else "Correct the value"

@@ -68,12 +68,17 @@ def _overlay(params: MutableMapping[str, object], overlay: Mapping[str, object],
     changes = []
     for key, value in overlay.items():
         old = params.get(key)
-        if isinstance(value, Mapping) and isinstance(old, MutableMapping):
+        if isinstance(value, Mapping) and isinstance(old, MutableMapping) and not _is_another_kind(value, old):
             changes += _overlay(old, value, f"{where}{key}.")
         elif old != value:
             changes.append(f"{where}{key}: {_plain(old)} -> {_plain(value)}")
             params[key] = value
     return changes
+
+
+def _is_another_kind(overlay: Mapping[str, object], section: Mapping[str, object]) -> bool:
+    """Whether a recipe chooses another `kind`, whose keys are others: it then replaces the section."""
+    return "kind" in overlay and overlay["kind"] != section.get("kind")
 
 
 def _plain(value: object) -> object:

@@ -1,6 +1,7 @@
 """What all sections of params.yaml share. No section has a default: a value in code is one that DVC cannot see change."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,3 +17,27 @@ class Section(BaseModel):
     """Base of all sections: frozen, no unknown keys, no silent conversion of types."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    renamed: ClassVar[Mapping[str, str]] = {}
+    """Keys of earlier versions, with their full names of today: the error about an old key says the new one."""
+
+
+ByKind = Field(discriminator="kind")
+"""Marks a union of sections of which params.yaml holds one, chosen by its key `kind`.
+
+Each section of the union is a `Section` with `kind: Literal["its name"]` and keys of its own:
+
+    class AdamConfig(Section):
+        kind: Literal["adam"]
+        beta_1: Fraction
+
+    class SgdConfig(Section):
+        kind: Literal["sgd"]
+        momentum: Fraction
+
+    class TrainConfig(Section):
+        optimizer: Annotated[AdamConfig | SgdConfig, ByKind]
+
+Only the keys of the chosen kind may stand in params.yaml. `pipelines.explain` turns each mistake into one line: an unknown kind
+names the known ones, and a key of another kind names the kinds that have it.
+"""
