@@ -53,12 +53,12 @@ _LONGEST = 300
 
 
 def in_short(error: Exception) -> str:
-    """Class and text of somebody else's error on one line, cut where it goes on and on.
+    r"""Class and text of another library's error on one line, cut after 300 characters.
 
-    >>> in_short(RuntimeError("503:   slow down"))
-    'RuntimeError: 503: slow down'
+    >>> in_short(RuntimeError("503:   slow down \x1b[2J"))
+    'RuntimeError: 503: slow down \\x1b[2J'
     """
-    text = " ".join(str(error).split())[:_LONGEST]
+    text = on_one_line(" ".join(str(error).split()))[:_LONGEST]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

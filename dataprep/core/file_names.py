@@ -7,6 +7,8 @@ import os
 import re
 from hashlib import blake2b
 
+from dataprep.core.errors import on_one_line
+
 _LOOKS_ESCAPED = re.compile(r"\\|~[0-9a-f]{8}$")
 
 
@@ -37,11 +39,7 @@ def printable(path: bytes) -> str:
     '7/a\\nb.png~29a2f5ff'
     """
     text = path.decode("utf-8", "backslashreplace")
-    shown = text if text.isprintable() else "".join(map(_printable, text))
+    shown = on_one_line(text)
     if encode_name(shown) == path and not _LOOKS_ESCAPED.search(shown):
         return shown
     return f"{shown}~{blake2b(path, digest_size=4).hexdigest()}"
-
-
-def _printable(sign: str) -> str:
-    return sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii")

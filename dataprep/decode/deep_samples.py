@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, TiffImagePlugin
 
+from dataprep.decode import png_chunks as png
+
 Range: TypeAlias = tuple[float, float]
 Values: TypeAlias = NDArray[np.integer | np.floating]
 
@@ -19,12 +21,10 @@ WIDENED = "uint16 of 8 bits"
 """The type of 16-bit images whose values are all multiples of 257: programs widen 8 bits so."""
 
 _TIMES = 257
-_PNG = b"\x89PNG"
 _COLORS = ("RGB", "RGBA", "LA")
 _SIXTEEN = 16
-_PNG_START, _PNG_DEPTH, _PNG_COLOR = 8, 24, 25  # places in a PNG: its first chunk, bit depth, color type
-_CHANNELS_OF_PNG = {0: 1, 2: 3, 4: 1, 6: 3}  # by color type, without alpha
 _SIGNED = 2  # of TIFF's SampleFormat
+_NO_DATA = 42113  # GDAL_NODATA, a number as text: the value of pixels that were not measured
 _LOWEST, _HIGHEST = (340, 280), (341, 281)  # tags SMinSampleValue, MinSampleValue; SMaxSampleValue, MaxSampleValue
 _PREMULTIPLIED = 1  # of TIFF's ExtraSamples
 _PLANES, _SEPARATE = 284, 2  # TIFF's PlanarConfiguration
@@ -42,6 +42,7 @@ class Depth:
         white_is_zero: the highest value is black.
         premultiplied: colors are stored times alpha.
         pnm_maximum: of a gray PNM.
+        no_data: value of the pixels of a gray TIFF that were not measured, as GDAL writes it; they count as transparent.
     """
 
     sample_type: str
@@ -49,6 +50,7 @@ class Depth:
     white_is_zero: bool = False
     premultiplied: bool = False
     pnm_maximum: int | None = None
+    no_data: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,29 +140,28 @@ def _read_stored(image: Image.Image, depth: Depth, content: bytes) -> Samples:
     if depth.pnm_maximum is not None:  # undoes Pillow's scaling, exactly
         values = (values.astype(np.int64) * depth.pnm_maximum + _OF_PILLOW // 2) // _OF_PILLOW
     transparent = image.info.get("transparency")
-    alpha = (values != transparent).astype(np.float32)[:, :, np.newaxis] if isinstance(transparent, int) else None
-    return Samples(depth, _natural(values, depth)[:, :, np.newaxis], alpha)
+    hidden = depth.no_data if depth.no_data is not None else transparent if isinstance(transparent, int) else None
+    natural = _natural(values, depth)
+    return Samples(depth, natural[:, :, np.newaxis], None if hidden is None else _opaque(natural, hidden))
+
+
+def _opaque(values: Values, hidden: float) -> NDArray[np.float32] | None:
+    """Alpha of (H, W) gray values of which one stands for pixels that are not there; None where it does not occur."""
+    is_hidden = np.isnan(values) if np.isnan(hidden) else values == _as_stored(hidden, values.dtype)
+    return (~is_hidden).astype(np.float32)[:, :, np.newaxis] if is_hidden.any() else None
+
+
+def _as_stored(number: float, dtype: np.dtype[np.generic]) -> float:
+    """A number that a file states as text, rounded as its pixels are: -3.4e38 is no float32."""
+    with np.errstate(over="ignore"):
+        return float(np.float32(number)) if dtype.kind == "f" else number
 
 
 def _depth_of_png(content: bytes) -> Depth | None:
-    if content[_PNG_DEPTH] != _SIXTEEN:
+    if png.bit_depth(content) != _SIXTEEN:
         return None
-    bits = _significant_bits(content)
+    bits = png.significant_bits(content)
     return Depth("uint16") if bits is None else _up_to(2**bits - 1)
-
-
-def _significant_bits(content: bytes) -> int | None:
-    """Of the channels without alpha, by the chunk sBIT, which stands before the pixels; None where it is absent or says 16."""
-    start = _PNG_START
-    while start + 12 <= len(content):
-        length, name = int.from_bytes(content[start : start + 4], "big"), content[start + 4 : start + 8]
-        if name == b"IDAT":
-            return None
-        if name == b"sBIT":
-            stated = content[start + 8 : start + 8 + min(length, _CHANNELS_OF_PNG.get(content[_PNG_COLOR], 0))]
-            return max(stated) if stated and 0 < max(stated) < _SIXTEEN else None
-        start += 12 + length
-    return None
 
 
 def _depth_of_tiff(image: TiffImagePlugin.TiffImageFile) -> Depth | None:
@@ -180,7 +181,15 @@ def _depth_of_tiff(image: TiffImagePlugin.TiffImageFile) -> Depth | None:
         stated=_stated_by_tiff(tags, sample_type),
         white_is_zero=tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0,
         premultiplied=_PREMULTIPLIED in tags.get(TiffImagePlugin.EXTRASAMPLES, ()),
+        no_data=_no_data(tags.get(_NO_DATA)),
     )
+
+
+def _no_data(stated: object) -> float | None:
+    try:
+        return float(stated.strip(" \0")) if isinstance(stated, str) else None
+    except ValueError:  # metadata that cannot be read are none
+        return None
 
 
 def _stated_by_tiff(tags: TiffImagePlugin.ImageFileDirectory_v2, sample_type: str) -> Range | None:
@@ -227,7 +236,7 @@ def _read_colors(mode: str, depth: Depth, content: bytes) -> Samples:
     if stored is None or stored.ndim != 3 or stored.dtype.itemsize == 1:
         raise ValueError(f"OpenCV does not read these colors of {depth.sample_type}")
     values: Values = stored[:, :, 2::-1]
-    if stored.shape[2] == 3 or (mode == "RGB" and not content.startswith(_PNG)):  # a fourth without meaning
+    if stored.shape[2] == 3 or (mode == "RGB" and not content.startswith(png.SIGNATURE)):  # a fourth without meaning
         return Samples(depth, _natural(values, depth), None)
     opaque = 2 ** (8 * stored.dtype.itemsize) - 1
     covered = stored[:, :, 3:].astype(np.int64)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from dataprep.config.decode import DecodeConfig, Decoding
+from dataprep.core.errors import in_short, on_one_line
 from dataprep.decode import deep_samples as samples
 from dataprep.decode import jpeg_damage as damage
 from dataprep.decode import jpeg_structure as jpeg
@@ -29,7 +30,7 @@ from dataprep.decode import tiff_directory as tiff
 from dataprep.decode import value_range as levels
 from dataprep.decode.deep_samples import Range, Samples, depth_of, has_separate_planes, read_samples
 from dataprep.decode.scaling import to_uint8
-from dataprep.decode.value_range import Extent, measure_extent, range_of
+from dataprep.decode.value_range import Extent, lacking_width, measure_extent, range_of
 
 Pixels: TypeAlias = NDArray[np.uint8]
 """(H, W, C) uint8, C = 1 (gray) or 3 (RGB), rows from the top; stacks of images are (N, H, W, C)."""
@@ -110,11 +111,14 @@ def verify(content: bytes) -> str | None:
         Undecodable: a checksum is wrong, or the file was cut.
     """
     if content.startswith(png.SIGNATURE):
-        return _check_chunks(content)
+        return _check_png(content)
     if content.startswith(_GIF) and _GIF_END not in content:
         raise _cut("GIF")
-    if content.startswith(tiff.HEADERS) and (wrong := tiff.find_damage(content)):
-        raise _refused(damage.DamageError(wrong))
+    if content.startswith(tiff.HEADERS):
+        try:
+            return tiff.check_strips(content)
+        except damage.DamageError as error:
+            raise _refused(error) from error
     return None
 
 
@@ -154,6 +158,12 @@ def load(content: bytes, config: DecodeConfig) -> Loaded:
         for what, plain in _plainer_copies(content) if refusal.reason in ("undecodable", "not_an_image") else ():
             with suppress(Undecodable):
                 return replace(_load(plain, config), doubt=f"{what} cannot be read{why}; they are ignored")
+        if refusal.reason == "not_an_image" and (unusual := tiff.unusual_samples(content)):
+            raise Undecodable(
+                "unsupported_mode",
+                f"a TIFF whose pixels are {unusual} is not read; convert it to gray of 8, 16 or 32 bits or float32, or to "
+                "RGB of 8 or 16 bits",
+            ) from refusal
         raise
 
 
@@ -179,9 +189,7 @@ def _plainer_copies(content: bytes) -> Iterator[tuple[str, bytes]]:
         Undecodable: what decides the pixels is wrong.
     """
     if content.startswith(png.SIGNATURE):
-        for chunk in png.read_chunks(content):
-            if chunk.decides_pixels and not chunk.is_right:
-                raise _changed(chunk)
+        _check_checksums(content)
         yield "its metadata", png.without_metadata(content)
     if content.startswith(tiff.HEADERS):
         with suppress(tiff.BrokenDirectoryError):
@@ -305,7 +313,10 @@ def _known_range(image: Samples, config: Decoding) -> Range:
         raise Undecodable("unknown_range", f"the data set has no other image of {sample_type}, so that its range is not known")
     if (extent := measure_extent(image)) is None:
         raise Undecodable("constant", "no pixel is both visible and a number")
-    return own_range(extent, config)
+    own = own_range(extent, config)
+    if words := lacking_width(sample_type, own, config):
+        raise Undecodable("unknown_range", words)
+    return own
 
 
 def own_range(extent: Extent, config: DecodeConfig) -> Range:
@@ -333,20 +344,27 @@ def _turned_samples(image: Samples, orientation: int) -> Samples:
     return Samples(image.depth, turned(image.values, orientation), alpha)
 
 
-def _check_chunks(content: bytes) -> str | None:
-    """Checks the chunks of a PNG: those that decide no pixel may be wrong."""
-    wrong = chunk = None
-    for chunk in png.read_chunks(content):
-        if not chunk.is_right and chunk.decides_pixels:
-            raise _changed(chunk)
-        wrong = wrong or (None if chunk.is_right else chunk)
-    if chunk is None or chunk.name != b"IEND":
+def _check_png(content: bytes) -> str | None:
+    """Checks the end of a PNG and the checksums of its chunks; returns what is doubtful."""
+    wrong, last = _check_checksums(content)
+    if last is None or last.name != png.END:
         raise _cut("PNG")
     return f"the checksum of the PNG's chunk {wrong} is wrong" if wrong else None
 
 
-def _changed(chunk: png.Chunk) -> Undecodable:
-    return Undecodable("damaged", f"the checksum of the PNG's chunk {chunk} is wrong; its bytes changed")
+def _check_checksums(content: bytes) -> tuple[png.Chunk | None, png.Chunk | None]:
+    """Returns the first chunk whose checksum is wrong, though it decides no pixel, and the last chunk.
+
+    Raises:
+        Undecodable: the checksum of a chunk that decides pixels is wrong.
+    """
+    wrong = last = None
+    for last in png.read_chunks(content):
+        if not last.is_right:
+            if last.decides_pixels:
+                raise Undecodable("damaged", f"the checksum of the PNG's chunk {last} is wrong; its bytes changed")
+            wrong = wrong or last
+    return wrong, last
 
 
 def _cut(image_format: str) -> Undecodable:
@@ -357,8 +375,10 @@ def _refused(error: Exception) -> Undecodable:
     if isinstance(error, MemoryError):
         return Undecodable("too_much_memory", "decoding it needs more memory than a worker may take")
     if isinstance(error, damage.DamageError):
-        return Undecodable("damaged", f"the picture is not what was written: {error}. Replace it with an intact copy")
-    return Undecodable("undecodable", f"{type(error).__name__}: {error}")
+        return Undecodable(
+            "damaged", f"the picture is not what was written: {on_one_line(str(error))}. Replace it with an intact copy"
+        )
+    return Undecodable("undecodable", in_short(error))
 
 
 def _to_uint8(image: Image.Image, background: int) -> Pixels:

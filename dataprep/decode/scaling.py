@@ -12,7 +12,7 @@ _AT_ONCE = 2**20  # values; numbers of 64 bits take eight times the memory of th
 
 
 def to_uint8(samples: Samples, levels: Range, background: int) -> NDArray[np.uint8]:
-    """Scales samples, linearly and rounded, to (H, W, C) uint8; what lies outside the range is cut, what is no number black.
+    """Scales samples, linearly and rounded, to (H, W, C) uint8; what lies outside the range is cut, what is no number is black.
 
     Args:
         samples: the values.
@@ -27,6 +27,7 @@ def to_uint8(samples: Samples, levels: Range, background: int) -> NDArray[np.uin
         scaled = _scaled(values[rows], *levels)
         if samples.depth.white_is_zero:
             scaled = 255 - scaled
+            scaled[np.isnan(values[rows])] = 0
         if samples.alpha is not None:
             alpha = samples.alpha[rows]
             scaled = np.floor(scaled * alpha + background * (1 - alpha) + np.float32(0.5)).astype(np.uint8)

@@ -14,7 +14,10 @@ from dataprep.decode.jpeg_damage import DamageError, decode_strictly
 HEADERS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
-_COMPRESSION, _FILL_ORDER, _JPEG_TABLES = 259, 266, 347
+_BITS, _COMPRESSION, _FILL_ORDER, _FORMAT, _JPEG_TABLES = 258, 259, 266, 339, 347
+_UNSIGNED, _USUAL_BITS, _USUAL_CHANNELS = 1, 16, (1, 3, 4)
+_FORMATS = {_UNSIGNED: "uint", 2: "int", 3: "float", 5: "complex int", 6: "complex"}  # of SampleFormat
+_ZLIB_HEADER = 2  # bytes
 _DEFLATE, _JPEG = (8, 32946), 7
 _LOWEST_FIRST = (2,)  # of FillOrder: the bits of each byte are stored in reverse; libtiff leaves JPEG as it is
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
@@ -49,30 +52,61 @@ class _Kind:
         return int.from_bytes(content, self.order)
 
 
-def find_damage(content: bytes) -> str | None:
+def check_strips(content: bytes) -> str | None:
     """Checks the strips and tiles of the first picture that are packed by deflate or as JPEG, where libtiff hides damage.
 
+    No other way of packing has a checksum, so nothing is known of files that use one.
+
     Returns:
-        What is wrong; None where nothing is, or where it cannot be told: no other way of packing has a checksum.
+        What is doubtful about the bytes though the pixels are whole, None as a rule.
+
+    Raises:
+        DamageError: the pixels are not those that were written.
     """
     try:
         entries = {entry.tag: entry for entry in _entries(content)}
     except BrokenDirectoryError as error:
-        return str(error)
+        raise DamageError(str(error)) from error
     compression = entries[_COMPRESSION].values if _COMPRESSION in entries else None
     if not compression or compression[0] not in (*_DEFLATE, _JPEG):
         return None
     tables = entries[_JPEG_TABLES].content if _JPEG_TABLES in entries else b""
     is_reversed = _FILL_ORDER in entries and entries[_FILL_ORDER].values == _LOWEST_FIRST
+    doubt = None
     for number, strip in enumerate(_strips(content, entries), 1):
-        if compression[0] in _DEFLATE and not _inflates(strip.translate(_REVERSED) if is_reversed else strip):
-            return f"the data of its strip {number} were changed or cut"
         if compression[0] == _JPEG:
             try:
                 decode_strictly(tables[:-2] + strip[2:] if tables else strip, "RGB")
             except DamageError as error:
-                return f"{error} (strip {number})"
-    return None
+                raise DamageError(f"{error} (strip {number})") from error
+            continue
+        state = _inflate(strip.translate(_REVERSED) if is_reversed else strip)
+        if state == "damaged":
+            raise DamageError(f"the data of its strip {number} were changed or cut")
+        if state == "checksum cut":
+            doubt = doubt or f"the checksum of its strip {number} is cut off"
+    return doubt
+
+
+def unusual_samples(content: bytes) -> str | None:
+    """Says what the pixels of a TIFF are where that is unusual, for example `1 x float64`.
+
+    Returns:
+        None where they are gray, RGB or RGBA of at most 16 bits, where the directory does not say, and for other content.
+    """
+    if not content.startswith(HEADERS):
+        return None
+    try:
+        entries = {entry.tag: entry.values for entry in _entries(content)}
+    except BrokenDirectoryError:
+        return None
+    bits, formats = entries.get(_BITS), entries.get(_FORMAT) or (1,)
+    if not bits:
+        return None
+    if len(bits) in _USUAL_CHANNELS and max(bits) <= _USUAL_BITS and set(formats) == {_UNSIGNED}:
+        return None
+    names = [f"{_FORMATS.get(kind, 'type')}{count}" for count, kind in zip(bits, formats * len(bits), strict=False)]
+    return f"{len(bits)} x {names[0]}" if len(set(names)) == 1 else ", ".join(names[:5])
 
 
 def _strips(content: bytes, entries: dict[int, _Entry]) -> Iterator[bytes]:
@@ -85,16 +119,28 @@ def _places_of_strips(entries: dict[int, _Entry]) -> Iterator[tuple[int, int]]:
             yield from zip(entries[offsets_tag].values or (), entries[counts_tag].values or (), strict=False)
 
 
-def _inflates(strip: bytes) -> bool:
-    """Says whether a deflated strip is whole up to its checksum; of a bomb it keeps a piece at a time."""
-    inflater = zlib.decompressobj()
+def _inflate(strip: bytes) -> Literal["whole", "checksum cut", "damaged"]:
+    """Unpacks a deflated strip (RFC 1950) up to its checksum; it keeps a piece at a time, since a strip may be a bomb.
+
+    The checksum has 4 bytes. Some files lack the last of them: then those that are there must agree with the data.
+    """
+    if _ends(zlib.decompressobj(), strip)[0]:
+        return "whole"
+    is_over, rest, checksum = _ends(zlib.decompressobj(-zlib.MAX_WBITS), strip[_ZLIB_HEADER:])
+    is_cut = is_over and len(rest) < len(checksum) and checksum.startswith(rest)
+    return "checksum cut" if is_cut else "damaged"
+
+
+def _ends(inflater: "zlib._Decompress", packed: bytes) -> tuple[bool, bytes, bytes]:
+    """Whether the packed data reach their end, the bytes behind it, and the Adler-32 of what was unpacked."""
+    adler = 1
     try:
-        while not inflater.eof and strip:
-            inflater.decompress(strip, _PIECE)
-            strip = inflater.unconsumed_tail
+        while not inflater.eof and packed:
+            adler = zlib.adler32(inflater.decompress(packed, _PIECE), adler)
+            packed = inflater.unconsumed_tail
     except zlib.error:
-        return False
-    return inflater.eof
+        pass
+    return inflater.eof, inflater.unused_data, adler.to_bytes(4, "big")
 
 
 def without_broken_tags(content: bytes, *, first_page_only: bool) -> bytes:
@@ -159,6 +205,6 @@ def _entry(content: bytes, raw: bytes, kind: _Kind) -> _Entry:
         if place + count * size > len(content):
             return _Entry(tag, None, raw)
         field = content[place : place + count * size]
-    is_listed = tag in (_COMPRESSION, _FILL_ORDER, *sum(_OFFSETS_AND_COUNTS, ())) and type_ in (3, 4, 16)
+    is_listed = tag in (_BITS, _COMPRESSION, _FILL_ORDER, _FORMAT, *sum(_OFFSETS_AND_COUNTS, ())) and type_ in (3, 4, 16)
     numbers = range(count) if is_listed else range(0)
     return _Entry(tag, tuple(kind.number(field[i * size : (i + 1) * size]) for i in numbers), raw, field)

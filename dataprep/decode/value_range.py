@@ -99,18 +99,33 @@ def find_levels(measured: pl.DataFrame, config: DecodeConfig) -> dict[str, Range
     return levels
 
 
-def check_levels(levels: Levels, config: DecodeConfig) -> None:
-    """Refuses a range without width.
+def check_levels(levels: Levels, sample_types: pl.Series, config: DecodeConfig, *, max_fraction: float) -> None:
+    """Refuses levels that leave too many images without a range; fewer are quarantined, each with what `lacking_width` says.
+
+    Args:
+        levels: the ranges that were found.
+        sample_types: of all images that were read; null for those of 8 bits.
+        config: the section.
+        max_fraction: of the images that may be left out.
 
     Raises:
-        ParamsError: black does not lie below white.
+        ParamsError: black does not lie below white for the types of more images than that.
     """
-    for sample_type, (black, white) in levels.items():
-        if not black < white:
-            raise ParamsError(
-                f"params.yaml: ingest.decode.black_level must lie below white_level; for images of {sample_type} they are "
-                f"{said(black)} ({config.black_level}) and {said(white)} ({config.white_level}). Set both to values, or to auto"
-            )
+    lacking = {name: words for name, limits in levels.items() if (words := lacking_width(name, limits, config))}
+    num_lacking = sample_types.is_in(list(lacking)).sum()
+    if num_lacking > max_fraction * len(sample_types):
+        raise ParamsError(f"params.yaml: {next(iter(lacking.values()))}")
+
+
+def lacking_width(sample_type: str, limits: Range, config: DecodeConfig) -> str | None:
+    """Says what is wrong with a range whose black does not lie below its white; None for any other."""
+    black, white = limits
+    if black < white:
+        return None
+    return (
+        f"ingest.decode.black_level must lie below white_level; for images of {sample_type} they are {said(black)} "
+        f"({config.black_level}) and {said(white)} ({config.white_level}). Set both to values, or to auto"
+    )
 
 
 def out_of_date(seen: pl.DataFrame, levels: Levels) -> pl.DataFrame:

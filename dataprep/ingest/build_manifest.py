@@ -43,7 +43,8 @@ def find_ranges(seen: pl.DataFrame, config: IngestConfig) -> dict[str, Range]:
         config: the section.
     """
     # What is constant in one range need not be so in another; a single value is so in any.
-    usable_in_some = pl.col("reason").is_null() | ((pl.col("reason") == "constant") & (pl.col("num_values") > 1))
+    in_another = (pl.col("reason") == "unknown_range") | ((pl.col("reason") == "constant") & (pl.col("num_values") > 1))
+    usable_in_some = pl.col("reason").is_null() | in_another
     deep = seen.filter(pl.col("lowest").is_not_null() & usable_in_some)
     told = read_paths([decode_name(path) for path in deep["path"].to_list()], compile_pattern(config.pattern))
     inside = [fact is not None for fact in told]

@@ -22,7 +22,7 @@ from dataprep.core.errors import ChangedError
 from dataprep.decode.deep_samples import Samples
 from dataprep.decode.image import Pixels, Undecodable, digest_bytes, digest_pixels, load, own_range, verify
 from dataprep.decode.scaling import count_clipped, digest_samples, to_uint8
-from dataprep.decode.value_range import MEASURED, SCALED, measure_extent, said
+from dataprep.decode.value_range import MEASURED, SCALED, lacking_width, measure_extent, said
 from dataprep.execute.tasks import run_guarded
 from dataprep.ingest.perceptual_features import WIDEST, fingerprints, shrunk
 from dataprep.ingest.quality import measure, measured_copy
@@ -167,6 +167,7 @@ def _look_inside(task: ExamineTask, path: bytes, num_bytes: int) -> _Look:
         if min(height, width) < task.limits.min_side:
             raise Undecodable("too_small", f"{width} x {height} pixels; ingest.limits.min_side = {task.limits.min_side}")
         look, pixels = _to_pixels(look, loaded.image, task.decode)
+        _check_range(look, task.decode)
         if _is_constant(pixels):
             raise Undecodable("constant", _of_one_value(content, pixels, look, task.decode))
         return replace(
@@ -211,6 +212,14 @@ def _to_pixels(look: _Look, image: Pixels | Samples, decoding: Decoding) -> tupl
         digest=digest_samples(image),
     )
     return seen, pixels
+
+
+def _check_range(look: _Look, decoding: Decoding) -> None:
+    """Refuses an image whose type has no range where black lies below white; its range is kept, since another one may fit."""
+    if look.sample_type is None or look.black_level is None or look.white_level is None:
+        return
+    if words := lacking_width(look.sample_type, (look.black_level, look.white_level), decoding):
+        raise Undecodable("unknown_range", words)
 
 
 def _of_one_value(content: bytes, pixels: Pixels, look: _Look, decoding: Decoding) -> str:

@@ -49,7 +49,7 @@ def main(embedded: PathOption, scan_cache: OutputOption, manifest: OutputOption)
     new = list(track(looks, title="ingest", total=unseen.height, count=len))
     seen = pl.concat([known.facts, *new, pl.DataFrame(schema=FACTS)])
     levels = find_ranges(seen, config)  # over all images: only now it is known what of more than 8 bits is black and white
-    check_levels(levels, config.decode)
+    check_levels(levels, seen["sample_type"], config.decode, max_fraction=config.max_quarantined_fraction)
     changed = out_of_date(seen, levels)
     again = found.join(changed, on="path", how="semi")
     decoding = with_levels(config.decode, levels)

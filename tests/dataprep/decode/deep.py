@@ -30,7 +30,7 @@ def png(values: NDArray[np.integer], *, significant_bits: int | None = None) -> 
     return content[:33] + chunk + content[33:]  # behind the header
 
 
-def tiff(values: NDArray[np.generic], *tags: tuple[int, int, int, float]) -> bytes:
+def tiff(values: NDArray[np.generic], *tags: tuple[int, int, int, float | str]) -> bytes:
     """A TIFF of (H, W) gray or (H, W, 3) colors of numpy's type, with more tags (number, type, count, value)."""
     import tifffile
 

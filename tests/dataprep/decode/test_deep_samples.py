@@ -133,6 +133,69 @@ def test_floats_without_a_stated_range_need_levels() -> None:
     assert count_clipped(samples(content), (-5.0, 5.0)) == 1  # what is no number
 
 
+GDAL_NODATA, TEXT = 42113, 2
+
+
+@pytest.mark.parametrize(
+    ("dtype", "stated", "stored"),
+    [
+        ("f4", "-9999", -9999),
+        ("f4", "-3.4028234663852886e+38", np.finfo(np.float32).min),
+        ("f4", "-1.7976931348623157e+308", -np.inf),  # the lowest float64, which float32 rounds to minus infinity
+        ("f4", "nan", np.nan),
+        ("i2", "-32768 ", -32768),
+        ("u2", "0", 0),
+    ],
+)
+def test_values_that_stand_for_no_data_are_transparent(dtype: str, stated: str, stored: float) -> None:
+    values = np.arange(100, 900, 100).reshape(2, 4).astype(dtype)
+    values[0, 1] = stored
+    content = tiff(values, (GDAL_NODATA, TEXT, len(stated) + 1, stated))
+    read = samples(content)
+    extent = measure_extent(read)
+    assert extent is not None
+    assert (extent.lowest, extent.highest, extent.num_values) == (100, 800, 7)
+    assert count_clipped(read, (100, 800)) == 0
+    assert to_uint8(read, (100, 800), 7)[:, :, 0].tolist() == [[0, 7, 73, 109], [146, 182, 219, 255]]
+    assert samples(tiff(values)).alpha is None
+
+
+@pytest.mark.parametrize("stated", ["none", "", "1e999x"])
+def test_a_value_for_no_data_that_is_no_number_is_ignored(stated: str) -> None:
+    values = np.arange(100, 900, 100, dtype=np.uint16).reshape(2, 4)
+    assert samples(tiff(values, (GDAL_NODATA, TEXT, len(stated) + 1, stated))).alpha is None
+
+
+def test_what_is_no_number_is_black_also_where_the_lowest_value_is_white() -> None:
+    values = np.array([[-5.0, 0.0, 5.0, np.nan]], dtype=np.float32)
+    for photometric, expected in (("minisblack", [0, 128, 255, 0]), ("miniswhite", [255, 127, 0, 0])):
+        buffer = io.BytesIO()
+        tifffile.imwrite(buffer, values, photometric=photometric, metadata=None)
+        assert to_uint8(samples(buffer.getvalue()), (-5, 5), 7)[0, :, 0].tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("dtype", "channels", "said"),
+    [
+        ("f8", 1, "1 x float64"),
+        ("i8", 1, "1 x int64"),
+        ("u8", 1, "1 x uint64"),
+        ("f2", 1, "1 x float16"),
+        ("c8", 1, "1 x complex64"),
+        ("f4", 3, "3 x float32"),
+        ("i4", 3, "3 x int32"),
+    ],
+)
+def test_a_tiff_of_samples_that_are_not_read_is_an_image_and_says_what_to_do(dtype: str, channels: int, said: str) -> None:
+    with pytest.raises(Undecodable) as refusal:
+        load(tiff(np.zeros((4, 5) if channels == 1 else (4, 5, channels), dtype=dtype)), FULL)
+    assert (refusal.value.reason, refusal.value.message) == (
+        "unsupported_mode",
+        f"a TIFF whose pixels are {said} is not read; convert it to gray of 8, 16 or 32 bits or float32, or to RGB of 8 or 16 "
+        "bits",
+    )
+
+
 def test_a_range_of_the_data_set_is_not_made_up() -> None:
     content = png(noise("u2"))
     with pytest.raises(Undecodable) as refusal:

@@ -225,6 +225,37 @@ def test_overwritten_strips_of_a_tiff_are_damage(compression: str) -> None:
         decode_and_verify(damaged)
 
 
+@pytest.mark.parametrize("num_cut", [0, 1, 4, 5])
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_deflated_strip_that_lacks_its_checksum_alone_is_used_with_a_doubt(seed: int, order: int, num_cut: int) -> None:
+    image = random_image(seed, (20, 24, 3))
+    content = encoded("TIFF", Image.fromarray(image), compression="tiff_adobe_deflate", tiffinfo={266: order})
+    (start,) = struct.unpack_from("<I", content, 4)
+    entry = content.index(struct.pack("<HHI", 279, 4, 1), start) + 8
+    (num_bytes,) = struct.unpack_from("<I", content, entry)
+    cut = content[:entry] + struct.pack("<I", num_bytes - num_cut) + content[entry + 4 :]
+    if num_cut > 4:
+        with pytest.raises(Undecodable, match="the data of its strip 1 were changed or cut"):
+            verify(cut)
+        return
+    assert np.array_equal(decode(cut, CONFIG).pixels, image)
+    assert verify(cut) == ("the checksum of its strip 1 is cut off" if num_cut else None)
+
+
+def test_a_part_of_a_checksum_must_agree_with_the_data() -> None:
+    content = encoded("TIFF", Image.fromarray(IMAGE), compression="tiff_adobe_deflate")
+    (start,) = struct.unpack_from("<I", content, 4)
+    entry = content.index(struct.pack("<HHI", 279, 4, 1), start) + 8
+    (num_bytes,) = struct.unpack_from("<I", content, entry)
+    (at,) = struct.unpack_from("<I", content, content.index(struct.pack("<HHI", 273, 4, 1), start) + 8)
+    changed = bytearray(content)
+    struct.pack_into("<I", changed, entry, num_bytes - 2)
+    changed[at + num_bytes - 4] ^= 1  # the first byte of the checksum, of which two are left
+    with pytest.raises(Undecodable, match="the data of its strip 1 were changed or cut"):
+        verify(bytes(changed))
+
+
 @pytest.mark.parametrize("order", [1, 2])
 @pytest.mark.parametrize("compression", ["tiff_deflate", "tiff_adobe_deflate", "jpeg"])
 def test_the_order_of_bits_in_a_strip_is_no_damage_and_hides_none(compression: str, order: int) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dataprep.config.decode import DecodeConfig
 from dataprep.core.errors import ParamsError
 from dataprep.decode.deep_samples import Depth, Samples
-from dataprep.decode.image import decode
+from dataprep.decode.image import Undecodable, decode
 from dataprep.decode.scaling import to_uint8
 from dataprep.decode.value_range import Extent, check_levels, describe_levels, levels_of, range_of, with_levels
 from dataprep.draw.prepare_preview import draw_steps
@@ -134,11 +134,33 @@ def test_a_number_is_the_value_that_becomes_black_or_white() -> None:
     assert range_of(extent(300, 3000), decode_config("full", 4000.5)) == (0, 4000.5)
     assert range_of(extent(7000, 9000), decode_config("auto", 10_000)) == (6976, 10_000)
     with pytest.raises(ParamsError) as refusal:
-        check_levels({"uint16": (6976.0, 100.0)}, decode_config("auto", 100))
+        check_levels({"uint16": (6976.0, 100.0)}, pl.Series(["uint16"]), decode_config("auto", 100), max_fraction=0.1)
     assert str(refusal.value) == (
         "params.yaml: ingest.decode.black_level must lie below white_level; for images of uint16 they are 6,976 (auto) and "
         "100 (100.0). Set both to values, or to auto"
     )
+
+
+def test_one_odd_file_of_another_type_leaves_the_others_usable(tmp_path: Path) -> None:
+    folder = data_set(tmp_path, *PLANTED["12 bits in 16"])
+    for number in range(3):
+        (folder / f"class1/more{number}.img").write_bytes(png(np.rint(picture(20 + number, 0, 4095)).astype(np.uint16)))
+    (folder / "class1/odd.img").write_bytes(tiff(np.rint(picture(3, 7000, 9000)).astype(np.int16)))
+    config = with_values(INGEST, decode__white_level=4095)
+    manifest = run(folder, config)
+    odd = manifest.filter(pl.col("status") != "ok").select("id", "reason", "message").rows()
+    words = (
+        "ingest.decode.black_level must lie below white_level; for images of int16 they are 6,976 (auto) and 4,095 (4095.0). "
+        "Set both to values, or to auto"
+    )
+    assert odd == [("class1/odd.img", "unknown_range", words)]
+    levels = {"uint16": (0.0, 4095.0), "int16": (6976.0, 4095.0)}
+    types = pl.Series(["uint16"] * 11 + ["int16"])
+    check_levels(levels, types, config.decode, max_fraction=0.1)
+    with pytest.raises(ParamsError, match=re.escape(f"params.yaml: {words}")):
+        check_levels(levels, types, config.decode, max_fraction=0.05)
+    with pytest.raises(Undecodable, match=r"for images of int16 they are -32,768 \(full\) and -40,000 \(-40000\.0\)"):
+        decode((folder / "class1/odd.img").read_bytes(), with_levels(decode_config("full", -40_000), {}))
 
 
 def test_a_hot_pixel_does_not_widen_the_range_and_is_counted(tmp_path: Path) -> None:
