@@ -5,7 +5,7 @@ from dataprep.config.split import Count
 
 
 class EvaluateConfig(Section):
-    """How predictions are made, and on how many images each operation of the menu is tried."""
+    """How predictions are made, and on how many images the robustness test is made."""
 
     batch_size: Positive
     images_per_operation: Count

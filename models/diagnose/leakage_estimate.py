@@ -1,9 +1,8 @@
-"""How much a split that ignores groups would have flattered the accuracy, by a nearest-neighbour probe.
+"""How much a split that ignores groups would overestimate the accuracy, by a nearest-neighbour probe.
 
-The same prepared train and validation images are judged twice: as the split dealt them, and dealt anew at random, as many
-images of each class on each side. What the second gains, it gains because a held-out image finds its own writer, burst or
-near duplicate among the train images. The test images are not looked at. The intervals count what is independent: groups and
-distinct pictures.
+The probe scores the same prepared train and validation images twice: split as they are, and split at random with as many images
+of each class on each side. A random split scores higher where a held-out image finds its own writer, burst or near duplicate
+among the train images. The test images are not read. The intervals count what is independent: groups and distinct pictures.
 """
 
 from typing import Any
@@ -27,6 +26,8 @@ SIDE_PX = 16
 
 READ_ROWS = 64
 
+_DRAWS = "flattery"  # names the random draws; another word would draw other images
+
 Features = NDArray[np.float32]
 
 
@@ -37,7 +38,7 @@ class ProbeScore(Document):
     accuracy_interval: tuple[float, float]
 
 
-class Flattery(Document):
+class LeakageEstimate(Document):
     """What the probe scores on held-out images under the split made, and under a random one of the same images."""
 
     train_images: int
@@ -52,15 +53,15 @@ class Flattery(Document):
         figures = f"{self.random.accuracy:.2f} instead of {self.made.accuracy:.2f}"
         probe = f"(nearest-neighbour probe; the split keeps {self.kept_apart} apart)"
         if self.random.accuracy_interval[0] > self.made.accuracy_interval[1]:
-            return f"A random split would have flattered: {figures} {probe}"
+            return f"A random split would have overestimated the accuracy: {figures} {probe}"
         if self.random.accuracy < self.made.accuracy:
-            return f"A random split would not have flattered: {figures} {probe}"
+            return f"A random split would not have overestimated the accuracy: {figures} {probe}"
         if self.random.accuracy == self.made.accuracy:
             return f"A random split would have made no difference: {figures} {probe}"
-        return f"A random split would hardly have flattered: {figures}, which may be chance {probe}"
+        return f"A random split would hardly have overestimated the accuracy: {figures}, which may be chance {probe}"
 
 
-def measure_flattery(prepared: Place, split: pl.DataFrame, data: SplitMetrics, *, seed: int) -> Flattery | None:
+def estimate_leakage(prepared: Place, split: pl.DataFrame, data: SplitMetrics, *, seed: int) -> LeakageEstimate | None:
     """Probes the split that was made and a random one, where there is something that a random one tears apart.
 
     Whole clusters are drawn, since a sample of single images would separate what belongs together by itself: of a large data
@@ -84,11 +85,11 @@ def measure_flattery(prepared: Place, split: pl.DataFrame, data: SplitMetrics, *
     labels = np.concatenate([train[1], held_out[1]])
     together = np.concatenate([train[2], held_out[2]])
     made = np.arange(len(labels)) >= len(train[1])
-    return Flattery(
+    return LeakageEstimate(
         train_images=len(train[1]),
         held_out_images=len(held_out[1]),
         made=_probe(features, labels, together, made),
-        random=_probe(features, labels, together, _deal_anew(labels, made, seed)),
+        random=_probe(features, labels, together, _split_at_random(labels, made, seed)),
         kept_apart=_kept_apart(data),
     )
 
@@ -129,7 +130,7 @@ def _draw(
             ids += shard.ids()
     own = pl.DataFrame({"id": ids}).join(clusters, on="id")
     names = own["cluster"].unique().sort()
-    order = pl.DataFrame({"cluster": names, "order": rng_for(seed, "flattery", split).permutation(len(names))})
+    order = pl.DataFrame({"cluster": names, "order": rng_for(seed, _DRAWS, split).permutation(len(names))})
     drawn = own.join(order, on="cluster").sort("order", "id").head(most).sort("id")
     chosen = set(drawn["id"])
     found = []
@@ -153,9 +154,9 @@ def _read(shard: ShardReader, chosen: set[str]) -> list[tuple[Features, NDArray[
     return parts
 
 
-def _deal_anew(labels: NDArray[np.int64], held_out: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
+def _split_at_random(labels: NDArray[np.int64], held_out: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
     """Which of the same images a random split holds out: of each class as many as were held out."""
-    rng = rng_for(seed, "flattery", "deal")
+    rng = rng_for(seed, _DRAWS, "deal")
     anew = np.zeros(len(labels), dtype=bool)
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)

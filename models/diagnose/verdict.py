@@ -17,7 +17,7 @@ import polars as pl
 from dataprep.core.artifacts import Document
 from dataprep.core.confidence_intervals import trials_to_tell
 from models.config.diagnose import DiagnoseConfig
-from models.diagnose.leakage_estimate import Flattery
+from models.diagnose.leakage_estimate import LeakageEstimate
 from models.diagnose.metrics import Accuracy, Metrics
 from models.diagnose.significance import RARE, chance_above, chance_worse
 from models.diagnose.weak_classes import ADVICE, find_weak_classes, name_weak_classes, weakest_class
@@ -51,23 +51,23 @@ class Part(Document):
 class Diagnosis(Document):
     """What diagnosis.json holds."""
 
-    format_version: Literal[3] = 3
+    format_version: Literal[4] = 4
     finding: Finding
     headline: str
     evidence: str
     next_experiment: str
     target_accuracy: float
     parts: list[Part]
-    flattery: Flattery | None  # null where there are neither groups nor near duplicates
+    leakage: LeakageEstimate | None  # null where there are neither groups nor near duplicates
 
 
-def diagnose(metrics: Metrics, config: DiagnoseConfig, flattery: Flattery | None) -> Diagnosis:
+def diagnose(metrics: Metrics, config: DiagnoseConfig, leakage: LeakageEstimate | None) -> Diagnosis:
     """Judges the scores of the three splits against the target and against each other.
 
     Args:
         metrics: the scores.
         config: the target.
-        flattery: what a random split would have gained, which stands beside the verdict and does not change it.
+        leakage: what a random split would have gained, which stands beside the verdict and does not change it.
     """
     train, validation, test = metrics.train, metrics.validation, metrics.test
     target_error = 1 - config.target_accuracy
@@ -90,7 +90,7 @@ def diagnose(metrics: Metrics, config: DiagnoseConfig, flattery: Flattery | None
         next_experiment=next_experiment,
         target_accuracy=config.target_accuracy,
         parts=parts,
-        flattery=flattery,
+        leakage=leakage,
     )
 
 

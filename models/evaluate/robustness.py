@@ -1,7 +1,7 @@
-"""How well the network reads validation images on which one operation of the menu is done, each alone.
+"""Robustness test: how well the network reads validation images that one operation of augmentation has changed.
 
-An operation that is on and costs many points destroys labels or is too strong; one that is off and costs many shows what the
-network was never prepared for.
+An operation that is on and costs many points destroys labels or is too strong; one that is off and costs many shows which
+images the network has never learnt to read.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ Predict = Callable[[Pixels], NDArray[np.float32]]
 _DECIDED = 0.5
 
 
-class Trial(Document):
+class UnderOperation(Document):
     """Accuracy on the tried images under one operation at random strength; the 95% interval counts what is independent."""
 
     operation: str
@@ -41,7 +41,7 @@ class Trial(Document):
 
     @field_validator("operation")
     @classmethod
-    def _of_the_menu(cls, operation: str) -> str:
+    def _is_known(cls, operation: str) -> str:
         if operation not in OPERATIONS:
             raise ValueError(f"{shortened(operation)} is no operation. {did_you_mean(operation, list(OPERATIONS))}")
         return operation
@@ -55,33 +55,35 @@ class Superposed(Document):
     exact_match_interval: Interval
 
 
-class Trials(Document):
-    """What trials.json holds: how many validation images were tried, their accuracy as they are, and under each operation."""
+class Robustness(Document):
+    """What robustness.json holds: how many validation images were tried, their accuracy unchanged and under each operation."""
 
-    format_version: Literal[2] = 2
+    format_version: Literal[3] = 3
     images: Count
     clusters: Count  # of groups and distinct pictures: what is independent
     accuracy: Fraction | None  # null where no image was tried
-    trials: list[Trial]
+    operations: list[UnderOperation]  # the lowest accuracy first
     superposed: dict[SplitName, Superposed]  # where augment.superpose is on
 
     @model_validator(mode="after")
     def _tried_or_not(self) -> Self:
-        if (self.accuracy is None) != (self.images == 0) or (self.trials and not self.images):
-            raise ValueError(f"accuracy and trials must be there where images were tried, and there alone; {self.images} were")
+        if (self.accuracy is None) != (self.images == 0) or (self.operations and not self.images):
+            raise ValueError(
+                f"accuracy and operations must be given where images were tried, and only there; {self.images} were"
+            )
         return self
 
 
-def try_operations(
+def measure_robustness(
     predict: Predict, prepared: Place, split: pl.DataFrame, augment: AugmentConfig, config: EvaluateConfig
-) -> Trials:
+) -> Robustness:
     """Tries each operation that these images can take, also those that are off, and mixtures where superpose is on.
 
     Args:
         predict: the network.
         prepared: the folder of the shards.
         split: the split table; id, split and cluster are read.
-        augment: the menu; ranges and probabilities.
+        augment: the operations' ranges and probabilities.
         config: how many images, and how many at a time.
     """
     num_channels = read_index(prepared, stage="prepare").shape[2]
@@ -97,8 +99,8 @@ def try_operations(
             right[name].append(predict(varied).argmax(axis=1) == labels)
     clusters = _clusters_of(tried, split)
     found = {name: estimate(np.concatenate(parts), clusters) for name, parts in right.items() if parts}
-    trials = [
-        Trial(
+    under = [
+        UnderOperation(
             operation=name,
             probability=section_of(augment, name).probability if augment.varies else 0.0,
             accuracy=found[name].fraction,
@@ -107,18 +109,18 @@ def try_operations(
         for name in settings
         if name in found
     ]
-    return Trials(
+    return Robustness(
         images=len(tried),
         clusters=len(np.unique(clusters)),
         accuracy=found[""].fraction if found else None,
-        trials=sorted(trials, key=lambda trial: (trial.accuracy, trial.operation)),
+        operations=sorted(under, key=lambda one: (one.accuracy, one.operation)),
         superposed=dict(_try_mixtures(predict, prepared, split, augment, config)) if augment.superpose.probability > 0 else {},
     )
 
 
-def read_trials(path: Place) -> Trials:
-    """Reads trials.json."""
-    return read_document(path, Trials, stage="evaluate")
+def read_robustness(path: Place) -> Robustness:
+    """Reads robustness.json."""
+    return read_document(path, Robustness, stage="evaluate")
 
 
 def _chosen(prepared: Place, config: EvaluateConfig) -> Iterator[tuple[Pixels, NDArray[np.int64], list[str]]]:
@@ -141,7 +143,7 @@ def _clusters_of(ids: list[str], split: pl.DataFrame) -> NDArray[np.int64]:
 
 
 def _draws(keys: NDArray[np.uint64]) -> NDArray[np.float64]:
-    return uniforms_for(keys, 0, "trials")
+    return uniforms_for(keys, 0, "trials")  # names the draws; another word would choose other images
 
 
 def _try_mixtures(
@@ -154,7 +156,7 @@ def _try_mixtures(
         ]
         if exact:  # a split of too few classes has no mixtures
             count, share = sum(map(len, exact)), float(np.concatenate(exact).mean())
-            # What a mixture is made of, nobody wrote down: at worst the mixtures agree as far as clusters can make them.
+            # Which images a mixture is made of is not recorded; at worst the mixtures are as alike as clusters can make them.
             sizes = split.filter(pl.col("split") == name)["cluster"].value_counts()["count"].to_numpy()
             worth = count * effective_trials(sizes, sizes) / sizes.sum()
             yield name, Superposed(images=count, exact_match=share, exact_match_interval=wilson_interval(share, worth))

@@ -18,7 +18,7 @@ from dataprep.store.split_report import SplitMetrics
 from models.config.diagnose import DiagnoseConfig
 from models.diagnose.metrics import Metrics
 from models.diagnose.verdict import Diagnosis, correct_examples, mistakes_by_cell, worst_mistakes
-from models.evaluate.robustness import Trials
+from models.evaluate.robustness import Robustness
 from models.report.charts import learning_curves
 from models.report.thumbnails import png_address, read_thumbnails
 
@@ -88,7 +88,7 @@ class Content:
     num_quarantined: int
     num_skipped: int
     num_files: int
-    trials: Trials
+    robustness: Robustness
     weakest_alone: str | None  # the operation that is on and under which the network reads worst, where it costs it much
     balance: list[Balance]
     sheet: str  # data address of a PNG
@@ -106,7 +106,7 @@ def collect(
     manifest: pl.DataFrame,
     data: SplitMetrics,
     prepared: Place,
-    trials: Trials,
+    robustness: Robustness,
     augment: AugmentConfig,
     config: DiagnoseConfig,
 ) -> Content:
@@ -120,8 +120,8 @@ def collect(
         manifest: for the files that are not in the data set.
         data: counts of the split stage.
         prepared: the folder with the images.
-        trials: each operation tried alone.
-        augment: the menu.
+        robustness: each operation alone.
+        augment: what happens to train images.
         config: how many of each to show.
     """
     worst = worst_mistakes(predictions, config.split, config.worst_images)
@@ -146,8 +146,8 @@ def collect(
         num_quarantined=quarantined.height,
         num_skipped=manifest.filter(pl.col("status") == "skipped").height,
         num_files=manifest.height,
-        trials=trials,
-        weakest_alone=_weakest_alone(trials),
+        robustness=robustness,
+        weakest_alone=_weakest_alone(robustness),
         balance=_balance(data, augment),
         sheet=png_address(sheet, max_px=max(sheet.shape)),
         varies=augment.varies,
@@ -156,12 +156,12 @@ def collect(
     )
 
 
-def _weakest_alone(trials: Trials) -> str | None:
+def _weakest_alone(robustness: Robustness) -> str | None:
     """The operation that is on and costs the network the most, if that is more than chance and worth a word."""
-    on = [trial for trial in trials.trials if trial.probability > 0]
-    if not on or trials.accuracy is None or trials.accuracy - on[0].accuracy < NOTEWORTHY:
+    on = [under for under in robustness.operations if under.probability > 0]
+    if not on or robustness.accuracy is None or robustness.accuracy - on[0].accuracy < NOTEWORTHY:
         return None
-    return on[0].operation if on[0].accuracy_interval[1] < trials.accuracy else None
+    return on[0].operation if on[0].accuracy_interval[1] < robustness.accuracy else None
 
 
 def _balance(data: SplitMetrics, augment: AugmentConfig) -> list[Balance]:

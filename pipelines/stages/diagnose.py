@@ -10,12 +10,12 @@ from dataprep.core.artifacts import encode_document, read_document, write_files
 from dataprep.store.manifest import read_manifest
 from dataprep.store.split_report import SplitMetrics
 from dataprep.store.split_table import read_split
-from models.diagnose.leakage_estimate import measure_flattery
+from models.diagnose.leakage_estimate import estimate_leakage
 from models.diagnose.metrics import measure
 from models.diagnose.train_gap import judge_gap
 from models.diagnose.verdict import diagnose
 from models.evaluate.predictions import read_predictions, with_clusters
-from models.evaluate.robustness import read_trials
+from models.evaluate.robustness import read_robustness
 from models.report.content import collect
 from models.report.page import render
 from models.train.history import read_history
@@ -30,7 +30,7 @@ def main(
     prepared: PlaceOption,
     history: PathOption,
     predictions: PathOption,
-    trials: PathOption,
+    robustness: PathOption,
     metrics: OutputOption,
     diagnosis: OutputOption,
     report: OutputOption,
@@ -38,11 +38,11 @@ def main(
 ) -> None:
     params = read_params()
     config, normalised = params.diagnose, params.model.batch_normalisation
-    dealt, epochs = read_split(split), read_history(history)
-    rows = with_clusters(read_predictions(predictions, dealt), dealt)
+    assigned, epochs = read_split(split), read_history(history)
+    rows = with_clusters(read_predictions(predictions, assigned), assigned)
     measured, data = measure(rows), read_document(split_metrics, SplitMetrics, stage="split")
-    flattery = measure_flattery(prepared, dealt, data, seed=config.seed)
-    judged = judge_gap(diagnose(measured, config, flattery), epochs, measured, params.augment, batch_normalisation=normalised)
+    leakage = estimate_leakage(prepared, assigned, data, seed=config.seed)
+    judged = judge_gap(diagnose(measured, config, leakage), epochs, measured, params.augment, batch_normalisation=normalised)
     content = collect(
         rows,
         metrics=measured,
@@ -51,7 +51,7 @@ def main(
         manifest=read_manifest(manifest),
         data=data,
         prepared=prepared,
-        trials=read_trials(trials),
+        robustness=read_robustness(robustness),
         augment=params.augment,
         config=config,
     )

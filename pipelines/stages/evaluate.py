@@ -1,4 +1,4 @@
-"""Predicts every image of every split with the saved model, and tries each operation of the menu on validation images."""
+"""Predicts every image of every split with the saved model, and tests its robustness to each operation."""
 
 from pipelines.environment import settle
 
@@ -17,13 +17,15 @@ from dataprep.store.shards import read_index
 from dataprep.store.split_table import read_split
 from models.evaluate.predict import load_model, predict
 from models.evaluate.predictions import PREDICTIONS
-from models.evaluate.robustness import try_operations
+from models.evaluate.robustness import measure_robustness
 from models.train.keras_environment import settle_keras, threads_of
 from pipelines.command import OutputOption, PathOption, PlaceOption, run, track
 from pipelines.params import read_params
 
 
-def main(prepared: PlaceOption, split: PathOption, model: PathOption, predictions: OutputOption, trials: OutputOption) -> None:
+def main(
+    prepared: PlaceOption, split: PathOption, model: PathOption, predictions: OutputOption, robustness: OutputOption
+) -> None:
     params = read_params()
     settle_keras(threads_of(model))
     index = read_index(prepared, stage="prepare")
@@ -31,8 +33,8 @@ def main(prepared: PlaceOption, split: PathOption, model: PathOption, prediction
     batches = predict(network, prepared, params.evaluate)
     total = sum(entry.num_images for entry in index.shards)
     rows = pl.concat(list(track(batches, title="evaluate", total=total, count=len))).sort("id")
-    tried = try_operations(network.predict_on_batch, prepared, read_split(split), params.augment, params.evaluate)
-    write_files({predictions: encode_table(rows, PREDICTIONS), trials: encode_document(tried)})
+    tried = measure_robustness(network.predict_on_batch, prepared, read_split(split), params.augment, params.evaluate)
+    write_files({predictions: encode_table(rows, PREDICTIONS), robustness: encode_document(tried)})
     correct = rows.group_by("split").agg((pl.col("label") == pl.col("predicted")).mean().alias("accuracy"))
     accuracies = dict(correct.rows())
     shown = " / ".join(f"{name} {accuracies[name]:.4f}" for name in SPLITS)

@@ -15,10 +15,10 @@ from playwright.sync_api import Page, sync_playwright
 from dataprep.decode.value_range import with_levels
 from dataprep.store.shards import ShardIndex, ShardKey, write_index, write_shard
 from dataprep.store.split_report import ClassPortions, Counts, Portion, Shared, SplitMetrics
-from models.diagnose.leakage_estimate import Flattery, ProbeScore
+from models.diagnose.leakage_estimate import LeakageEstimate, ProbeScore
 from models.diagnose.metrics import measure
 from models.diagnose.verdict import diagnose
-from models.evaluate.robustness import Superposed, Trial, Trials
+from models.evaluate.robustness import Robustness, Superposed, UnderOperation
 from models.report.charts import learning_curves
 from models.report.content import Content, Example, Quarantined, _balance, _weakest_alone, collect
 from models.report.names import breakable
@@ -57,14 +57,14 @@ MANIFEST = pl.DataFrame(
 )
 
 
-TRIALS = Trials(
+ROBUSTNESS = Robustness(
     images=60,
     clusters=40,
     accuracy=0.9,
-    trials=[
-        Trial(operation="vertical_flip", probability=0.0, accuracy=0.1, accuracy_interval=(0.05, 0.2)),
-        Trial(operation="rotation", probability=0.5, accuracy=0.62, accuracy_interval=(0.5, 0.7)),
-        Trial(operation="noise", probability=0.5, accuracy=0.88, accuracy_interval=(0.8, 0.93)),
+    operations=[
+        UnderOperation(operation="vertical_flip", probability=0.0, accuracy=0.1, accuracy_interval=(0.05, 0.2)),
+        UnderOperation(operation="rotation", probability=0.5, accuracy=0.62, accuracy_interval=(0.5, 0.7)),
+        UnderOperation(operation="noise", probability=0.5, accuracy=0.88, accuracy_interval=(0.8, 0.93)),
     ],
     superposed={"validation": Superposed(images=60, exact_match=0.731, exact_match_interval=(0.6, 0.8))},
 )
@@ -98,7 +98,7 @@ def content(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Content
         warnings=[f"split.pin.origin names what no image has: '{HOSTILE}'"],
         classes=[ClassPortions(class_name=name, train=train, validation=held_out, test=held_out) for name in "abc"],
     )
-    flattery = Flattery(
+    leakage = LeakageEstimate(
         train_images=4000,
         held_out_images=1500,
         made=ProbeScore(accuracy=0.84, accuracy_interval=(0.82, 0.86)),
@@ -108,12 +108,12 @@ def content(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Content
     return collect(
         ROWS,
         metrics=metrics,
-        diagnosis=diagnose(metrics, params.diagnose, flattery),
+        diagnosis=diagnose(metrics, params.diagnose, leakage),
         history=HISTORY,
         manifest=MANIFEST,
         data=data,
         prepared=prepared,
-        trials=TRIALS,
+        robustness=ROBUSTNESS,
         augment=params.augment,
         config=params.diagnose,
     )
@@ -134,11 +134,13 @@ def test_the_page_shows_augmentation_and_warns_of_what_destroys_labels(content: 
     assert "Superposed validation images, 60 of them: all classes found and none besides in 73.1% (60.0% to 80.0%)" in html
     warned = re.findall(r'<p class="warning"><b>([a-z ]+)</b> is on, and under it alone', html)
     assert warned == ["rotation"]  # a vertical flip is worse, and off
-    calm = TRIALS.model_copy(update={"trials": TRIALS.trials[::2]})
+    calm = ROBUSTNESS.model_copy(update={"operations": ROBUSTNESS.operations[::2]})
     assert "is on, and under it alone" not in render(
-        dataclasses.replace(content, trials=calm, weakest_alone=_weakest_alone(calm))
+        dataclasses.replace(content, robustness=calm, weakest_alone=_weakest_alone(calm))
     )
-    untried = dataclasses.replace(content, trials=Trials(images=0, clusters=0, accuracy=None, trials=[], superposed={}))
+    untried = dataclasses.replace(
+        content, robustness=Robustness(images=0, clusters=0, accuracy=None, operations=[], superposed={})
+    )
     assert "None was tried: evaluate.images_per_operation is 0." in render(untried)
 
 
@@ -178,13 +180,14 @@ def test_the_page_proves_that_nothing_leaks_and_what_each_class_got(html: str) -
     assert '<tr><th>a</th><td>40</td><td class="got">50.0%</td><td>20</td><td class="got">25.0%</td>' in html
 
 
-def test_the_page_says_what_a_random_split_would_have_flattered(content: Content, html: str) -> None:
-    told = (
-        "A random split would have flattered: 0.97 instead of 0.84 (nearest-neighbour probe; the split keeps 60 groups apart)."
+def test_the_page_says_what_a_random_split_would_have_overestimated(content: Content, html: str) -> None:
+    sentence = (
+        "A random split would have overestimated the accuracy: 0.97 instead of 0.84 "
+        "(nearest-neighbour probe; the split keeps 60 groups apart)."
     )
-    assert told in html
-    without = content.diagnosis.model_copy(update={"flattery": None})
-    assert "flattered" not in render(dataclasses.replace(content, diagnosis=without))
+    assert sentence in html
+    without = content.diagnosis.model_copy(update={"leakage": None})
+    assert "overestimated" not in render(dataclasses.replace(content, diagnosis=without))
 
 
 def test_the_page_fetches_nothing(html: str) -> None:

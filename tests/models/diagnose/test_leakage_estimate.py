@@ -15,8 +15,8 @@ from dataprep.split.split_methods import split_images
 from dataprep.store.shards import ShardContent, ShardIndex, ShardKey, write_index, write_shard
 from dataprep.store.split_report import SplitMetrics, measure_split
 from dataprep.store.split_table import EXCLUDED
-from models.diagnose import leakage_estimate as flattery
-from models.diagnose.leakage_estimate import Flattery, ProbeScore, measure_flattery, shrink
+from models.diagnose import leakage_estimate
+from models.diagnose.leakage_estimate import LeakageEstimate, ProbeScore, estimate_leakage, shrink
 from pipelines.params import Params
 from tests.conftest import random_image
 from tests.dataprep.split.test_split_methods import config_with
@@ -68,34 +68,36 @@ def digits() -> Pixels:
     return np.stack([draw_digit(*written) for written in WRITTEN])
 
 
-def test_a_random_split_of_writers_flatters(tmp_path: Path, params: Params, digits: Pixels) -> None:
+def test_a_random_split_of_writers_overestimates_the_accuracy(tmp_path: Path, params: Params, digits: Pixels) -> None:
     split, data = measured(manifest_of(pl.col("writer")), config_with())
     assert data.shared.total.total == 0
     prepared = write_prepared(tmp_path, digits, split, params, files_per_split=1)
-    found = measure_flattery(prepared, split, data, seed=0)
+    found = estimate_leakage(prepared, split, data, seed=0)
     assert found is not None
     assert (found.train_images, found.held_out_images) == (240, 80)
     assert found.random.accuracy > 0.97
     assert found.made.accuracy < 0.9
     # Validation has 4 writers, who are too few to be sure of anything.
-    assert found.sentence.startswith(f"A random split would hardly have flattered: {found.random.accuracy:.2f} instead of 0.")
+    assert found.sentence.startswith(
+        f"A random split would hardly have overestimated the accuracy: {found.random.accuracy:.2f} instead of 0."
+    )
     assert found.sentence.endswith("which may be chance (nearest-neighbour probe; the split keeps 20 groups apart)")
     assert found.made.accuracy_interval[1] - found.made.accuracy_interval[0] > 0.4  # of 80 independent images: 0.16
 
 
-def test_a_random_split_of_many_groups_flatters_for_sure(tmp_path: Path, params: Params) -> None:
+def test_a_random_split_of_many_groups_overestimates_it_for_sure(tmp_path: Path, params: Params) -> None:
     patterns = np.stack([random_image(10 * writer + digit, (28, 28, 1)) for writer, digit, _ in WRITTEN])  # one a group
     split, data = measured(manifest_of(pl.concat_str("writer", pl.lit("-"), "label")), config_with())
-    found = measure_flattery(write_prepared(tmp_path, patterns, split, params, 1), split, data, seed=0)
+    found = estimate_leakage(write_prepared(tmp_path, patterns, split, params, 1), split, data, seed=0)
     assert found is not None
-    assert found.sentence.startswith("A random split would have flattered: 1.00 instead of 0.")
+    assert found.sentence.startswith("A random split would have overestimated the accuracy: 1.00 instead of 0.")
     assert found.sentence.endswith("(nearest-neighbour probe; the split keeps 100 groups apart)")
 
 
-def test_groups_that_are_no_clue_do_not_flatter(tmp_path: Path, params: Params, digits: Pixels) -> None:
+def test_groups_that_are_no_clue_make_no_difference(tmp_path: Path, params: Params, digits: Pixels) -> None:
     mixed = (pl.int_range(pl.len()).shuffle(seed=0) % WRITERS).cast(pl.String)
     split, data = measured(manifest_of(mixed), config_with())
-    found = measure_flattery(write_prepared(tmp_path, digits, split, params, 1), split, data, seed=0)
+    found = estimate_leakage(write_prepared(tmp_path, digits, split, params, 1), split, data, seed=0)
     assert found is not None
     assert found.made.accuracy == pytest.approx(found.random.accuracy, abs=0.05)
 
@@ -105,18 +107,21 @@ def test_the_sentence_says_no_more_than_the_figures() -> None:
         made_score, random_score = (
             ProbeScore(accuracy=value, accuracy_interval=(value - 0.04, value + 0.04)) for value in (made, random)
         )
-        found = Flattery(train_images=9, held_out_images=9, made=made_score, random=random_score, kept_apart="9 groups")
+        found = LeakageEstimate(train_images=9, held_out_images=9, made=made_score, random=random_score, kept_apart="9 groups")
         return found.sentence.split(" (")[0]
 
-    assert sentence(0.95, 0.78) == "A random split would have flattered: 0.95 instead of 0.78"
-    assert sentence(0.80, 0.78) == "A random split would hardly have flattered: 0.80 instead of 0.78, which may be chance"
+    assert sentence(0.95, 0.78) == "A random split would have overestimated the accuracy: 0.95 instead of 0.78"
+    assert (
+        sentence(0.80, 0.78)
+        == "A random split would hardly have overestimated the accuracy: 0.80 instead of 0.78, which may be chance"
+    )
     assert sentence(0.78, 0.78) == "A random split would have made no difference: 0.78 instead of 0.78"
-    assert sentence(0.60, 0.78) == "A random split would not have flattered: 0.60 instead of 0.78"
+    assert sentence(0.60, 0.78) == "A random split would not have overestimated the accuracy: 0.60 instead of 0.78"
 
 
 def test_without_groups_and_near_duplicates_nothing_is_probed(tmp_path: Path, params: Params) -> None:
     split, data = measured(manifest_of(pl.lit(None, dtype=pl.String)), config_with())
-    assert measure_flattery(tmp_path, split, data, seed=0) is None
+    assert estimate_leakage(tmp_path, split, data, seed=0) is None
 
 
 def test_the_probe_never_opens_the_test_images(tmp_path: Path, params: Params, digits: Pixels) -> None:
@@ -124,7 +129,7 @@ def test_the_probe_never_opens_the_test_images(tmp_path: Path, params: Params, d
     prepared = write_prepared(tmp_path, digits, split, params, 1)
     shard = next(prepared.glob("test-*.h5"))
     shard.write_bytes(bytes(shard.stat().st_size))
-    assert measure_flattery(prepared, split, data, seed=0) is not None
+    assert estimate_leakage(prepared, split, data, seed=0) is not None
 
 
 def test_the_probe_is_the_same_for_any_shards_and_any_size_of_blocks(
@@ -132,19 +137,19 @@ def test_the_probe_is_the_same_for_any_shards_and_any_size_of_blocks(
 ) -> None:
     noise = np.stack([random_image(number, (28, 28, 1)) for number in range(len(WRITTEN))])  # any other draw scores otherwise
     split, data = measured(manifest_of(pl.col("writer")), config_with())
-    found = measure_flattery(write_prepared(tmp_path / "one", noise, split, params, 1), split, data, seed=0)
-    monkeypatch.setattr(flattery, "READ_ROWS", 7)
-    assert measure_flattery(write_prepared(tmp_path / "four", noise, split, params, 4), split, data, seed=0) == found
+    found = estimate_leakage(write_prepared(tmp_path / "one", noise, split, params, 1), split, data, seed=0)
+    monkeypatch.setattr(leakage_estimate, "READ_ROWS", 7)
+    assert estimate_leakage(write_prepared(tmp_path / "four", noise, split, params, 4), split, data, seed=0) == found
 
 
 def test_a_large_set_is_drawn_by_whole_clusters(
     tmp_path: Path, params: Params, digits: Pixels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flattery, "MOST_TRAIN", 60)
-    monkeypatch.setattr(flattery, "MOST_HELD_OUT", 40)
+    monkeypatch.setattr(leakage_estimate, "MOST_TRAIN", 60)
+    monkeypatch.setattr(leakage_estimate, "MOST_HELD_OUT", 40)
     split, data = measured(manifest_of(pl.col("writer")), config_with())
     prepared = write_prepared(tmp_path, digits, split, params, 1)
-    draws = [found for seed in range(4) if (found := measure_flattery(prepared, split, data, seed=seed)) is not None]
+    draws = [found for seed in range(4) if (found := estimate_leakage(prepared, split, data, seed=seed)) is not None]
     assert {(found.train_images, found.held_out_images) for found in draws} == {(60, 40)}
     assert all(found.random.accuracy > found.made.accuracy + 0.1 for found in draws)  # single images would share no writer
     assert len({found.made.accuracy for found in draws}) > 1
@@ -154,7 +159,7 @@ def test_near_duplicates_alone_are_probed_and_named(tmp_path: Path, params: Para
     images = manifest_of(pl.lit(None, dtype=pl.String)).with_columns(near_duplicate=pl.col("id").str.slice(0, 5))
     split, data = measured(images, config_with())
     assert EXCLUDED not in split["split"]
-    found = measure_flattery(write_prepared(tmp_path, digits, split, params, 1), split, data, seed=0)
+    found = estimate_leakage(write_prepared(tmp_path, digits, split, params, 1), split, data, seed=0)
     assert found is not None
     assert found.kept_apart == "100 clusters of near duplicates"
 

@@ -16,7 +16,7 @@ from dataprep.store.statistics import read_statistics
 from models.config.model import ModelConfig, NormaliseConfig
 from models.config.train import TrainConfig
 from models.evaluate.predict import load_model, predict
-from models.evaluate.robustness import try_operations
+from models.evaluate.robustness import measure_robustness
 from models.train import datasets as inputs
 from models.train.fit import build_model, encode_model, exact_match, fit
 from models.train.model_file import recipe_of
@@ -107,8 +107,10 @@ def test_superposed_classes_are_told_apart_by_a_sigmoid_head(
     )
     assert history["val_accuracy"].max() > 0.8  # type: ignore[operator]  # polars types a maximum loosely
     network = load_model(tmp_path / "model.keras", index_of(tiny))
-    trials = try_operations(network.predict_on_batch, tiny / "prepared", split_of(tiny / "prepared"), augment, params.evaluate)
-    assert {split: mixtures.exact_match > 0.7 for split, mixtures in trials.superposed.items()} == {
+    measured = measure_robustness(
+        network.predict_on_batch, tiny / "prepared", split_of(tiny / "prepared"), augment, params.evaluate
+    )
+    assert {split: mixtures.exact_match > 0.7 for split, mixtures in measured.superposed.items()} == {
         "validation": True,
         "test": True,
     }
