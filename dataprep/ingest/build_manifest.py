@@ -27,6 +27,7 @@ _SENTENCES = {
     "not_a_file": "neither a file nor a folder",
     "unreadable": "cannot be listed; check its permissions",
     "unreadable_folder": "a folder that cannot be listed; check its permissions",
+    "unusable_name": "a part of its key is empty, . or .., or holds a zero byte, which no path can; rename it",
 }
 
 

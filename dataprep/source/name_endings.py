@@ -4,6 +4,8 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 
+from dataprep.core.file_names import decode_name
+
 # fmt: off
 IMAGE_ENDINGS = frozenset({
     "apng", "arw", "avif", "avifs", "bmp", "bpg", "bw", "cr2", "cr3", "crw", "cur", "dcm", "dcx", "dds", "dib", "dicom",
@@ -24,6 +26,17 @@ def ending_of(path: str) -> str:
     ('png', '', '')
     """
     return os.path.splitext(path)[1][1:].lower()  # noqa: PTH122  # a fifth of the time of pathlib
+
+
+def link_may_be_folder(link: bytes) -> bool:
+    """Whether a link that leads nowhere now may stand for a folder, for example on a disk that is not mounted.
+
+    Names of folders seldom have an ending, and links such as `notes.md` that lost their file are common.
+
+    >>> link_may_be_folder(b"raw/cats"), link_may_be_folder(b"raw/notes.md")
+    (True, False)
+    """
+    return not ending_of(decode_name(link))
 
 
 def likely_images(paths: Sequence[str]) -> list[str]:

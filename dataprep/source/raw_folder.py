@@ -16,13 +16,13 @@ import polars as pl
 from dataprep.core.errors import ChangedError, ParamsError, SourceError
 from dataprep.core.file_names import decode_name, encode_name
 from dataprep.source.embedded_images import write_digits
-from dataprep.source.name_endings import ending_of
+from dataprep.source.name_endings import link_may_be_folder
 from dataprep.source.remote_folder import Entry, check_url, holds_anything, is_url, list_files, read_remote_file
 
 EMBEDDED = "embedded:"
 
 _INT64 = 2**63 - 1
-_TELLS_OPEN_FILES = Path("/proc/self/fd").exists()
+_SHOWS_OPEN_FILES = Path("/proc/self/fd").exists()
 
 Source: TypeAlias = Path | str
 """The raw folder: a local one, or the URL of one on any file system that fsspec knows."""
@@ -222,8 +222,8 @@ def _read_known(folder: int, path: bytes, num_bytes: int) -> bytes:
 
 
 def _check_inside(handle: int, root: bytes, path: bytes) -> None:
-    """Refuses a file that a folder which became a link in the meantime led to (where the system tells: Linux)."""
-    if _TELLS_OPEN_FILES and os.readlink(b"/proc/self/fd/%d" % handle) != os.path.join(_real(root), path):  # noqa: PTH115  # bytes
+    """Refuses a file above which a folder became a link in the meantime; only Linux says where an open file is."""
+    if _SHOWS_OPEN_FILES and os.readlink(b"/proc/self/fd/%d" % handle) != os.path.join(_real(root), path):  # noqa: PTH115  # bytes
         raise ChangedError("a folder above it became a link while the tree was read")
 
 
@@ -281,7 +281,7 @@ def _leads_to_folder(link: bytes) -> bool:
     try:
         return stat.S_ISDIR(os.stat(link).st_mode)  # noqa: PTH116  # bytes
     except OSError:
-        return not ending_of(decode_name(link))
+        return link_may_be_folder(link)
 
 
 def _folders_of(paths: Iterable[bytes]) -> set[bytes]:

@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from dataprep.core.errors import ChangedError, ParamsError, SourceError, in_short
 from dataprep.core.file_names import decode_name, encode_name
-from dataprep.source.name_endings import IMAGE_ENDINGS, ending_of
+from dataprep.source.name_endings import IMAGE_ENDINGS, ending_of, link_may_be_folder
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 Entry: TypeAlias = tuple[bytes, int, int, int, str | None]
 """path, bytes, modified_ns, changed_ns, reason; the columns of `scan`."""
 
-_Told: TypeAlias = Mapping[str, object]
-"""What a file system tells of a file; the keys are each one's own, but for name, size and type."""
+_Details: TypeAlias = Mapping[str, object]
+"""What a file system says of a file; each has its own keys beside name, size and type."""
 
 _SEPARATOR = "::"
 _PASSWORD = re.compile(r"://[^/@]*:[^/@]*@")
@@ -63,7 +63,7 @@ def check_url(url: str) -> None:
 def list_files(url: str, skip: re.Pattern[str]) -> list[Entry]:
     """Lists every file below a URL; links are listed and not followed.
 
-    The time of change is a number made of all that the file system tells of a file: tags, versions, times. Where it tells
+    The time of change is a number made of all that the file system says of a file: tags, versions, times. Where it says
     nothing, the number is a new one each time, so that such a file is always read again.
 
     Args:
@@ -114,7 +114,7 @@ def read_remote_file(url: str, path: bytes, num_bytes: int) -> bytes:
 
 
 def holds_anything(url: str) -> bool:
-    """Whether there is anything in a folder, as the file system tells now.
+    """Whether there is anything in a folder now; what was listed before does not count.
 
     Raises:
         OSError: it cannot be listed, whatever the file system's own error is.
@@ -135,18 +135,18 @@ def _open(url: str) -> "tuple[AbstractFileSystem, str]":
     return files, root
 
 
-def _listed_at_once(files: "AbstractFileSystem", root: str) -> list[tuple[str, _Told | None]]:
-    """Full path of each file and what is told of it."""
+def _listed_at_once(files: "AbstractFileSystem", root: str) -> list[tuple[str, _Details | None]]:
+    """Full path and details of each file."""
     found = files.find(root, detail=True)
     if not found and not files.exists(root):
         raise FileNotFoundError(root)
     if set(found) == {root} and found[root].get("type") != "directory":
         raise NotADirectoryError(root)
-    return [(name, told) for name, told in found.items() if told["type"] != "directory"]
+    return [(name, details) for name, details in found.items() if details["type"] != "directory"]
 
 
-def _listed_by_folder(files: "AbstractFileSystem", root: str) -> Iterator[tuple[str, _Told | None]]:
-    """As `_listed_at_once`; nothing is told of a folder that cannot be listed."""
+def _listed_by_folder(files: "AbstractFileSystem", root: str) -> Iterator[tuple[str, _Details | None]]:
+    """As `_listed_at_once`; a folder that cannot be listed has no details."""
     folders = [root]
     while folders:
         folder = folders.pop()
@@ -157,16 +157,16 @@ def _listed_by_folder(files: "AbstractFileSystem", root: str) -> Iterator[tuple[
                 raise
             yield folder, None
             continue
-        for told in inside:
-            name = told["name"]
-            if name == root and told["type"] != "directory":
+        for details in inside:
+            name = details["name"]
+            if name == root and details["type"] != "directory":
                 raise NotADirectoryError(root)
             if not name.startswith(_prefix(folder)) or (_is_http(root) and _leads_away(name)):
                 continue  # the folder itself, or what a web page has besides its files
-            if told["type"] == "directory" and not told.get("islink"):
+            if details["type"] == "directory" and not details.get("islink"):
                 folders.append(name)
             else:
-                yield name, told
+                yield name, details
 
 
 def _lists_at_once(files: "AbstractFileSystem") -> bool:
@@ -179,53 +179,95 @@ def _lists_at_once(files: "AbstractFileSystem") -> bool:
 
 
 def _entries(
-    files: "AbstractFileSystem", root: str, listed: list[tuple[str, _Told | None]], skip: re.Pattern[str]
+    files: "AbstractFileSystem", root: str, listed: list[tuple[str, _Details | None]], skip: re.Pattern[str]
 ) -> Iterator[Entry]:
     now = time.time_ns()
-    unsized = [name for name, told in listed if told is not None and told["type"] == "file" and _size(told) is None]
+    unsized = [name for name, details in listed if details is not None and details["type"] == "file" and _size(details) is None]
+    links = [name for name, details in listed if details is not None and _is_link(details)]
     with ThreadPoolExecutor(_REQUESTS_AT_ONCE) as pool:  # a web page lists names only: one more request for each file
-        asked = dict(zip(unsized, pool.map(functools.partial(_info, files), unsized), strict=True))
+        asked = dict(zip(unsized, pool.map(functools.partial(_details, files), unsized), strict=True))
+        to_folder = dict(zip(links, pool.map(functools.partial(_leads_to_folder, files), links), strict=True))
     for name, from_listing in listed:
-        told = asked.get(name, from_listing)
-        path = _relative(root, name)
-        skipped = any(skip.fullmatch(part) for part in decode_name(path).split("/"))
-        yield path, _size(told) or 0, 0, _sign_of_change(told, now), "skipped" if skipped else _reason(path, told, from_listing)
+        details = asked.get(name, from_listing)
+        is_file = details is not None and details["type"] == "file"
+        path = _relative(root, name if is_file else name.rstrip("/"))
+        if any(skip.fullmatch(part) for part in decode_name(path).split("/")):
+            reason: str | None = "skipped"
+        elif name in to_folder:
+            reason = "link_to_folder" if to_folder[name] else "link"
+        else:
+            reason = _reason(details, from_listing)
+        if not is_below_source(path):
+            path, reason = _escaped(path), reason or "unusable_name"
+        yield path, _size(details) or 0, 0, _sign_of_change(details, now), reason
 
 
-def _info(files: "AbstractFileSystem", name: str) -> _Told | None:
+def _details(files: "AbstractFileSystem", name: str) -> _Details | None:
     try:
-        told: _Told = files.info(name)
+        details: _Details = files.info(name)
     except Exception:  # noqa: BLE001  # each file system has errors of its own; the file gets a row
         return None
-    return told
+    return details
 
 
-def _reason(path: bytes, told: _Told | None, listed: _Told | None) -> str | None:
-    """Why an entry must not be opened; what was told of it last, and what the listing of its folder told."""
-    if told is None:
-        return "unreadable" if listed is not None else "unreadable_folder"
-    if told.get("islink") or told["type"] == "link":
-        # Some file systems say where a link leads; of others its name must do.
-        is_file = told["type"] == "file" or (told["type"] != "directory" and ending_of(decode_name(path)) in IMAGE_ENDINGS)
-        return "link" if is_file else "link_to_folder"
-    if told["type"] != "file":
+def _is_link(details: _Details) -> bool:
+    return bool(details.get("islink")) or details["type"] == "link"
+
+
+def _leads_to_folder(files: "AbstractFileSystem", name: str) -> bool:
+    """Whether a link leads to a folder, or may do so.
+
+    A listing does not follow links, and `info` does on most file systems. A link that leads nowhere counts as on this machine:
+    its name decides (`link_may_be_folder`). Where the file system does not say, the link may stand for a whole class, so only
+    the name of an image makes it a file.
+    """
+    try:
+        kind = files.info(name)["type"]
+    except FileNotFoundError:
+        return link_may_be_folder(encode_name(name))
+    except Exception:  # noqa: BLE001  # each file system has errors of its own
+        kind = "link"
+    return kind == "directory" or (kind == "link" and ending_of(name) not in IMAGE_ENDINGS)
+
+
+def _reason(details: _Details | None, from_listing: _Details | None) -> str | None:
+    """Why an entry must not be opened; the details that are known by now, and those of the listing of its folder."""
+    if details is None:
+        return "unreadable" if from_listing is not None else "unreadable_folder"
+    if details["type"] != "file":
         return "not_a_file"
-    return "unreadable" if _size(told) is None else None
+    return "unreadable" if _size(details) is None else None
 
 
-def _size(told: _Told | None) -> int | None:
-    size = None if told is None else told.get("size")
+def _size(details: _Details | None) -> int | None:
+    size = None if details is None else details.get("size")
     return size if isinstance(size, int) else None
 
 
-def _sign_of_change(told: _Told | None, now: int) -> int:
-    """64 bits of all that is told of a file and changes with it."""
+def _sign_of_change(details: _Details | None, now: int) -> int:
+    """64 bits of all details that change with a file."""
     signs = sorted(
-        (key, str(value)) for key, value in (told or {}).items() if key not in _NO_SIGN_OF_CHANGE and value is not None
+        (key, str(value)) for key, value in (details or {}).items() if key not in _NO_SIGN_OF_CHANGE and value is not None
     )
     if not signs:
         return now
     return int.from_bytes(blake2b(repr(signs).encode("utf-8", "surrogatepass"), digest_size=8).digest(), signed=True)
+
+
+def is_below_source(path: bytes) -> bool:
+    """Whether a relative path stays below its folder on every file system; keys of an object store are any text.
+
+    >>> is_below_source(b"cat/1.png"), is_below_source(b"cat//1.png"), is_below_source(b"cat/../1.png")
+    (True, True, False)
+    """
+    parts = path.split(b"/")
+    return bool(parts[0] and parts[-1]) and b"." not in parts and b".." not in parts and b"\0" not in path
+
+
+def _escaped(path: bytes) -> bytes:
+    """A path for the manifest in the place of one that no folder can hold; nothing opens it."""
+    signs = {b"": b"\\x2f", b".": b"\\x2e", b"..": b"\\x2e\\x2e"}
+    return b"/".join(signs.get(part, part) for part in path.replace(b"\0", b"\\x00").split(b"/"))
 
 
 def _leads_away(name: str) -> bool:
@@ -243,7 +285,7 @@ def _prefix(folder: str) -> str:
 
 
 def _relative(root: str, name: str) -> bytes:
-    path = name.removeprefix(_prefix(root)).strip("/")
+    path = name.removeprefix(_prefix(root))
     return unquote_to_bytes(path) if _is_http(root) else encode_name(path)
 
 

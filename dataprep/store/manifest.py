@@ -13,7 +13,7 @@ from dataprep.decode.image import DecodeReason
 from dataprep.decode.value_range import SCALED
 
 Status = Literal["ok", "quarantined", "skipped"]
-EntryReason = Literal["skipped", "link", "link_to_folder", "not_a_file", "unreadable", "unreadable_folder"]
+EntryReason = Literal["skipped", "link", "link_to_folder", "not_a_file", "unreadable", "unreadable_folder", "unusable_name"]
 ReadReason = Literal["too_many_bytes", "changed", "too_slow", "worker_died"]
 RowReason = Literal["other_file", "pattern", "label_conflict", "small_class"]
 Reason = EntryReason | ReadReason | DecodeReason | RowReason
@@ -35,11 +35,15 @@ blur lowers and contrast leaves alone. noise: standard deviation in gray levels 
 
 _HEX_128 = r"^[0-9a-f]{32}$"
 
-_WITHIN = pl.lit(b"/") + pl.col("path") + pl.lit(b"/")
-"""A path between two more slashes: one that is absolute, empty or ends in a slash then has two in a row."""
-
+_BETWEEN_SLASHES = pl.lit(b"/") + pl.col("path") + pl.lit(b"/")
 _OK = pl.col("status") == "ok"
-_LEADS_OUT = pl.any_horizontal(*[_WITHIN.bin.contains(part) for part in (b"//", b"/./", b"/../", b"\0")])
+_LEADS_OUT = pl.any_horizontal(
+    pl.col("path") == b"",
+    pl.col("path").bin.starts_with(b"/"),
+    pl.col("path").bin.ends_with(b"/"),
+    *[_BETWEEN_SLASHES.bin.contains(part) for part in (b"/./", b"/../", b"\0")],
+)
+"""As `remote_folder.is_below_source`, for a whole column. Keys of an object store may have two slashes in a row."""
 
 MANIFEST = TableFormat(
     kind="manifest",

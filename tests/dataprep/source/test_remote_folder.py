@@ -16,25 +16,37 @@ import numpy as np
 import polars as pl
 import pytest
 from fsspec.implementations.local import LocalFileSystem
-from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
 from fsspec.registry import known_implementations
 from upath import UPath
 
 from dataprep.config.execute import ExecuteConfig
 from dataprep.core.artifacts import Place, locate, read_bytes, write_bytes
 from dataprep.core.errors import ArtifactError, ChangedError, ParamsError, SourceError
+from dataprep.decode.image import digest_bytes
 from dataprep.prepare import packing as prepare
 from dataprep.prepare.packing import prepare_images
 from dataprep.source import remote_folder as remote
 from dataprep.source.raw_folder import Source, locate_folder, read_file, scan
+from dataprep.store.manifest import read_manifest, write_manifest
 from dataprep.store.shards import ShardEntry, ShardReader, check_shards, read_index
 from dataprep.store.statistics import measure_train
 from pipelines.params import read_params
 from tests.closure import ROOT
 from tests.conftest import random_image, striped, write_png
-from tests.dataprep.ingest.ingesting import INGEST, by_id, run, run_in_workers
+from tests.dataprep.ingest.ingesting import INGEST, by_id, run, run_in_workers, with_values
 from tests.dataprep.ingest.test_scan_cache import Ingesting
 
+INFO = LocalFileSystem.info
+KEYS = (
+    "class0/n.png",
+    "class0//n.png",
+    "/class0/n.png",
+    "class0/./n.png",
+    "class0/../n.png",
+    "class0/n.png/",
+    "class1/a//b///c.png",
+)
 PARAMS = read_params(ROOT / "params.yaml")
 
 
@@ -124,7 +136,7 @@ def prepared(manifest: pl.DataFrame, source: Source, output: Place, workers: int
 
 
 @pytest.mark.parametrize("elsewhere", ["memory", "file", "zip", "http", "simplecache"], indirect=True)
-def test_manifest_and_shards_do_not_tell_where_the_images_were(elsewhere: str, folder: Path, tmp_path: Path) -> None:
+def test_manifest_and_shards_do_not_depend_on_where_the_images_were(elsewhere: str, folder: Path, tmp_path: Path) -> None:
     here = run(folder)
     there = run(elsewhere)
     assert there.equals(here)
@@ -158,14 +170,12 @@ def test_a_second_run_opens_what_changed_and_nothing_else(elsewhere: str, folder
     assert ingesting.opened == [b"class0/00.png"]
 
 
-def test_a_file_of_which_nothing_is_told_is_read_each_time(
-    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_without_details_is_read_each_time(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ingesting = Ingesting(f"file://{folder}", tmp_path / "scan.parquet")
     ls = LocalFileSystem.ls
 
     def terse(self: LocalFileSystem, *args: object, **kwargs: object) -> list[dict[str, object]]:
-        return [{key: told[key] for key in ("name", "size", "type")} for told in ls(self, *args, **kwargs)]
+        return [{key: details[key] for key in ("name", "size", "type")} for details in ls(self, *args, **kwargs)]
 
     monkeypatch.setattr(LocalFileSystem, "ls", terse)
     ingesting.run()
@@ -185,6 +195,64 @@ def test_links_and_odd_entries_and_names_that_are_no_text_are_listed(tmp_path: P
     assert set(there["reason"]) == {None, "link", "link_to_folder", "not_a_file"}
     size = (tmp_path / "raw/a/1.png").stat().st_size
     assert read_file(f"file://{tmp_path}/raw", b"a/\xff.png", size) == (tmp_path / "raw/a/1.png").read_bytes()
+
+
+def test_links_that_lead_nowhere_or_without_an_ending_have_the_reasons_that_they_have_here(tmp_path: Path) -> None:
+    write_png(tmp_path / "raw/a/1.png", random_image(0))
+    for name in ("labels.csv", "notes.md", "7.png", "cats"):
+        (tmp_path / "raw" / name).symlink_to(tmp_path / "nowhere" / name)
+    (tmp_path / "raw/README").symlink_to("a/1.png")
+    (tmp_path / "raw/class.v2").symlink_to("a")
+    here, there = scan(tmp_path / "raw"), scan(f"file://{tmp_path}/raw")
+    assert there.select("path", "reason").equals(here.select("path", "reason"))
+    reasons = dict(there.select("path", "reason").rows())
+    assert (reasons[b"notes.md"], reasons[b"cats"]) == ("link", "link_to_folder")
+    assert (reasons[b"README"], reasons[b"class.v2"]) == ("link", "link_to_folder")
+
+
+def test_a_link_may_be_a_class_where_the_file_system_does_not_say_where_it_leads(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("class.v2", "class0/again.png"):
+        (folder / name).symlink_to("class0/00.png")
+
+    def info(self: LocalFileSystem, path: object, **_: object) -> object:
+        if str(path).endswith(("class.v2", "again.png")):  # while a folder is listed it is no text
+            raise PermissionError(13, "Permission denied")
+        return INFO(self, path)
+
+    monkeypatch.setattr(LocalFileSystem, "info", info)
+    reasons = dict(scan(f"file://{folder}").select("path", "reason").rows())
+    assert (reasons[b"class.v2"], reasons[b"class0/again.png"]) == ("link_to_folder", "link")
+
+
+def test_keys_of_an_object_store_are_read_by_their_exact_names_or_listed_as_unusable(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = in_memory(folder)
+    memory = fsspec.filesystem("memory")
+    contents = {key: write_png(tmp_path / "one.png", random_image(seed)).read_bytes() for seed, key in enumerate(KEYS)}
+    for key, content in contents.items():
+        monkeypatch.setitem(memory.store, f"/bucket/raw/{key}", MemoryFile(memory, f"/bucket/raw/{key}", content))
+    write_manifest(tmp_path / "manifest.parquet", run(url, with_values(INGEST, skip=(), pattern="{label}/**/{name}")))
+    manifest = read_manifest(tmp_path / "manifest.parquet")
+    rows = {row["path"]: row for row in manifest.iter_rows(named=True)}
+    for key in ("class0//n.png", "class0/n.png", "class1/a//b///c.png"):
+        row = rows[key.encode()]
+        assert (row["status"], row["reason"]) == ("ok", None)
+        assert row["file_digest"] == digest_bytes(contents[key])
+        assert read_file(url, key.encode(), row["bytes"]) == contents[key]
+    unusable = manifest.filter(reason="unusable_name")
+    assert unusable["path"].to_list() == [
+        b"\\x2f/class0/n.png",
+        b"class0/\\x2e/n.png",
+        b"class0/\\x2e\\x2e/n.png",
+        b"class0/n.png/\\x2f",
+    ]
+    assert set(unusable["message"]) == {
+        "a part of its key is empty, . or .., or holds a zero byte, which no path can; rename it"
+    }
+    assert prepared(manifest, url, tmp_path / "prepared")
 
 
 def test_a_folder_that_cannot_be_listed_is_a_row(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +294,7 @@ def test_a_hiccup_of_the_network_costs_one_file_in_ingest_and_one_line_in_prepar
         prepared(manifest, url, tmp_path / "prepared")
 
 
-def test_a_file_that_grew_or_shrank_is_told(folder: Path) -> None:
+def test_a_file_that_grew_or_shrank_is_an_error(folder: Path) -> None:
     url = in_memory(folder)
     memory = fsspec.filesystem("memory")
     size = len(memory.cat_file("/bucket/raw/class0/00.png"))

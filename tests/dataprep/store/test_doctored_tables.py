@@ -5,9 +5,13 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from dataprep.core.artifacts import TableFormat, encode_table, write_table
 from dataprep.core.errors import ArtifactError
+from dataprep.core.table_columns import first_fault
+from dataprep.source.remote_folder import is_below_source
 from dataprep.store.manifest import MANIFEST, read_manifest, write_manifest
 from dataprep.store.split_table import SPLIT, read_split
 
@@ -98,11 +102,18 @@ LEADING_OUT = [
     b"0/..",
     b"0/./a.png",
     b"./a.png",
-    b"0//a.png",
     b"0/a.png/",
     b"0/a\0.png",
     b"\xff/../\xff",
 ]
+
+
+@given(st.text("/.a\0").map(str.encode))
+@example(b"0//a.png")
+def test_the_manifest_takes_the_paths_that_a_remote_folder_gives(path: bytes) -> None:
+    row = pl.DataFrame({"path": [path]}, schema={"path": pl.Binary})
+    fault = first_fault(row, {}, MANIFEST.rules)
+    assert (fault is None) == is_below_source(path), fault
 
 
 @pytest.mark.parametrize("path", LEADING_OUT)
