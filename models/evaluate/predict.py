@@ -13,8 +13,9 @@ from dataprep.core.errors import ArtifactError, in_short
 from dataprep.feed.batches import ordered_batches
 from dataprep.store.shards import ShardIndex, read_index
 from models.config.evaluate import EvaluateConfig
+from models.evaluate.model_needs import check_batch, check_needs
 from models.evaluate.predictions import LARGEST_PROBABILITY, predictions_frame
-from models.train.model_file import check_recipe, open_model_file
+from models.train.model_file import check_recipe, model_fault, open_model_file
 
 
 def load_model(path: Path, index: ShardIndex) -> keras.Model:
@@ -25,22 +26,21 @@ def load_model(path: Path, index: ShardIndex) -> keras.Model:
         index: of the images that it is to see.
 
     Raises:
-        ArtifactError: the file is missing, damaged, would need code to be run, was trained on other images, or has weights
-            that are no numbers.
+        ArtifactError: the file is missing, damaged, would need code to be run or more memory than it holds bytes, was trained
+            on other images, or has weights that are no numbers.
     """
     with open_model_file(path) as archive:
         check_recipe(path, archive, index)
+        check_needs(path, archive, index)
     try:
         network: keras.Model = keras.models.load_model(path, compile=False, safe_mode=True)
-        shapes = network.input_shape, network.output_shape
         weights = network.get_weights()
     except Exception as error:  # Keras reports damage in many classes, and a truncated file as "File not found"
-        raise _fault(path, f"cannot be loaded as a Keras model ({in_short(error)})") from error
-    expected = (None, *index.shape), (None, len(index.class_names))
-    if shapes != expected:
-        raise _fault(path, f"must take {expected[0]} and give {expected[1]}; it takes {shapes[0]} and gives {shapes[1]}")
+        raise model_fault(path, f"cannot be loaded as a Keras model ({in_short(error)})") from error
     if strange := sum(not np.isfinite(weight).all() for weight in weights):
-        raise _fault(path, f"must have weights that are finite numbers; {strange:,} of {len(weights):,} arrays hold others")
+        raise model_fault(
+            path, f"must have weights that are finite numbers; {strange:,} of {len(weights):,} arrays hold others"
+        )
     return network
 
 
@@ -53,8 +53,9 @@ def predict(network: keras.Model, prepared: Place, config: EvaluateConfig) -> It
         config: images per batch.
 
     Raises:
-        ArtifactError: what the network gives is no probability.
+        ArtifactError: the batches are too large for any machine at hand, or what the network gives is no probability.
     """
+    check_batch(network, config.batch_size)
     class_names = read_index(prepared, stage="prepare").class_names
     for split in SPLITS:
         for images, labels, ids in ordered_batches(prepared, split, config.batch_size):
@@ -65,7 +66,3 @@ def predict(network: keras.Model, prepared: Place, config: EvaluateConfig) -> It
                     f"{float(probabilities.min())!r} to {float(probabilities.max())!r}. Run: dvc repro train"
                 )
             yield predictions_frame(ids, split, labels, probabilities, class_names)
-
-
-def _fault(path: Path, what: str) -> ArtifactError:
-    return ArtifactError(f"{path} {what}. Run: dvc repro train")

@@ -1,6 +1,8 @@
 import io
 import json
 import os
+import re
+import resource
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +21,7 @@ from dataprep.store.shards import ShardIndex, read_index
 from dataprep.store.statistics import read_statistics
 from models.config.model import ModelConfig
 from models.config.train import TrainConfig
+from models.evaluate.model_needs import check_batch
 from models.evaluate.predict import load_model, predict
 from models.evaluate.predictions import PREDICTIONS, class_names_of, predictions_frame, read_predictions
 from models.train.fit import build_model, encode_model
@@ -124,6 +127,33 @@ def with_code(members: dict[str, bytes]) -> None:
     members["config.json"] = json.dumps(config).encode()
 
 
+def layer(**changes: object) -> Change:
+    """Changes the last layer of the network."""
+
+    def change(members: dict[str, bytes]) -> None:
+        config = json.loads(members["config.json"])
+        last = config["config"]["layers"][-1]
+        config["config"]["layers"][-1] = {**last, **changes, "config": {**last["config"], **changes.get("config", {})}}  # type: ignore[dict-item]
+        members["config.json"] = json.dumps(config).encode()
+
+    return change
+
+
+def with_packed_array(members: dict[str, bytes]) -> None:
+    """An array of 8 GiB of which nothing is written: the file stays small."""
+    buffer = io.BytesIO(members["model.weights.h5"])
+    with h5py.File(buffer, "r+") as file:
+        del file["layers/dense/vars/0"]
+        file.create_dataset("layers/dense/vars/0", (2**16, 2**15), "f4", chunks=(2**10, 2**10), compression="gzip")
+    members["model.weights.h5"] = buffer.getvalue()
+
+
+ELSEWHERE = {"module": "os", "class_name": "system", "registered_name": None}
+REGISTERED = {"module": "mine", "class_name": "Layer", "registered_name": "mine>Layer"}
+SAVED_MODEL = {"module": "keras.layers", "class_name": "TFSMLayer", "config": {"filepath": "/etc"}}
+FROM_A_FILE = {"module": "keras.layers", "class_name": "StringLookup", "config": {"vocabulary": "/etc/passwd"}}
+
+
 def put(name: str, content: bytes) -> Change:
     return lambda members: members.__setitem__(name, content)
 
@@ -148,6 +178,15 @@ def put(name: str, content: bytes) -> Change:
         (weights_of(float("nan")), "must have weights that are finite numbers; 1 of .* arrays hold others"),
         (weights_of(float("inf")), "must have weights that are finite numbers"),
         (with_code, "cannot be loaded as a Keras model .*[Ll]ambda"),
+        (
+            layer(config={"units": 10**11}),
+            r"must take \(None, 8, 8, 1\) and give \(None, 3\); it takes .* and gives \(None, 100000000000\)",
+        ),
+        (layer(**ELSEWHERE), "cannot be loaded as a Keras model"),
+        (layer(**REGISTERED), "cannot be loaded as a Keras model"),
+        (layer(**SAVED_MODEL), "cannot be loaded as a Keras model"),
+        (layer(**FROM_A_FILE), "cannot be loaded as a Keras model"),
+        (with_packed_array, r"must hold its weights unpacked; model\.weights\.h5 has [\d,]+ bytes and claims 8,589,"),
     ],
 )
 def test_a_doctored_model_is_one_line(change: Change, message: str, tiny: Path, model: Path, tmp_path: Path) -> None:
@@ -157,6 +196,58 @@ def test_a_doctored_model_is_one_line(change: Change, message: str, tiny: Path, 
     assert str(refused.value).startswith(f"{path} ")
     assert str(refused.value).endswith("Run: dvc repro train")
     assert "\n" not in str(refused.value)
+
+
+def large_inside(units: int) -> keras.Model:
+    """A network whose weights are few enough to make, and which config.json can ask many more of."""
+    inner = keras.layers.Dense(units, name="inner")
+    return keras.Sequential([keras.Input((8, 8, 1)), keras.layers.GlobalMaxPooling2D(), inner, keras.layers.Dense(3)])
+
+
+def test_weights_that_the_file_does_not_hold_are_never_made(tiny: Path, tmp_path: Path) -> None:
+    network = large_inside(4)
+    network.compile(loss="categorical_crossentropy")
+    small, large = tmp_path / "small.keras", tmp_path / "large.keras"
+    small.write_bytes(encode_model(network, recipe=recipe_of(index_of(tiny))))
+    load_model(small, index_of(tiny))
+
+    def ask_for_more(members: dict[str, bytes]) -> None:
+        config = json.loads(members["config.json"])
+        for own in config["config"]["layers"]:
+            own.pop("build_config", None)
+            if own["config"]["name"] == "inner":
+                own["config"]["units"] = 10**11
+        members["config.json"] = json.dumps(config).encode()
+
+    rewritten(small, large, ask_for_more)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ArtifactError) as refused:
+        load_model(large, index_of(tiny))
+    assert re.fullmatch(
+        rf"{large} must hold the weights of its layers; these have 500,000,000,003 and model\.weights\.h5 [\d,]+ bytes\. "
+        "Run: dvc repro train",
+        str(refused.value),
+    )
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**17  # KiB
+    load_model(small, index_of(tiny))
+
+
+def test_layers_that_put_out_too_much_are_never_asked(tiny: Path, params: Params) -> None:
+    layers = [
+        keras.Input((8, 8, 1)),
+        keras.layers.UpSampling2D(10**4),
+        keras.layers.GlobalMaxPooling2D(),
+        keras.layers.Dense(3),
+    ]
+    one = params.evaluate.model_copy(update={"batch_size": 1})
+    network = keras.Sequential([layers[0], keras.Sequential(layers), keras.layers.Softmax()])
+    check_batch(network, 2)
+    with pytest.raises(ArtifactError) as refused:
+        list(predict(network, tiny / "prepared", one.model_copy(update={"batch_size": 3})))
+    assert str(refused.value) == (
+        "the network must evaluate a batch in at most 64 GiB; its layers put out 6,400,000,007 values of an image, "
+        "x evaluate.batch_size 3 x 4 bytes = 72 GiB. Reduce evaluate.batch_size, or run: dvc repro train"
+    )
 
 
 @pytest.mark.parametrize(("shape", "classes"), [((9, 9, 1), 3), ((8, 8, 3), 3), ((8, 8, 1), 4), ((None, None, 1), 3)], ids=str)
@@ -200,6 +291,8 @@ def test_a_missing_or_damaged_model_is_one_line(tiny: Path, model: Path, tmp_pat
 
 def test_what_is_no_probability_is_refused(tiny: Path, params: Params) -> None:
     class Broken:
+        operations: tuple[()] = ()
+
         def predict_on_batch(self, images: np.ndarray) -> np.ndarray:
             return np.full((len(images), 3), np.nan, dtype=np.float32)
 
