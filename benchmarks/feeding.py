@@ -124,7 +124,8 @@ def train(name: str, folder: Path) -> float:
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     train_set = train_set_of(folder)
-    model = PARAMS.model.model_copy(update={"filters": (32, 16, 8, 4), "dense_units": (64,)})
+    network_config = PARAMS.model.network.model_copy(update={"filters": (32, 16, 8, 4), "dense_units": (64,)})
+    model = PARAMS.model.model_copy(update={"network": network_config})
     per_channel = {"mean": [[[128.0]]], "std": [[[70.0]]]}
     statistics_of = Statistics.model_validate({"per": "channel", "num_images": 1, "class_counts": {}, **per_channel})
     network = build_model(model, PARAMS.train, train_set, statistics_of)

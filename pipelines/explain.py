@@ -116,8 +116,11 @@ def _as_written(location: Location, root: type[BaseModel]) -> Location:
     return tuple(part for number, part in enumerate(location) if part not in _kinds(_annotation(location[:number], root)))
 
 
-def _kinds(annotation: Any) -> dict[str, type[BaseModel]]:  # a type of any form
-    """The sections of a union that are chosen by kind; none of any other type."""
+def _kinds(annotation: Any) -> Mapping[str, type[BaseModel]]:  # a type of any form
+    """The sections of a union, or of an open set, that are chosen by kind; none of any other type."""
+    if isinstance(annotation, type) and "kinds" in vars(annotation):
+        kinds: Mapping[str, type[BaseModel]] = annotation.kinds  # type: ignore[attr-defined]
+        return kinds
     found: dict[str, type[BaseModel]] = {}
     for section in get_args(annotation) if get_origin(annotation) in (Union, UnionType) else ():
         if not (isinstance(section, type) and issubclass(section, BaseModel) and "kind" in section.model_fields):
@@ -130,12 +133,12 @@ def _annotation(location: Location, root: type[BaseModel]) -> Any:  # a type of 
     """The declared type of a value."""
     found: Any = root
     for part in location:
-        if isinstance(found, type) and issubclass(found, BaseModel):
+        if part in (kinds := _kinds(found)):
+            found = kinds[str(part)]
+        elif isinstance(found, type) and issubclass(found, BaseModel):
             found = _bare(found.model_fields[str(part)].annotation) if str(part) in found.model_fields else None
         elif get_origin(found) is dict:
             found = _bare(get_args(found)[1])
-        else:
-            found = _kinds(found).get(str(part), found)
     return found
 
 

@@ -1,6 +1,5 @@
 """params.yaml, read once, checked as a whole and frozen."""
 
-import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from models.config.diagnose import DiagnoseConfig
 from models.config.evaluate import EvaluateConfig
 from models.config.model import ModelConfig
 from models.config.train import TrainConfig
-from models.networks.network_size import check_memory
+from models.layers.memory import check_memory
 from pipelines.explain import dotted, explain
 from pipelines.yaml_text import load_yaml, read_text
 
@@ -42,17 +41,6 @@ class Params(Section):
     execute: ExecuteConfig
 
     @model_validator(mode="after")
-    def _pooling_leaves_pixels(self) -> "Params":
-        shortest = min(self.prepare.image_size)
-        most = int(math.log2(shortest))
-        if len(self.model.filters) > most:
-            raise ValueError(
-                f"model.filters must have at most {most} blocks, since each halves prepare.image_size "
-                f"{list(self.prepare.image_size)}; got {len(self.model.filters)}. Remove blocks or enlarge the images"
-            )
-        return self
-
-    @model_validator(mode="after")
     def _network_can_be_held(self) -> "Params":
         shape = (*self.prepare.image_size, 3 if self.prepare.color == "rgb" else 1)
         check_memory(self.model, shape, train_batch=self.train.batch_size, evaluate_batch=self.evaluate.batch_size)
@@ -60,10 +48,10 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _a_batch_has_a_variance(self) -> "Params":
-        if self.train.batch_size == 1 and self.model.batch_normalisation:
+        if self.train.batch_size == 1 and getattr(self.model.network, "batch_normalisation", False):
             raise ValueError(
-                "train.batch_size must be at least 2 for model.batch_normalisation true, since one image has no variance; "
-                "got 1. Enlarge it, or set model.batch_normalisation to false"
+                "train.batch_size must be at least 2 for model.network.batch_normalisation true, since one image has no "
+                "variance; got 1. Enlarge it, or set model.network.batch_normalisation to false"
             )
         return self
 

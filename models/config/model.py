@@ -1,12 +1,13 @@
 """The section `model` of params.yaml."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, model_validator
 
-from dataprep.config.base import Fraction, Positive, Section
+from dataprep.config.base import Fraction, Section
+from models.config.network import Network
 
-Layers = Annotated[tuple[Positive, ...], Field(strict=False, max_length=100)]
 Weight = Annotated[float, Field(ge=0.0, le=1000.0)]
 
 
@@ -17,23 +18,25 @@ class NormaliseConfig(Section):
 
 
 class ModelConfig(Section):
-    """The network: normalisation, blocks of convolution and pooling, then dense layers."""
+    """What every model has: normalisation, one network of those in `models/networks/`, penalties, a head."""
+
+    renamed: ClassVar[Mapping[str, str]] = {
+        key: f"model.network.{key}"
+        for key in ("filters", "kernel_size", "pooling", "dense_units", "dropout", "batch_normalisation")
+    }
 
     normalise: NormaliseConfig
     input_noise: Fraction  # Keras takes no more
-    filters: Layers
-    kernel_size: Annotated[int, Field(gt=0, le=255)]
-    pooling: Literal["max", "average"]
-    dense_units: Layers
-    dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
+    network: Network
     l1: Weight
     l2: Weight
-    batch_normalisation: bool
     head: Literal["softmax", "sigmoid"]
 
-    @field_validator("kernel_size")
-    @classmethod
-    def _centred(cls, kernel_size: int) -> int:
-        if kernel_size % 2 == 0:
-            raise ValueError(f"must be odd, so that a kernel has a centre; got {kernel_size}. Use {kernel_size + 1}")
-        return kernel_size
+    @model_validator(mode="after")
+    def _normalised_once(self) -> "ModelConfig":
+        if self.network.takes_gray_levels and self.normalise.method != "none":
+            raise ValueError(
+                f"must have normalise.method 'none' for network.kind {self.network.kind!r}, which normalises by itself; got "
+                f"{self.normalise.method!r}. Set model.normalise.method to none"
+            )
+        return self

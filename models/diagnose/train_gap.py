@@ -62,7 +62,7 @@ def _as_shown(metrics: Metrics, augment: AugmentConfig) -> Accuracy:
 _NORMALISED = (
     "Judge neither network nor data yet. The usual cause is batch normalisation, whose averages need more or larger batches: "
     "change train.batch_size, raise train.epochs and train.patience, lower train.learning_rate, or set "
-    "model.batch_normalisation to false."
+    "model.network.batch_normalisation to false."
 )
 _NOT_NORMALISED = (
     "Judge neither network nor data yet. The last steps of the epoch may have spoilt the weights: lower train.learning_rate. "

@@ -198,13 +198,13 @@ _FINDINGS: dict[str, Finding] = {
 _WORDS: dict[Finding, tuple[str, str]] = {  # of weak_class: models/diagnose/weak_classes.py
     "high_bias": (
         "High bias: the model is too weak for its own train images.",
-        "Give it more: model.filters or model.dense_units up, model.dropout, l1 and l2 down, train.epochs up, less "
-        "augmentation. Look at the mistakes first: wrong labels and unreadable images put a floor under the error.",
+        "Give it more: a larger model.network (filters, dense_units) with less dropout, model.l1 and l2 down, train.epochs up, "
+        "less augmentation. Look at the mistakes first: wrong labels and unreadable images put a floor under the error.",
     ),
     "high_variance": (
         "High variance: the model knows its train images better than it understands new ones.",
         "Collect more train images of the classes confused most, or make them: augment.rotation, noise and mixup up; then "
-        "model.dropout or model.l2 up; then a smaller network.",
+        "model.network.dropout or model.l2 up; then a smaller network.",
     ),
     "validation_test_mismatch": (
         "Validation and test disagree: what validation promises, test does not keep.",

@@ -1,107 +1,116 @@
-"""The network. Its first layers normalise, so that a saved model takes prepared uint8 images as they stand in the shards."""
+"""A convolutional network: blocks of convolution and pooling, then dense layers."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import keras
-import numpy as np
-from numpy.typing import NDArray
+from pydantic import Field, field_validator, model_validator
 
-from models.config.model import ModelConfig
+from dataprep.config.base import Fraction, Positive
+from models.config.network import Layers, NetworkConfig, Rate
+from models.layers.blocks import convolved, dense_layers, dropped, flattened, pooled
+from models.layers.context import Context
+from models.layers.memory import LayerSize, convolution_size, dense_sizes
+
+if TYPE_CHECKING:
+    import keras
+
+Blocks = Annotated[tuple[Positive, ...], Field(strict=False, max_length=100)]
 
 
-def build_cnn(
-    config: ModelConfig,
-    *,
-    shape: tuple[int, int, int],
-    num_classes: int,
-    mean: NDArray[np.float32],
-    divisor: NDArray[np.float32],
-    momentum: float,
-) -> keras.Model:
-    """Builds a convolutional classifier: (N, H, W, C) uint8 in, (N, num_classes) float32 probabilities out.
+class Cnn(NetworkConfig):
+    """Blocks of convolution and pooling, then dense layers. Without filters it is a dense network."""
 
-    Without filters it is a dense network. The weights are drawn from Keras' global seed.
+    kind: Literal["cnn"]
+    filters: Layers
+    kernel_size: Annotated[int, Field(gt=0, le=255)]
+    strides: Annotated[int, Field(gt=0, le=255)]
+    padding: Literal["same", "valid"]
+    pooling: Literal["max", "average"]
+    unpooled: Blocks
+    block_dropout: Rate
+    dropout_after: Blocks
+    dense_units: Layers
+    dropout: Rate
+    batch_normalisation: bool
+    noise: Fraction  # Keras takes no more
 
-    Args:
-        config: the layers.
-        shape: (H, W, C) of the images.
-        num_classes: width of the head.
-        mean: gray levels to subtract, (1, 1, C) or (H, W, C); as the divisor, for `normalise.method` standard only.
-        divisor: gray levels to divide by, of the same shape, never 0.
-        momentum: of the averages of batch normalisation, 0 to 1.
-    """
-    inputs = keras.Input(shape, dtype="uint8", name="image")
-    x = _NORMALISATIONS[config.normalise.method](inputs, mean, divisor)
-    if config.input_noise:
-        x = keras.layers.GaussianNoise(config.input_noise, name="input_noise")(x)
+    @field_validator("kernel_size")
+    @classmethod
+    def _centred(cls, kernel_size: int) -> int:
+        if kernel_size % 2 == 0:
+            raise ValueError(f"must be odd, so that a kernel has a centre; got {kernel_size}. Use {kernel_size + 1}")
+        return kernel_size
+
+    @model_validator(mode="after")
+    def _blocks_are_there(self) -> "Cnn":
+        for key, blocks in (("unpooled", self.unpooled), ("dropout_after", self.dropout_after)):
+            if wrong := [block for block in blocks if block > len(self.filters)]:
+                raise ValueError(
+                    f"{key} must hold numbers of blocks, at most {len(self.filters)}, which filters has; got {wrong[0]}. "
+                    f"Correct model.network.{key}"
+                )
+        return self
+
+
+def build(config: Cnn, inputs: "keras.KerasTensor", context: Context) -> "keras.KerasTensor":
+    """(N, H, W, C) to (N, D), the outputs of the last hidden layer."""
+    x = inputs
     for number, filters in enumerate(config.filters, start=1):
-        x = keras.layers.Conv2D(
+        x = convolved(
+            x,
             filters,
-            config.kernel_size,
-            padding="same",
-            use_bias=not config.batch_normalisation,  # batch normalisation brings its own
-            kernel_initializer="he_normal",
-            kernel_regularizer=_penalty(config),
+            context,
+            kernel_size=config.kernel_size,
+            strides=config.strides,
+            padding=config.padding,
+            batch_normalisation=config.batch_normalisation,
+            noise=config.noise,
             name=f"convolution_{number}",
-        )(x)
-        x = _activated(x, config, momentum, f"convolution_{number}")
-        x = _POOLING[config.pooling](2, name=f"pooling_{number}")(x)
-    x = keras.layers.Flatten(name="flatten")(x)
-    for number, units in enumerate(config.dense_units, start=1):
-        x = _dropped(x, config, f"dropout_{number}")
-        x = keras.layers.Dense(
-            units,
-            use_bias=not config.batch_normalisation,
-            kernel_initializer="he_normal",
-            kernel_regularizer=_penalty(config),
-            name=f"dense_{number}",
-        )(x)
-        x = _activated(x, config, momentum, f"dense_{number}")
-    x = _dropped(x, config, "dropout_output")
-    outputs = keras.layers.Dense(
-        num_classes, activation=config.head, kernel_regularizer=_penalty(config), name="probabilities"
-    )(x)
-    return keras.Model(inputs, outputs, name="darkroom_cnn")
+        )
+        if number not in config.unpooled:
+            x = pooled(x, config.pooling, name=f"pooling_{number}")
+        if number in config.dropout_after:
+            x = dropped(x, config.block_dropout, name=f"convolution_{number}_dropout")
+    return dense_layers(
+        flattened(x),
+        config.dense_units,
+        context,
+        dropout=config.dropout,
+        batch_normalisation=config.batch_normalisation,
+        noise=config.noise,
+    )
 
 
-def _standardised(x: keras.KerasTensor, mean: NDArray[np.float32], divisor: NDArray[np.float32]) -> keras.KerasTensor:
-    """(x - mean) / divisor."""
-    axis: Sequence[int] | int = (1, 2, 3)
-    if mean.shape[:2] == (1, 1):
-        axis, mean, divisor = -1, mean[0, 0], divisor[0, 0]
-    return keras.layers.Normalization(axis=axis, mean=mean, variance=divisor**2, name="normalisation")(x)
+def sizes(config: Cnn, shape: tuple[int, int, int]) -> Iterator[LayerSize]:
+    """The size of each block, with its pooling.
 
-
-def _scaled(x: keras.KerasTensor, _mean: NDArray[np.float32], _divisor: NDArray[np.float32]) -> keras.KerasTensor:
-    """X / 255."""
-    return keras.layers.Rescaling(1 / 255, name="normalisation")(x)
-
-
-def _logarithmic(x: keras.KerasTensor, _mean: NDArray[np.float32], _divisor: NDArray[np.float32]) -> keras.KerasTensor:
-    """log(1 + x) / log(256); an operation of Keras is saved by its name, a Lambda would be saved as code."""
-    logarithm = keras.ops.log1p(_unchanged(x, _mean, _divisor))
-    return keras.layers.Rescaling(1 / math.log(256), name="normalisation_scaled")(logarithm)
-
-
-def _unchanged(x: keras.KerasTensor, _mean: NDArray[np.float32], _divisor: NDArray[np.float32]) -> keras.KerasTensor:
-    """X as float32."""
-    return keras.layers.Rescaling(1.0, name="normalisation")(x)
-
-
-def _activated(x: keras.KerasTensor, config: ModelConfig, momentum: float, name: str) -> keras.KerasTensor:
-    if config.batch_normalisation:
-        x = keras.layers.BatchNormalization(momentum=momentum, name=f"{name}_normalised")(x)
-    return keras.layers.ReLU(name=f"{name}_relu")(x)
-
-
-def _dropped(x: keras.KerasTensor, config: ModelConfig, name: str) -> keras.KerasTensor:
-    return keras.layers.Dropout(config.dropout, name=name)(x) if config.dropout else x
-
-
-def _penalty(config: ModelConfig) -> keras.Regularizer | None:
-    return keras.regularizers.L1L2(l1=config.l1, l2=config.l2) if config.l1 or config.l2 else None
-
-
-_NORMALISATIONS = {"standard": _standardised, "scale": _scaled, "log": _logarithmic, "none": _unchanged}
-_POOLING = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}
+    Raises:
+        ValueError: the images are too small for so many blocks.
+    """
+    last: tuple[int, ...] = shape
+    for number, filters in enumerate(config.filters, start=1):
+        size = convolution_size(
+            last,
+            filters,
+            kernel_size=config.kernel_size,
+            strides=config.strides,
+            padding=config.padding,
+            batch_normalisation=config.batch_normalisation,
+            name=f"convolution_{number}",
+            key="filters",
+        )
+        if number not in config.unpooled:
+            height, width = size.shape[0] // 2, size.shape[1] // 2
+            if min(height, width) == 0:
+                raise ValueError(
+                    f"model.network.filters must have at most {number - 1} blocks, since they leave {size.shape[0]} x "
+                    f"{size.shape[1]} of prepare.image_size {list(shape[:2])}, which block {number} cannot halve; got "
+                    f"{len(config.filters)}. Remove blocks, add them to model.network.unpooled, or enlarge the images"
+                )
+            pooled_shape = height, width, filters
+            size = replace(size, values=size.values + math.prod(pooled_shape), shape=pooled_shape)
+        last = size.shape
+        yield size
+    yield from dense_sizes(math.prod(last), config.dense_units, batch_normalisation=config.batch_normalisation)

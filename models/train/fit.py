@@ -20,7 +20,7 @@ from dataprep.feed.batches import Order, TrainSet, num_train_batches
 from dataprep.store.statistics import Statistics
 from models.config.model import ModelConfig
 from models.config.train import TrainConfig
-from models.networks.cnn import build_cnn
+from models.layers.network import build_network
 from models.train.datasets import Failures, train_dataset, validation_dataset
 
 _MOST_MOMENTUM = 0.99
@@ -36,7 +36,7 @@ def build_model(model: ModelConfig, train: TrainConfig, train_set: TrainSet, sta
     keras.utils.set_random_seed(train.seed)
     tf.config.experimental.enable_op_determinism()
     mean, divisor = statistics.scaling()
-    network = build_cnn(
+    network = build_network(
         model,
         shape=train_set.shape,
         num_classes=train_set.num_classes,

@@ -37,7 +37,7 @@ def main(
     confusion: OutputOption,
 ) -> None:
     params = read_params()
-    config, normalised = params.diagnose, params.model.batch_normalisation
+    config, normalised = params.diagnose, getattr(params.model.network, "batch_normalisation", False)
     assigned, epochs = read_split(split), read_history(history)
     rows = with_clusters(read_predictions(predictions, assigned), assigned)
     measured, data = measure(rows), read_document(split_metrics, SplitMetrics, stage="split")

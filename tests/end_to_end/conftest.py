@@ -30,8 +30,8 @@ STAGES = ["ingest", "split", "prepare", "statistics", "augment", "train", "evalu
 SHORT: dict[str, object] = {
     "ingest.source": "raw/tiny",
     "prepare.image_size": [8, 8],
-    "model.filters": [4, 8],
-    "model.dense_units": [8],
+    "model.network.filters": [4, 8],
+    "model.network.dense_units": [8],
     "train.epochs": 2,
     "train.batch_size": 8,
     "execute.workers": 1,

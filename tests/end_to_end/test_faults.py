@@ -23,7 +23,7 @@ CASES: dict[str, tuple[list[str], dict[str, object]]] = {
     "ingest": (["data/manifest.parquet"], {"ingest.skip": ["19.png"]}),
     "split": (["data/split.parquet", "data/split.json"], {"split.seed": 1}),
     "statistics": (["data/statistics.json"], {"statistics.per": "pixel"}),
-    "train": (["artifacts/model.keras", "artifacts/history.csv"], {"model.dense_units": [1024]}),
+    "train": (["artifacts/model.keras", "artifacts/history.csv"], {"model.network.dense_units": [1024]}),
     "diagnose": (
         ["reports/metrics.json", "reports/diagnosis.json", "reports/index.html", "reports/plots/confusion.csv"],
         {"diagnose.split": "test", "diagnose.target_accuracy": 0.5},
@@ -38,7 +38,9 @@ FOLDERS: dict[str, tuple[str, dict[str, object]]] = {
 @pytest.fixture(scope="module")
 def project(make_project: Callable[[], Project]) -> Project:
     project = make_project()
-    project.set({"augment.copies": 1, "prepare.images_per_shard": 16, "prepare.image_size": [16, 16], "model.filters": [4]})
+    project.set(
+        {"augment.copies": 1, "prepare.images_per_shard": 16, "prepare.image_size": [16, 16], "model.network.filters": [4]}
+    )
     assert project.run("git", "commit", "-qam", "with copies").exit_code == 0
     project.repro()
     return project

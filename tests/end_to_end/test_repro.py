@@ -25,7 +25,7 @@ READERS = {
     "statistics": ["statistics"],
     "augment": ["augment", "train", "evaluate", "diagnose"],
     "model": ["train"],
-    "model.batch_normalisation": ["train", "diagnose"],
+    "model.network": ["train", "diagnose"],
     "train": ["train"],
     "evaluate": ["evaluate"],
     "diagnose": ["diagnose"],

@@ -27,7 +27,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
 
 @pytest.fixture(scope="session")
 def small(params: Params) -> ModelConfig:
-    return params.model.model_copy(update={"filters": (4, 8), "dense_units": (16,)})
+    network = params.model.network.model_copy(update={"filters": (4, 8), "dense_units": (16,)})
+    return params.model.model_copy(update={"network": network})
 
 
 @pytest.fixture(scope="session")

@@ -8,10 +8,18 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from models.config.network import NETWORKS, NetworkConfig
 from pipelines.command import outputs_of
+from pipelines.params import read_params
 from tests.closure import PACKAGES, ROOT, import_closure, imported_names, module_path
 
-STAGES = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stages"]
+DVC_TEXT = (ROOT / "dvc.yaml").read_text()
+KIND = "${model.network.kind}"
+"""What DVC replaces in dvc.yaml by the value in params.yaml: a network that was not chosen is no dependency."""
+
+STAGES = YAML(typ="safe", pure=True).load(DVC_TEXT.replace(KIND, read_params(ROOT / "params.yaml").model.network.kind))[
+    "stages"
+]
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 # Where, how fast and how safely a stage runs never changes what it makes, so no stage is out of date because of it.
@@ -35,7 +43,7 @@ FOLDERS = {
         "feed",
         "draw",
     ),
-    "models": ("config", "backbones", "networks", "train", "evaluate", "diagnose", "report"),
+    "models": ("config", "layers", "backbones", "networks", "train", "evaluate", "diagnose", "report"),
 }
 """In the order of the line: each folder imports from those before it only."""
 
@@ -90,6 +98,7 @@ def test_folders_import_in_the_order_of_the_line(package: str) -> None:
 def test_keras_is_imported_where_the_design_says_and_nowhere_else() -> None:
     users = {str(path.relative_to(ROOT)) for path in SOURCES if top_level(path) & {"tensorflow", "keras"}}
     assert {user.rpartition("/")[0] for user in users} == {
+        "models/layers",
         "models/backbones",
         "models/networks",
         "models/train",
@@ -103,6 +112,13 @@ def test_keras_is_imported_where_the_design_says_and_nowhere_else() -> None:
 def test_only_train_and_evaluate_load_tensorflow(stage: str) -> None:
     loaded = set().union(*(top_level(path) for path in import_closure(ROOT / f"pipelines/stages/{stage}.py")))
     assert not loaded & {"tensorflow", "keras"}
+
+
+def test_networks_are_imported_by_name_and_nowhere_else() -> None:
+    for path in SOURCES:
+        if path.parent != NETWORKS:
+            assert not {name for name in imported_names(path) if name.startswith("models.networks")}, path
+    assert DVC_TEXT.count(KIND) == 1
 
 
 def test_packages_import_nothing() -> None:
@@ -122,18 +138,22 @@ def decides_how_it_runs(path: Path) -> bool:
     return runs or name.startswith("dataprep/execute/") or name == "dataprep/config/execute.py"
 
 
-def code_of(stage: str) -> set[str]:
-    """All files of this project that decide what a stage makes."""
+def code_of(stage: str, kind: str) -> set[str]:
+    """All files of this project that decide what a stage makes with a network of that kind, whose file is imported by name."""
     closure = relative(import_closure(ROOT / f"pipelines/stages/{stage}.py", without=decides_how_it_runs))
+    if "models/config/network.py" in closure:
+        closure |= relative(import_closure(NETWORKS / f"{kind}.py", without=decides_how_it_runs))
     if "models/report/page.py" in closure:  # what it reads beside Python
         closure |= {f"models/report/{name}" for name in ("template.html", "style.css", "script.js")}
     return closure
 
 
+@pytest.mark.parametrize("kind", NetworkConfig.kinds)
 @pytest.mark.parametrize("stage", STAGES)
-def test_what_decides_the_result_of_a_stage_lies_within_its_deps(stage: str) -> None:
-    closure = code_of(stage)
-    code = {dep for dep in STAGES[stage]["deps"] if dep.split("/")[0] in PACKAGES}
+def test_what_decides_the_result_of_a_stage_lies_within_its_deps(stage: str, kind: str) -> None:
+    closure = code_of(stage, kind)
+    deps = YAML(typ="safe", pure=True).load(DVC_TEXT.replace(KIND, kind))["stages"][stage]["deps"]
+    code = {dep for dep in deps if dep.split("/")[0] in PACKAGES}
     assert not [name for name in closure if not code & {name, name.rpartition("/")[0]}]
     assert not [dep for dep in code if not any(name == dep or name.startswith(f"{dep}/") for name in closure)]  # none is idle
 

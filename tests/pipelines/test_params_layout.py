@@ -51,7 +51,7 @@ def check_others_stay(before: str, after: str, *keys: str) -> None:
         ("ingest.pattern", "'{group}/{label}/{name}'"),
         ("augment.rotation.degrees", "[-3.0,3.0]"),
         ("ingest.skip", "['.*','*.txt']"),
-        ("model.dense_units", "[]"),
+        ("model.network.dense_units", "[]"),
         ("augment.label_safe", "[]"),
         ("augment.salt_and_pepper.fraction", "[0.1,0.2]"),
         ("execute.address", "'tcp://10.0.0.5:8786'"),
@@ -65,8 +65,8 @@ def test_dvc_changes_the_line_of_the_key_and_no_other(tmp_path: Path, key: str, 
 
 
 def test_dvc_changes_several_keys_at_once(tmp_path: Path) -> None:
-    keys = ("train.epochs", "model.filters", "split.fractions")
-    after = set_by_dvc(tmp_path, TEXT, "train.epochs=3", "model.filters=[8]", "split.fractions=[0.98,0.01,0.01]")
+    keys = ("train.epochs", "model.network.filters", "split.fractions")
+    after = set_by_dvc(tmp_path, TEXT, "train.epochs=3", "model.network.filters=[8]", "split.fractions=[0.98,0.01,0.01]")
     check_others_stay(TEXT, after, *keys)
     lines = after.splitlines()
     assert [len(range(*extent(lines, key))) for key in keys] == [1, 2, 4]
@@ -85,7 +85,7 @@ def test_another_layout_is_found(tmp_path: Path, value: str) -> None:
 
 OVERLAYS = {
     "train.epochs": "train:\n  epochs: 3\n",
-    "model.filters": "model:\n  filters: [8, 16, 32]\n",
+    "model.network.filters": "model:\n  network:\n    filters: [8, 16, 32]\n",
     "augment.label_safe": "augment:\n  label_safe: []\n",
     "ingest.skip": 'ingest:\n  skip: [".*"]\n',
     "execute.address": "execute:\n  backend: dask\n  address: tcp://10.0.0.5:8786\n",

@@ -183,7 +183,8 @@ def test_it_stops_early_and_still_keeps_the_best_epoch(
 
 def test_divergence_is_one_line(tiny: Path, small: ModelConfig, short: TrainConfig, params: Params, tmp_path: Path) -> None:
     wild = short.model_copy(update={"learning_rate": 1e38, "optimizer": "adam"})
-    plain = small.model_copy(update={"batch_normalisation": False, "dropout": 0.0})
+    network = small.network.model_copy(update={"batch_normalisation": False, "dropout": 0.0})
+    plain = small.model_copy(update={"network": network})
     with pytest.raises(TrainError, match=r"the loss must be a number; .* Lower train.learning_rate \(1e\+38\)"):
         train(tiny, plain, wild, params, tmp_path / "model.keras")
 

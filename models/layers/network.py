@@ -1,0 +1,47 @@
+"""The whole network: normalisation, the layers of the chosen kind, and a head."""
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from models.config.model import ModelConfig
+from models.config.network import network_module
+from models.layers.blocks import flattened, noisy
+from models.layers.context import Context
+from models.layers.normalisation import normalised
+
+
+def build_network(
+    config: ModelConfig,
+    *,
+    shape: tuple[int, int, int],
+    num_classes: int,
+    mean: NDArray[np.float32],
+    divisor: NDArray[np.float32],
+    momentum: float,
+) -> keras.Model:
+    """Builds a classifier: (N, H, W, C) uint8 in, (N, num_classes) float32 probabilities out.
+
+    The weights are drawn from Keras' global seed.
+
+    Args:
+        config: the layers.
+        shape: (H, W, C) of the images.
+        num_classes: width of the head.
+        mean: gray levels to subtract, (1, 1, C) or (H, W, C); as the divisor, for `normalise.method` standard only.
+        divisor: gray levels to divide by, of the same shape, never 0.
+        momentum: of the averages of batch normalisation, 0 to 1.
+
+    Raises:
+        ParamsError: the file of the kind cannot be used.
+    """
+    context = Context(config.l1, config.l2, momentum)
+    inputs = keras.Input(shape, dtype="uint8", name="image")
+    x = noisy(normalised(inputs, config.normalise, mean, divisor), config.input_noise, name="input_noise")
+    x = network_module(config.network.kind).build(config.network, x, context)
+    if len(x.shape) > 2:
+        x = flattened(x)
+    outputs = keras.layers.Dense(
+        num_classes, activation=config.head, kernel_regularizer=context.penalty(), name="probabilities"
+    )(x)
+    return keras.Model(inputs, outputs, name=f"darkroom_{config.network.kind}")

@@ -1,0 +1,47 @@
+"""The estimate of what a network needs is what Keras builds."""
+
+import keras
+import pytest
+
+from models.layers.memory import check_memory, layer_sizes
+from pipelines.params import Params
+from tests.models.networks.building import SHAPE, build, model_of
+from tests.models.networks.variants import VARIANTS
+
+SHAPELESS = (keras.layers.InputLayer, keras.layers.Flatten, keras.layers.Dropout, keras.layers.GaussianNoise)
+
+
+@pytest.mark.parametrize(
+    ("variant", "method"),
+    [
+        *((variant, "standard") for variant in VARIANTS.values()),
+        *(({"kind": "perceptron"}, method) for method in ("scale", "log", "none")),
+    ],
+    ids=repr,
+)
+def test_weights_and_values_are_those_of_the_network(params: Params, variant: dict[str, object], method: str) -> None:
+    network = build(params, variant, normalise={"method": method})
+    sizes = layer_sizes(model_of(params, variant), SHAPE, num_classes=4)
+    held = [layer for layer in network.layers if layer.name != "normalisation"]
+    assert sum(size.weights for size in sizes) == sum(layer.count_params() for layer in held)
+    assert {size.name for size in sizes} <= {layer.name for layer in network.layers}
+    values = 0
+    for layer in held:
+        if not isinstance(layer, SHAPELESS) and "log" not in layer.name and "scaled" not in layer.name:
+            count = 1
+            for side in layer.output.shape[1:]:
+                count *= side
+            values += count
+    assert sum(size.values for size in sizes) == values + 8 * 6 * 3
+
+
+def test_the_sum_names_the_largest_layer_and_what_to_reduce(params: Params) -> None:
+    wide = model_of(params, {**params.model.network.model_dump(), "dense_units": [10_000_000]})
+    with pytest.raises(ValueError, match=r"in dense_1\) x 16 bytes .* Reduce model.network.dense_units or prepare.image_size"):
+        check_memory(wide, (16, 16, 1), train_batch=32, evaluate_batch=32)
+    with pytest.raises(ValueError, match=r"= 106 GiB\. Reduce train.batch_size"):
+        check_memory(params.model, (16, 16, 1), train_batch=350_000, evaluate_batch=32)
+    with pytest.raises(ValueError, match=r"^evaluate.batch_size must need at most 64 GiB of memory; .* Reduce it"):
+        check_memory(params.model, (16, 16, 1), train_batch=32, evaluate_batch=500_000)
+    with pytest.raises(ValueError, match=r"in probabilities\) x 16 bytes .* Reduce prepare.image_size$"):
+        check_memory(model_of(params, {"kind": "perceptron"}), (50_000, 50_000, 3), train_batch=1, evaluate_batch=32)
