@@ -1,7 +1,13 @@
-"""Tasks on Dask workers: those of a cluster that stands somewhere, or of one that is started on this machine.
+"""Tasks on Dask workers, of a cluster that is already running or of one that is started on this machine.
 
-A worker may join at any time, and one that died is replaced, so nothing is set up in workers once: each task brings along what
-its worker must be (the same code, Python and image libraries; else the bytes would differ) and sets OpenCV's threads.
+Workers may join at any time, and a dead one is replaced, so no worker is set up once and for all. Instead each task carries the
+versions that it needs, since with other code, Python or image libraries the bytes would differ:
+
+    here                      on_worker(build_shard) = _Remote(build_shard, {"numpy": "2.4.0", ...})
+    to any worker             the function by its name, the versions, and the task: paths, no arrays
+    on a worker               numpy 2.4.0, as here -> runs the task; numpy 2.3.5 -> ExecuteError with both versions
+    a worker dies             Dask gives its task to another one; after 4 deaths (KilledWorker) the task is named in an error
+    the scheduler is gone     CancelledError -> ExecuteError
 """
 
 import contextlib
@@ -41,7 +47,7 @@ _PIXEL_PACKAGES = ("numpy", "opencv-python-headless", "pillow", "h5py", "simplej
 
 @dataclass(frozen=True, slots=True)
 class _Remote(Generic[T, R]):
-    """A function as it is called in a worker."""
+    """A function as a worker calls it: the versions are checked first."""
 
     function: Callable[[T], R]
     software: dict[str, str]
@@ -54,13 +60,13 @@ class _Remote(Generic[T, R]):
                     f"execute.address: a worker on {platform.node()} has {name} {own[name]}; expected {wanted}, as where the "
                     "run was started. Start the workers from the same commit, with the same requirements.lock"
                 )
-        cv2.setNumThreads(0)  # one task per core is enough; OpenCV's own threads would fight over the cores
+        cv2.setNumThreads(0)  # one task runs on each core, so OpenCV's own threads would only slow each other down
         return self.function(task)
 
 
 @functools.cache
 def _software() -> dict[str, str]:
-    """What decides the bytes that a task writes."""
+    """Versions of all that decides the bytes that a task writes."""
     code = hashlib.sha256()
     for path in sorted(Path(__file__).parents[1].rglob("*.py")):
         code.update(path.read_bytes())
@@ -74,16 +80,16 @@ def _software() -> dict[str, str]:
 
 
 def on_worker(function: Callable[[T], R]) -> Callable[[T], R]:
-    """What to submit in place of a function of a module."""
+    """What to submit in place of a function of a module: it checks the versions of its worker."""
     return _Remote(function, _software())
 
 
 @contextlib.contextmanager
 def connected(address: str | None, workers: int) -> Iterator[tuple[Executor, int]]:
-    """Workers of the scheduler at an address, or `workers` processes of this machine that end with the context.
+    """Connects to the workers of a scheduler, or starts `workers` processes on this machine that end with the context.
 
     Yields:
-        An executor, and how many tasks it should have under way.
+        An executor, and how many tasks should be submitted to it at a time.
 
     Raises:
         ExecuteError: nobody answers, or the scheduler has no workers.
@@ -94,17 +100,17 @@ def connected(address: str | None, workers: int) -> Iterator[tuple[Executor, int
         stack.enter_context(_environment_put_back())
         client = stack.enter_context(_cluster_here(workers) if address is None else _client(address))
         num_threads = sum(client.nthreads().values())
-        # Workers may join a cluster later, and a task that waits costs the scheduler no more than its paths.
+        # Workers may join a cluster later, and a waiting task takes no more memory than its paths.
         yield client.get_executor(pure=False), 4 * num_threads if address is None else max(64, 4 * num_threads)
 
 
 @contextlib.contextmanager
 def explained(task: Callable[[], object], died: Callable[[object, str], NoReturn]) -> Iterator[None]:
-    """Turns what Dask raises on its own account into an error that says what to do.
+    """Turns errors of Dask itself into errors that say what to do.
 
     Args:
-        task: the one whose result is waited for.
-        died: raises the error for a task that kills its workers.
+        task: returns the task whose result is waited for.
+        died: raises the error for a task that crashes its workers.
     """
     try:
         yield
@@ -127,10 +133,10 @@ def _cluster_here(workers: int) -> Iterator[Client]:
             n_workers=workers,
             threads_per_worker=1,
             processes=True,
-            dashboard_address="127.0.0.1:0",  # any free port: two runs of two projects must not disturb each other
+            dashboard_address="127.0.0.1:0",  # any free port, since two projects may run at once
             scheduler_kwargs={"dashboard": False},
             local_directory=folder,
-            memory_limit=0,  # that of the machine: a worker holds one shard, and to pause or end it helps nobody
+            memory_limit=0,  # no limit of its own: a worker holds one shard, and Dask would pause it or end it
             silence_logs=logging.CRITICAL,
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
@@ -159,7 +165,7 @@ def _client(address: str) -> Iterator[Client]:
             raise ExecuteError(
                 f"execute.address: the scheduler at {address} has no workers. Start some: dask worker {address} --nthreads 1"
             ) from error
-        # A task that a worker cannot unpickle would end the worker, and the next, and be waited for without end.
+        # A task that a worker cannot unpickle would end one worker after another, without an error.
         for lacking in client.run(_look_for(__name__)).values():
             if lacking:
                 raise ExecuteError(
@@ -171,7 +177,7 @@ def _client(address: str) -> Iterator[Client]:
 
 def _look_for(module: str) -> Callable[[], str]:
     def look() -> str:
-        """Names what cannot be imported; a function within a function, which is sent as it is and not by its module's name."""
+        """Names the module that cannot be imported. An inner function is sent whole, not by the name of its module."""
         import importlib
 
         try:
@@ -185,7 +191,7 @@ def _look_for(module: str) -> Callable[[], str]:
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """Keeps Dask's own log off the terminal: a worker that died is replaced, and what matters is raised."""
+    """Keeps Dask's own log off the terminal: a dead worker is replaced, and other errors are raised."""
     loggers = [logging.getLogger(name) for name in list(logging.root.manager.loggerDict) if name.startswith("distributed")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -199,7 +205,7 @@ def _silence() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _environment_put_back() -> Iterator[None]:
-    """Dask sets the variables of its workers in this process, too, when it starts one."""
+    """Restores the environment: when Dask starts a worker, it sets the worker's variables in this process too."""
     before = dict(os.environ)
     try:
         yield

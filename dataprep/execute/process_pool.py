@@ -1,8 +1,15 @@
-"""Worker processes on this machine, each with a lane of its own: it is known which task killed one, and nothing else is lost.
+"""A process pool that reports which task crashed a worker, and loses nothing else.
 
-What waits behind a task that killed its worker goes to another worker. The processes are programs of their own, neither
-forked (polars and OpenBLAS hold threads, and a fork of these can hang) nor made by `multiprocessing`'s spawn, which imports
-the main program again in each and cannot give them other environment variables.
+Each worker has a queue of its own, of at most two tasks, so the first task in it is the one that a dead worker was at:
+
+    tasks [1 2] [3 4] [5 6], two workers; 4 crashes its worker
+    A: [1 2], [5 6]   B: [3 4]              tasks go to the worker with the shortest queue
+    B ends                                  the first task in its queue, [3 4], is to blame; tasks behind it go back
+    [3 4] is divided into [3] and [4]       a new worker does [3]; [4] crashes it
+    [4] cannot be divided and has crashed two workers: `give_up([4])` is its result, and all other results are there
+
+The processes are programs of their own. They are not forked, since polars and OpenBLAS hold threads, and such a fork can hang.
+Nor does `multiprocessing` start them: its spawn imports the main program again in each, and cannot set their variables.
 """
 
 import collections
@@ -23,112 +30,112 @@ from dataprep.execute.worker import SECONDS_TO_END, Done, Failed, Work, serve
 T = TypeVar("T")
 R = TypeVar("R")
 
-# Libraries start a thread for each core when they are imported: as many processes would have the square of the cores.
+# Libraries start a thread for each core when they are imported: n processes on n cores would have n^2 threads.
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "POLARS_MAX_THREADS"), "1"
 )
 
-_TASKS_IN_A_LANE = 2  # one under way and one that waits for it, so that no worker waits for us
-_RESULTS_PER_WORKER = 4  # that nobody has taken yet
+_TASKS_PER_WORKER = 2  # one under way and one that waits, so that no worker is idle
+_RESULTS_PER_WORKER = 4  # that the caller has not taken yet
 
 
 @dataclass(slots=True, eq=False)
-class _Piece(Generic[T, R]):
-    """A task, or a part of one, and what became of it."""
+class _Job(Generic[T, R]):
+    """A task or a part of one, and its outcome."""
 
     task: T
-    failures: int = 0  # how often it, or the task that it is a part of, killed a worker
-    handed_over: bool = False
+    failures: int = 0  # how often it, or the task that it is a part of, crashed a worker
+    is_sent: bool = False
     outcome: Done[R] | Failed | None = None
 
 
 @dataclass(slots=True, eq=False)
 class _Worker(Generic[T, R]):
-    """A process, our end of its connection, and its lane: what was handed to it and is not done, in that order."""
+    """A process, this end of its connection, and the jobs that were sent to it and are not done, in that order."""
 
     process: subprocess.Popen[bytes]
     connection: Connection
-    lane: collections.deque[_Piece[T, R]] = field(default_factory=collections.deque)
+    queue: collections.deque[_Job[T, R]] = field(default_factory=collections.deque)
 
-    def hand_over(self, piece: _Piece[T, R]) -> bool:
+    def send(self, job: _Job[T, R]) -> bool:
         try:
-            self.connection.send(piece.task)
-        except OSError:  # it died; what it had not done is found when the end of its connection is read
+            self.connection.send(job.task)
+        except OSError:  # it died, which `_receive` notices
             return False
-        piece.handed_over = True
-        self.lane.append(piece)
+        job.is_sent = True
+        self.queue.append(job)
         return True
 
 
-def run_in_lanes(
+def run_in_pool(
     work: Work[T, R],
     tasks: Iterable[T],
     *,
-    workers: int,
+    num_workers: int,
     divide: Callable[[T], Sequence[T]],
     give_up: Callable[[T, str], R],
 ) -> Iterator[R]:
-    """Does tasks in worker processes and outlives the death of these.
+    """Runs tasks in worker processes; workers may die.
 
     Args:
         work: the function of a module and the limit of memory.
-        tasks: what to do; they and the results cross process borders. They are taken as they are needed.
-        workers: how many processes.
-        divide: makes smaller tasks of one that killed its worker; one that cannot be divided is given back alone.
-        give_up: makes the result of a task that cannot be divided and killed its worker twice, or raises; it is told how the
-            worker ended.
+        tasks: what to do; they and the results are pickled. They are taken as they are needed.
+        num_workers: processes.
+        divide: makes smaller tasks of one that crashed its worker; a task that cannot be divided is returned alone.
+        give_up: makes the result of a task that cannot be divided and crashed two workers, or raises; its second
+            argument says how the worker ended.
 
     Yields:
         Results in the order of the tasks; those of a divided task one by one. The first error in that order is raised when
         its turn comes, and no task is begun once one has failed.
     """
     waiting = iter(tasks)
-    line: collections.deque[_Piece[T, R]] = collections.deque()
-    crew: list[_Worker[T, R] | None] = [None] * workers
+    jobs: collections.deque[_Job[T, R]] = collections.deque()
+    pool: list[_Worker[T, R] | None] = [None] * num_workers
     try:
         while True:
-            if not any(isinstance(piece.outcome, Failed) for piece in line):
-                free = _RESULTS_PER_WORKER * workers - len(line)
-                line.extend(_Piece(task) for task in itertools.islice(waiting, max(free, 0)))
-            if not line:
+            if not any(isinstance(job.outcome, Failed) for job in jobs):
+                free = _RESULTS_PER_WORKER * num_workers - len(jobs)
+                jobs.extend(_Job(task) for task in itertools.islice(waiting, max(free, 0)))
+            if not jobs:
                 return
-            _hand_over(line, crew, work)
-            _collect(line, crew, divide, give_up)
-            while line and (outcome := line[0].outcome) is not None:
-                line.popleft()
+            _send_jobs(jobs, pool, work)
+            _receive(jobs, pool, divide, give_up)
+            while jobs and (outcome := jobs[0].outcome) is not None:
+                jobs.popleft()
                 if isinstance(outcome, Failed):
                     raise outcome.error
                 yield outcome.result
     finally:
-        _close(crew)
+        _close(pool)
 
 
-def _hand_over(line: collections.deque[_Piece[T, R]], crew: list[_Worker[T, R] | None], work: Work[T, R]) -> None:
-    """Gives each piece that nobody has to the worker with the shortest lane; none behind one that failed."""
-    for piece in itertools.takewhile(lambda piece: not isinstance(piece.outcome, Failed), line):
-        if piece.handed_over:
+def _send_jobs(jobs: collections.deque[_Job[T, R]], pool: list[_Worker[T, R] | None], work: Work[T, R]) -> None:
+    """Sends each job that is not sent yet to the worker with the shortest queue; none behind one that failed."""
+    for job in itertools.takewhile(lambda job: not isinstance(job.outcome, Failed), jobs):
+        if job.is_sent:
             continue
-        number = min(range(len(crew)), key=lambda number: _load(crew[number]))
-        if _load(crew[number]) >= _TASKS_IN_A_LANE:
+        number = min(range(len(pool)), key=lambda number: _queue_length(pool[number]))
+        if _queue_length(pool[number]) >= _TASKS_PER_WORKER:
             return
-        worker = crew[number]
-        if worker is not None and not worker.hand_over(piece) and worker.lane:
-            return  # its end is read first
-        if not piece.handed_over:
+        worker = pool[number]
+        if worker is not None and not worker.send(job) and worker.queue:
+            return  # it died: what it has done is read first
+        if not job.is_sent:
             if worker is not None:
                 _close([worker])
-            crew[number] = _start(work, piece)
+            pool[number] = _start_worker(work, job)
 
 
-def _load(worker: _Worker[T, R] | None) -> int:
-    return 0 if worker is None else len(worker.lane)
+def _queue_length(worker: _Worker[T, R] | None) -> int:
+    return 0 if worker is None else len(worker.queue)
 
 
-def _start(work: Work[T, R], first: _Piece[T, R]) -> _Worker[T, R]:
+def _start_worker(work: Work[T, R], first: _Job[T, R]) -> _Worker[T, R]:
     ours, theirs = Pipe()
     command = f"from {serve.__module__} import serve; serve({theirs.fileno()})"
     environment = {**os.environ, **ONE_THREAD, "PYTHONUTF8": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
-    # Ctrl-C reaches all processes of a terminal: workers never hear it, from their first moment on, and end with us.
+    # Ctrl-C reaches all processes of a terminal. Workers ignore it from their first moment on, and end when this process does.
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         process = subprocess.Popen(  # noqa: S603  # our own program
@@ -138,78 +145,78 @@ def _start(work: Work[T, R], first: _Piece[T, R]) -> _Worker[T, R]:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         theirs.close()
     worker: _Worker[T, R] = _Worker(process, ours, collections.deque([first]))
-    first.handed_over = True
-    with contextlib.suppress(OSError):  # it died at once; the end of its connection tells
+    first.is_sent = True
+    with contextlib.suppress(OSError):  # it died at once, which `_receive` notices
         ours.send(work)
         ours.send(first.task)
     return worker
 
 
-def _collect(
-    line: collections.deque[_Piece[T, R]],
-    crew: list[_Worker[T, R] | None],
+def _receive(
+    jobs: collections.deque[_Job[T, R]],
+    pool: list[_Worker[T, R] | None],
     divide: Callable[[T], Sequence[T]],
     give_up: Callable[[T, str], R],
 ) -> None:
-    """Waits until a worker has done something, and takes what all have done."""
+    """Waits until a worker has a result or is dead, and takes the results that are there."""
     busy: Mapping[object, int] = {
-        worker.connection: number for number, worker in enumerate(crew) if worker is not None and worker.lane
+        worker.connection: number for number, worker in enumerate(pool) if worker is not None and worker.queue
     }
-    for connection in wait([worker.connection for worker in crew if worker is not None and worker.lane]):
+    for connection in wait([worker.connection for worker in pool if worker is not None and worker.queue]):
         number = busy[connection]
-        worker = crew[number]
+        worker = pool[number]
         if worker is None:
             continue
         try:
             outcome = worker.connection.recv()
         except (EOFError, OSError):
-            crew[number] = None
+            pool[number] = None
             _close([worker])
-            _recover(line, worker, divide, give_up)
+            _send_back(jobs, worker, divide, give_up)
             continue
         if isinstance(outcome, Failed) and isinstance(outcome.error, MemoryError):
-            _blame(line, worker.lane.popleft(), "MemoryError", divide, give_up)
+            _divide_or_give_up(jobs, worker.queue.popleft(), "MemoryError", divide, give_up)
         else:
-            worker.lane.popleft().outcome = outcome
+            worker.queue.popleft().outcome = outcome
 
 
-def _recover(
-    line: collections.deque[_Piece[T, R]],
+def _send_back(
+    jobs: collections.deque[_Job[T, R]],
     worker: _Worker[T, R],
     divide: Callable[[T], Sequence[T]],
     give_up: Callable[[T, str], R],
 ) -> None:
-    """Lets what a dead worker had not done be handed over again; the first of it is what ended the worker."""
-    culprit, *innocent = worker.lane
-    for piece in innocent:
-        piece.handed_over = False
+    """Makes the jobs of a dead worker free for others; the first of them is the one that crashed it."""
+    crashed, *others = worker.queue
+    for job in others:
+        job.is_sent = False
     code = worker.process.returncode
-    _blame(line, culprit, signal.Signals(-code).name if code < 0 else f"exit code {code}", divide, give_up)
+    _divide_or_give_up(jobs, crashed, signal.Signals(-code).name if code < 0 else f"exit code {code}", divide, give_up)
 
 
-def _blame(
-    line: collections.deque[_Piece[T, R]],
-    culprit: _Piece[T, R],
+def _divide_or_give_up(
+    jobs: collections.deque[_Job[T, R]],
+    crashed: _Job[T, R],
     how: str,
     divide: Callable[[T], Sequence[T]],
     give_up: Callable[[T, str], R],
 ) -> None:
-    parts = divide(culprit.task)
-    if len(parts) > 1 or not culprit.failures:
-        place = line.index(culprit)
-        del line[place]
+    parts = divide(crashed.task)
+    if len(parts) > 1 or not crashed.failures:
+        place = jobs.index(crashed)
+        del jobs[place]
         for part in reversed(parts):
-            line.insert(place, _Piece(part, culprit.failures + 1))
+            jobs.insert(place, _Job(part, crashed.failures + 1))
         return
     try:
-        culprit.outcome = Done(give_up(culprit.task, how))
-    except Exception as error:  # noqa: BLE001  # it is raised when its turn comes
-        culprit.outcome = Failed(error)
+        crashed.outcome = Done(give_up(crashed.task, how))
+    except Exception as error:  # noqa: BLE001  # raised when its turn comes
+        crashed.outcome = Failed(error)
 
 
-def _close(crew: Sequence[_Worker[T, R] | None]) -> None:
-    """Ends workers: those at work clean up, and what does not end in time is killed."""
-    workers = [worker for worker in crew if worker is not None]
+def _close(pool: Sequence[_Worker[T, R] | None]) -> None:
+    """Ends workers: they remove unfinished files, and one that takes too long is killed."""
+    workers = [worker for worker in pool if worker is not None]
     for worker in workers:
         worker.connection.close()
     deadline = time.monotonic() + SECONDS_TO_END

@@ -161,7 +161,7 @@ def _search(
     held: list[NDArray[np.int64]] = []
     with ThreadPoolExecutor(max(workers, 1)) as executor:
         # Few at a time: later ones profit from what the earlier ones joined.
-        for edges in in_order(executor, look_up, _blocks(queries), window=2 * workers + 1):
+        for edges in in_order(executor, look_up, _blocks(queries), max_pending=2 * workers + 1):
             held.append(edges)
             if sum(map(len, held)) > _EDGES_HELD:
                 joined[0] = _join(joined[0], held)

@@ -120,7 +120,7 @@ def test_results_come_in_the_order_of_the_tasks_from_several_processes(config: E
     assert os.getpid() not in {process for _, process in results}
 
 
-def test_dask_does_one_task_in_one_worker_and_none_in_none() -> None:
+def test_dask_starts_one_worker_for_one_worker_and_none_for_no_task() -> None:
     assert len({process for _, process in run_tasks(square, range(9), dask(1))} - {os.getpid()}) == 1
     assert list(run_tasks(square, [], dask(1, "tcp://127.0.0.1:1"))) == []
 
@@ -157,7 +157,7 @@ def test_a_task_that_kills_its_workers_is_named_in_one_line(config: ExecuteConfi
         list(run_tasks(die_of_five, range(12), config))
     how = "SIGKILL" if config.backend == "local" else "4 times"
     assert str(error.value) == (
-        f"5: the worker that works on it dies each time ({how}), most likely of too little memory. "
+        f"5: its worker dies each time ({how}), most likely of too little memory. "
         "Lower execute.workers or prepare.images_per_shard"
     )
     assert capfd.readouterr() == ("", "")
@@ -317,7 +317,7 @@ def test_workers_do_not_outlive_the_run(backend: str, number: signal.Signals, to
     assert not any(map(alive, workers))
 
 
-def test_an_address_where_nobody_answers_is_told_in_one_line(
+def test_an_address_where_nobody_answers_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(dask_backend, "SECONDS_TO_CONNECT", 1.0)
@@ -328,12 +328,12 @@ def test_an_address_where_nobody_answers_is_told_in_one_line(
     assert capfd.readouterr() == ("", "")
 
 
-def test_an_address_that_wants_certificates_is_told_in_one_line() -> None:
+def test_an_address_that_wants_certificates_is_one_line() -> None:
     with pytest.raises(ExecuteError, match=r"^execute.address: tls://127.0.0.1:1 cannot be used \(.*\)\. Name"):
         list(run_tasks(square, [1], dask(0, "tls://127.0.0.1:1")))
 
 
-def test_workers_that_are_missing_or_lack_the_code_are_told_in_one_line(
+def test_workers_that_are_missing_or_lack_the_code_are_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     scheduler, address = start_scheduler(tmp_path)
@@ -354,13 +354,13 @@ def test_workers_that_are_missing_or_lack_the_code_are_told_in_one_line(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_worker_with_other_software_is_told_in_one_line(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_with_other_software_is_one_line(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dask_backend, "_software", lambda: {"Python": "3.99.0"})
     with pytest.raises(ExecuteError, match=r"^execute.address: a worker on .* has Python 3\..*; expected 3.99.0, as where"):
         list(run_tasks(square, [1], dask(0, address)))
 
 
-def test_a_scheduler_that_goes_away_is_told_in_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_scheduler_that_goes_away_is_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     scheduler, address = start_scheduler(tmp_path)
     processes = [scheduler, start_worker(address, tmp_path)]
     try:
@@ -403,13 +403,13 @@ def guarded(numbers: list[int], workers: int, size: int = 8) -> list[int]:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_worker_that_dies_costs_the_piece_that_killed_it(workers: int) -> None:
+def test_a_worker_that_dies_costs_the_file_that_crashed_it(workers: int) -> None:
     numbers = [number for number in range(100) if number != 50]
     expected = [-number if number in (13, 14, 77) else number * number for number in numbers]
     assert guarded(numbers, workers) == expected
 
 
-def test_memory_beyond_the_limit_costs_the_piece_that_asks_for_it() -> None:
+def test_memory_beyond_the_limit_costs_the_file_that_asks_for_it() -> None:
     assert guarded([49, 50, 51], workers=1) == [49 * 49, -50, 51 * 51]
     assert len(bytearray(2**31)) == 2**31
 
@@ -424,7 +424,7 @@ def work_slowly(numbers: list[int]) -> list[int]:
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
-def test_what_waits_behind_a_killer_is_not_blamed(workers: int) -> None:
+def test_tasks_behind_one_that_crashes_its_worker_are_not_blamed(workers: int) -> None:
     results = run_guarded(
         work_slowly,
         [list(range(start, start + 3)) for start in range(0, 36, 3)],
@@ -447,7 +447,7 @@ def kill_once(names: list[str]) -> list[str]:
     return names
 
 
-def test_a_piece_that_killed_a_worker_once_is_tried_again(tmp_path: Path) -> None:
+def test_a_task_that_crashed_a_worker_once_is_tried_again(tmp_path: Path) -> None:
     (tmp_path / "mine").touch()
     results = run_guarded(
         kill_once,
@@ -485,7 +485,7 @@ def let_go_of_something_deaf(started: Path) -> None:
     Deaf(started)
 
 
-def test_a_worker_that_is_told_to_end_in_a_destructor_ends_at_once_and_without_a_word(tmp_path: Path) -> None:
+def test_a_worker_that_must_end_in_a_destructor_ends_at_once_and_prints_nothing(tmp_path: Path) -> None:
     ours, theirs = Pipe()
     command = [sys.executable, "-c", f"from dataprep.execute.worker import serve; serve({theirs.fileno()})"]
     with subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE) as worker:
