@@ -15,7 +15,7 @@ from pipelines.command import run_program, track
 from pipelines.graph import cache_folder, option_value, out_of_date, output_path
 from pipelines.lock import LockError, only_run
 from pipelines.params import PARAMS_FILE, read_params
-from pipelines.recipes import apply_recipe, recipe_titles
+from pipelines.recipes import DEFAULTS, apply_recipe, read_header, recipe_names, restore_defaults
 
 if TYPE_CHECKING:
     from dataprep.decode.image import Pixels  # which loads OpenCV, and a help page needs none
@@ -252,23 +252,45 @@ def doctor(
 
 
 @app.command()
-def recipe(name: Annotated[str, typer.Argument(help="A file in recipes/, without its ending.")]) -> None:
-    """Writes a known experiment into params.yaml; run `dvc repro` afterwards."""
-    changes = apply_recipe(name)
-    for change in changes:
-        print(change)
-    print(
-        f"recipe {name}: {len(changes)} values changed in params.yaml; recipes/{name}.yaml says where its images come from. "
-        "Next: dvc repro"
-    )
+def recipe(
+    name: Annotated[str | None, typer.Argument(help="A file in recipes/, without its ending.")] = None,
+    source: Annotated[str | None, typer.Option(metavar="SOURCE", help="Your folder of these images, or its URL.")] = None,
+    reset: Annotated[bool, typer.Option("--reset", help="Restores the default parameters.")] = False,  # noqa: FBT002  # a flag
+) -> None:
+    """Writes a known experiment into params.yaml: the default parameters and what the recipe changes."""
+    if reset and (name is not None or source is not None):
+        raise DarkroomError("--reset must stand alone; it restores params.yaml as the project ships it. Leave out the rest")
+    if reset:
+        changes = restore_defaults()
+        _print_changes(changes or [])
+        print(f"recipe --reset: params.yaml is {DEFAULTS}{_counted(changes)}. Next: dvc repro")
+        return
+    if name is None:
+        raise DarkroomError(f"recipe must have a name or --reset; got neither. Use one of: {', '.join(recipe_names())}")
+    changes = apply_recipe(name, source)
+    _print_changes(changes)
+    where = "" if source else f"; its images: {read_header(name).source}"
+    print(f"recipe {name}: params.yaml written{_counted(changes)}{where}\nNext: dvc repro")
 
 
 @app.command()
 def recipes() -> None:
-    """Lists the known experiments."""
-    titles = recipe_titles()
-    for name, title in titles.items():
-        print(f"{name:<{max(map(len, titles))}}  {title}")
+    """Lists the known experiments: their data, and the score and the time that were measured."""
+    table = Table("recipe", "data", "score", "time")
+    for name in recipe_names():
+        header = read_header(name)
+        table.add_row(name, header.data, header.score, header.time)
+    _plain_console().print(table)
+    print("Apply one: darkroom recipe NAME [--source FOLDER]")
+
+
+def _print_changes(changes: Sequence[str]) -> None:
+    for change in changes:
+        print(change)
+
+
+def _counted(changes: Sequence[str] | None) -> str:
+    return "" if changes is None else f", {len(changes)} values changed"
 
 
 def _age(holder: str | None) -> str | None:

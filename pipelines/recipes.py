@@ -1,7 +1,9 @@
-"""Recipes: known experiments as overlays on params.yaml."""
+"""Recipes: known experiments as overlays on the default parameters. A recipe holds only what differs from them."""
 
 import io
-from collections.abc import Mapping, MutableMapping
+import re
+from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -12,6 +14,35 @@ from pipelines.params import PARAMS_FILE, check_params
 from pipelines.yaml_text import load_yaml, read_text
 
 RECIPES = Path("recipes")
+DEFAULTS = RECIPES / "defaults/params.yaml"
+"""params.yaml as the project ships it; the user may have changed the one in the project's root."""
+
+_FIELDS = ("Data", "Source", "Run", "Score", "Time", "Measured")
+_FIELD = re.compile(r"^# (?P<name>[A-Z][a-z]+) {2,}(?P<text>\S.*)$")
+_CONTINUED = re.compile(r"^# {9,}(?P<text>\S.*)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the first lines of a recipe say.
+
+    Attributes:
+        title: one sentence about the experiment.
+        data: the name of the data set.
+        source: the layout of the raw folder, and where its images come from.
+        command: the command that runs it.
+        score: the score that was measured.
+        time: how long the whole line took.
+        measured: the date and the machine of score and time.
+    """
+
+    title: str
+    data: str
+    source: str
+    command: str
+    score: str
+    time: str
+    measured: str
 
 
 def recipe_names() -> list[str]:
@@ -27,17 +58,42 @@ def recipe_names() -> list[str]:
     return names
 
 
-def recipe_titles() -> dict[str, str]:
-    """The recipes of this project with their first lines."""
-    texts = {name: read_text(RECIPES / f"{name}.yaml") for name in recipe_names()}
-    return {name: text.partition("\n")[0].removeprefix("# ") for name, text in texts.items()}
+def read_header(name: str) -> Header:
+    """Reads the comment at the top of a recipe: a title, then one line for each field, continued by lines that are indented.
+
+    Raises:
+        ParamsError: there is no such recipe, or a field is missing.
+    """
+    path = _path_of(name)
+    lines = read_text(path).splitlines()
+    title = lines[0].removeprefix("#").strip() if lines and lines[0].startswith("#") else ""
+    fields: dict[str, str] = {}
+    last = ""
+    for line in lines[1:]:
+        if found := _FIELD.match(line):
+            last = found["name"]
+            fields[last] = found["text"].strip()
+        elif last and (found := _CONTINUED.match(line)):
+            fields[last] += f" {found['text'].strip()}"
+        else:
+            last = ""
+    missing = [field for field in _FIELDS if field not in fields]
+    if not title or missing:
+        raise ParamsError(
+            f"{path} must begin with a title and the fields {', '.join(_FIELDS)}, each as `# Field  text`; it lacks "
+            f"{', '.join(missing) or 'a title'}. Add it, as the other recipes have it"
+        )
+    return Header(title, *(fields[field] for field in _FIELDS))
 
 
-def apply_recipe(name: str) -> list[str]:
-    """Writes a recipe's values into params.yaml, whose other values and comments stay; nothing is written if one is wrong.
+def apply_recipe(name: str, source: str | None = None) -> list[str]:
+    """Writes the default parameters with a recipe's values into params.yaml; nothing is written if one is wrong.
+
+    The section `execute` stays as it is, where the recipe does not name it: it describes the machine and changes no result.
 
     Args:
         name: a file in recipes/, without its ending.
+        source: the folder of the images, or its URL; None for the one that the recipe names.
 
     Returns:
         The keys that changed, as `section.key: old -> new`.
@@ -45,35 +101,67 @@ def apply_recipe(name: str) -> list[str]:
     Raises:
         ParamsError: there is no such recipe, or it leads to parameters that cannot be.
     """
-    path = RECIPES / f"{name}.yaml"
-    if not path.is_file():
-        raise ParamsError(f"{path} does not exist. Use one of: {', '.join(recipe_names())}")
-    text = read_text(PARAMS_FILE)
-    check_params(text, PARAMS_FILE)  # a mistake that was there before is not the recipe's
-    yaml = YAML()
-    yaml.default_flow_style = False  # as DVC writes, and as wide: else the next `dvc exp run -S` would write other lines anew
-    params = yaml.load(text)
+    path = _path_of(name)
+    before = read_text(PARAMS_FILE)
+    check_params(before, PARAMS_FILE)  # a mistake that was there before is not the recipe's
     overlay = load_yaml(read_text(path), path)
     if not isinstance(overlay, Mapping):
         raise ParamsError(f"{path} must hold sections; got {shortened(overlay)}. Correct it")
-    changes = _overlay(params, overlay, "")
+    old = load_yaml(before, PARAMS_FILE)
+    yaml = YAML()
+    yaml.default_flow_style = False  # as DVC writes, and as wide: else the next `dvc exp run -S` would write other lines anew
+    params = yaml.load(_default_text())
+    if isinstance(old, Mapping):
+        _overlay(params, {"execute": old["execute"]})
+    _overlay(params, overlay)
+    if source is not None:
+        _overlay(params, {"ingest": {"source": source}})
     buffer = io.StringIO()
     yaml.dump(params, buffer)
     check_params(buffer.getvalue(), path)
     write_text(PARAMS_FILE, buffer.getvalue())
-    return changes
+    return list(_differences(old, load_yaml(buffer.getvalue(), PARAMS_FILE)))
 
 
-def _overlay(params: MutableMapping[str, object], overlay: Mapping[str, object], where: str) -> list[str]:
-    changes = []
+def restore_defaults() -> list[str] | None:
+    """Writes the default parameters into params.yaml, whatever stands there.
+
+    Returns:
+        The keys that changed, as `section.key: old -> new`; None where what stood there could not be read.
+
+    Raises:
+        ParamsError: the current folder has no defaults, or they are wrong.
+    """
+    text = _default_text()
+    check_params(text, DEFAULTS)
+    try:
+        old = load_yaml(read_text(PARAMS_FILE), PARAMS_FILE)
+    except ParamsError:
+        old = None
+    write_text(PARAMS_FILE, text)
+    return list(_differences(old, load_yaml(text, DEFAULTS))) if isinstance(old, Mapping) else None
+
+
+def _path_of(name: str) -> Path:
+    path = RECIPES / f"{name}.yaml"
+    if not path.is_file():
+        raise ParamsError(f"{path} does not exist. Use one of: {', '.join(recipe_names())}")
+    return path
+
+
+def _default_text() -> str:
+    if not RECIPES.is_dir():
+        raise ParamsError(f"{RECIPES}/ must be in the current folder; it is not. Run from the project's root")
+    return read_text(DEFAULTS)
+
+
+def _overlay(params: MutableMapping[str, object], overlay: Mapping[str, object]) -> None:
     for key, value in overlay.items():
         old = params.get(key)
         if isinstance(value, Mapping) and isinstance(old, MutableMapping) and not _is_another_kind(value, old):
-            changes += _overlay(old, value, f"{where}{key}.")
-        elif old != value:
-            changes.append(f"{where}{key}: {_plain(old)} -> {_plain(value)}")
+            _overlay(old, value)
+        elif old != value:  # else its line would be written anew
             params[key] = value
-    return changes
 
 
 def _is_another_kind(overlay: Mapping[str, object], section: Mapping[str, object]) -> bool:
@@ -81,5 +169,15 @@ def _is_another_kind(overlay: Mapping[str, object], section: Mapping[str, object
     return "kind" in overlay and overlay["kind"] != section.get("kind")
 
 
-def _plain(value: object) -> object:
-    return list(value) if isinstance(value, list) else value
+def _differences(old: object, new: object, where: str = "") -> Iterator[str]:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in dict.fromkeys([*old, *new]):
+            below = f"{where}.{key}" if where else str(key)
+            if key not in new:
+                yield f"{below}: {shortened(old[key])} -> none"
+            elif key not in old:
+                yield f"{below}: none -> {shortened(new[key])}"
+            else:
+                yield from _differences(old[key], new[key], below)
+    elif old != new:
+        yield f"{where}: {old} -> {new}"

@@ -20,7 +20,8 @@ def set_by_dvc(folder: Path, text: str, *overrides: str) -> str:
 
 
 def set_by_recipe(folder: Path, text: str, monkeypatch: pytest.MonkeyPatch, overlay: str) -> str:
-    (folder / "recipes").mkdir()
+    (folder / "recipes/defaults").mkdir(parents=True)
+    (folder / "recipes/defaults/params.yaml").write_text(text)
     (folder / "recipes/mine.yaml").write_text(overlay)
     (folder / "params.yaml").write_text(text)
     monkeypatch.chdir(folder)

@@ -1,12 +1,18 @@
 import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
+from typer.testing import CliRunner
 
-from dataprep.core.errors import ParamsError
+from dataprep.augment.operations import OPERATIONS
+from dataprep.core.errors import DarkroomError, ParamsError
+from pipelines.cli import app
 from pipelines.params import read_params
-from pipelines.recipes import apply_recipe, recipe_names, recipe_titles
+from pipelines.recipes import DEFAULTS, apply_recipe, read_header, recipe_names, restore_defaults
 from tests.closure import ROOT
+from tests.pipelines.params_lines import put
 
 RECIPES = sorted(path.stem for path in (ROOT / "recipes").glob("*.yaml"))
 
@@ -23,23 +29,132 @@ def comments(text: str) -> list[str]:
     return [line.partition("#")[2] for line in text.splitlines() if "#" in line]
 
 
+def differing(overlay: Mapping[str, object], defaults: Mapping[str, object], where: str = "") -> Iterator[tuple[str, bool]]:
+    """Each value of an overlay, and whether it differs from the default. Another `kind` replaces its section."""
+    for key, value in overlay.items():
+        default = defaults.get(key)
+        if isinstance(value, Mapping) and isinstance(default, Mapping):
+            if value.get("kind", default.get("kind")) == default.get("kind"):
+                yield from differing(value, default, f"{where}{key}.")
+        else:
+            yield f"{where}{key}", value != default
+
+
+def load(path: Path) -> Mapping[str, object]:
+    loaded: Mapping[str, object] = YAML(typ="safe", pure=True).load(path.read_text())
+    return loaded
+
+
+def test_params_yaml_is_as_shipped() -> None:
+    assert (ROOT / "params.yaml").read_text() == (ROOT / DEFAULTS).read_text(), (
+        f"params.yaml and {DEFAULTS} must be the same text. After a change of the defaults, copy one to the other"
+    )
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_names_only_what_differs_from_the_defaults(name: str) -> None:
+    idle = [key for key, differs in differing(load(Path(f"recipes/{name}.yaml")), load(DEFAULTS)) if not differs]
+    assert not idle, f"recipes/{name}.yaml: these keys have their default value. Take them out"
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_gives_valid_parameters_and_keeps_the_comments(name: str) -> None:
     before = Path("params.yaml").read_text()
     changes = apply_recipe(name)
     after = Path("params.yaml").read_text()
-    assert changes
+    assert bool(changes) == (name != "digits")
     assert read_params()
     assert comments(after) == comments(before)
     assert apply_recipe(name) == []
+    assert restore_defaults() is not None
+    assert Path("params.yaml").read_text() == before
+
+
+def test_a_recipe_sets_everything_else_back_to_the_default() -> None:
+    apply_recipe("mnist-cnn")
+    alone = Path("params.yaml").read_text()
+    on = {f"augment.{name}.probability": "0.01" for name in OPERATIONS}
+    others = {"augment.label_safe": "[]", "model.head": "sigmoid", "prepare.color": "rgb", "train.seed": "7"}
+    Path("params.yaml").write_text(put(alone, on | others))
+    changes = apply_recipe("mnist-cnn")
+    assert Path("params.yaml").read_text() == alone
+    assert "augment.motion_blur.probability: 0.01 -> 0.0" in changes
+    assert "train.seed: 7 -> 0" in changes
+
+
+def test_a_recipe_leaves_the_machine_as_it_is() -> None:
+    values = {"execute.workers": "3", "execute.backend": "dask", "execute.address": "tcp://10.0.0.5:8786"}
+    Path("params.yaml").write_text(put(Path("params.yaml").read_text(), values))
+    execute = read_params().execute
+    apply_recipe("mnist-cnn")
+    assert read_params().execute == execute
+
+
+def test_a_recipe_takes_a_folder_of_your_own() -> None:
+    changes = apply_recipe("mnist-cnn", "s3://bucket/my scans")
+    assert read_params().ingest.source == "s3://bucket/my scans"
+    assert "ingest.source: embedded:digits -> s3://bucket/my scans" in changes
+    apply_recipe("mnist-cnn")
+    assert read_params().ingest.source == "raw/mnist"
+
+
+@pytest.mark.parametrize("text", ["train: [", "", "- 1\n", None])
+def test_the_defaults_come_back_whatever_stands_there(text: str | None) -> None:
+    Path("params.yaml").unlink() if text is None else Path("params.yaml").write_text(text)
+    assert restore_defaults() is None
+    assert Path("params.yaml").read_text() == DEFAULTS.read_text()
+    Path("params.yaml").write_text(put(DEFAULTS.read_text(), {"train.epochs": "3"}))
+    assert restore_defaults() == ["train.epochs: 3 -> 40"]
+    assert restore_defaults() == []
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_recipe_says_how_to_run_it_and_what_to_expect(name: str) -> None:
-    text = (ROOT / f"recipes/{name}.yaml").read_text()
-    assert f"darkroom recipe {name} && dvc repro" in text
-    assert "# Expected" in text
-    assert recipe_titles()[name] in text
+def test_a_recipe_says_how_to_run_it_and_what_was_measured(name: str) -> None:
+    header = read_header(name)
+    assert header.command == f"darkroom recipe {name} && dvc repro"
+    assert any(unit in header.time for unit in (" s", " min", " h"))
+    assert any(character.isdigit() for character in header.score)
+    assert header.measured[:4].isdigit()
+    listed = " ".join(CliRunner().invoke(app, ["recipes"], env={"COLUMNS": "300"}, catch_exceptions=False).output.split())
+    assert " ".join(f"{name} │ {header.data} │ {header.score} │ {header.time}".split()) in listed
+
+
+def test_a_header_is_read_over_several_lines(project: Path) -> None:
+    path = project / "recipes/mine.yaml"
+    fields = "# Data      A set\n# Source    raw/set/<class>/<file>,\n#           of my own\n# Run       a && b\n"
+    path.write_text(
+        f"# Mine.\n#\n{fields}# Score     0.9\n# Time      2 min\n# Measured  2026-11-26\n#\n#           no field\n{{}}\n"
+    )
+    header = read_header("mine")
+    assert (header.title, header.source, header.measured) == ("Mine.", "raw/set/<class>/<file>, of my own", "2026-11-26")
+    path.write_text(f"# Mine.\n#\n{fields}\n{{}}\n")
+    with pytest.raises(
+        ParamsError, match=r"^recipes/mine.yaml must begin with a title and .*; it lacks Score, Time, Measured\."
+    ):
+        read_header("mine")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--reset", "mnist-cnn"], "--reset must stand alone"),
+        (["--reset", "--source", "raw"], "--reset must stand alone"),
+        ([], "recipe must have a name or --reset; got neither. Use one of: cifar-cnn, digits"),
+        (["--source", "raw"], "recipe must have a name or --reset; got neither"),
+    ],
+)
+def test_a_recipe_that_is_not_clear_is_refused(arguments: list[str], line: str) -> None:
+    with pytest.raises(DarkroomError) as error:
+        CliRunner().invoke(app, ["recipe", *arguments], catch_exceptions=False)
+    assert line in str(error.value)
+
+
+def test_the_command_prints_what_it_changed() -> None:
+    ended = CliRunner().invoke(app, ["recipe", "cifar-cnn", "--source", "raw/mine"], catch_exceptions=False)
+    assert "prepare.color: gray -> rgb" in ended.output.splitlines()
+    assert "params.yaml written, 17 values changed" in ended.output
+    ended = CliRunner().invoke(app, ["recipe", "--reset"], catch_exceptions=False)
+    assert "params.yaml is recipes/defaults/params.yaml, 17 values changed. Next: dvc repro" in ended.output
 
 
 def test_an_unknown_recipe_names_the_known_ones() -> None:
@@ -59,16 +174,14 @@ def test_a_mistake_that_was_there_before_is_not_the_recipe_s(project: Path) -> N
 
 
 def test_a_recipe_leaves_nothing_of_another_behind() -> None:
-    start = Path("params.yaml").read_text()
+    alone = {}
     for name in RECIPES:
-        Path("params.yaml").write_text(start)
+        restore_defaults()
         apply_recipe(name)
-        alone = read_params()
-        for other in RECIPES:
-            Path("params.yaml").write_text(start)
-            apply_recipe(other)
-            apply_recipe(name)
-            assert read_params() == alone, (other, name)
+        alone[name] = Path("params.yaml").read_text()
+    for name in [*RECIPES, *reversed(RECIPES)]:  # after each of its neighbours
+        apply_recipe(name)
+        assert Path("params.yaml").read_text() == alone[name], name
 
 
 def test_a_wrong_recipe_changes_nothing(project: Path) -> None:
@@ -82,10 +195,9 @@ def test_a_wrong_recipe_changes_nothing(project: Path) -> None:
 def test_a_folder_without_a_recipe_is_one_line(project: Path) -> None:
     shutil.rmtree(project / "recipes")
     (project / "recipes").mkdir()
-    for listed in (recipe_names, recipe_titles):
-        with pytest.raises(
-            ParamsError, match=r"^recipes/ must hold recipes \(\*\.yaml\); it holds none\. Restore them: git checkout"
-        ):
-            listed()
+    with pytest.raises(
+        ParamsError, match=r"^recipes/ must hold recipes \(\*\.yaml\); it holds none\. Restore them: git checkout"
+    ):
+        recipe_names()
     with pytest.raises(ParamsError, match=r"^recipes/nothing\.yaml does not exist|^recipes/ must hold recipes"):
         apply_recipe("nothing")
