@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import keras
 
 
-def convolved(
+def convolution(
     x: "keras.KerasTensor",
     filters: int,
     context: Context,
@@ -18,10 +18,9 @@ def convolved(
     strides: int,
     padding: Literal["same", "valid"],
     batch_normalisation: bool,
-    noise: float,
     name: str,
 ) -> "keras.KerasTensor":
-    """Convolution, batch normalisation if asked for, ReLU, noise: (N, H, W, C) to (N, H', W', filters)."""
+    """Convolution, and batch normalisation if asked for: (N, H, W, C) to (N, H', W', filters)."""
     import keras
 
     x = keras.layers.Conv2D(
@@ -34,7 +33,7 @@ def convolved(
         kernel_regularizer=context.penalty(),
         name=name,
     )(x)
-    return _activated(x, context, batch_normalisation=batch_normalisation, noise=noise, name=name)
+    return _normalised(x, context, batch_normalisation=batch_normalisation, name=name)
 
 
 def dense_layers(
@@ -62,8 +61,30 @@ def dense_layers(
             kernel_regularizer=context.penalty(),
             name=name,
         )(x)
-        x = _activated(x, context, batch_normalisation=batch_normalisation, noise=noise, name=name)
+        x = _normalised(x, context, batch_normalisation=batch_normalisation, name=name)
+        x = activated(x, noise=noise, name=name)
     return dropped(x, dropout, name="dropout_output")
+
+
+def activated(x: "keras.KerasTensor", *, noise: float, name: str) -> "keras.KerasTensor":
+    """ReLU, then noise."""
+    import keras
+
+    return noisy(keras.layers.ReLU(name=f"{name}_relu")(x), noise, name=f"{name}_noise")
+
+
+def added(x: "keras.KerasTensor", y: "keras.KerasTensor", *, name: str) -> "keras.KerasTensor":
+    """The sum of two outputs of one shape."""
+    import keras
+
+    return keras.layers.Add(name=name)([x, y])
+
+
+def averaged(x: "keras.KerasTensor", *, name: str) -> "keras.KerasTensor":
+    """The mean over the image: (N, H, W, C) to (N, C)."""
+    import keras
+
+    return keras.layers.GlobalAveragePooling2D(name=name)(x)
 
 
 def pooled(x: "keras.KerasTensor", method: Literal["max", "average"], *, name: str) -> "keras.KerasTensor":
@@ -95,11 +116,9 @@ def noisy(x: "keras.KerasTensor", std: float, *, name: str) -> "keras.KerasTenso
     return keras.layers.GaussianNoise(std, name=name)(x) if std else x
 
 
-def _activated(
-    x: "keras.KerasTensor", context: Context, *, batch_normalisation: bool, noise: float, name: str
-) -> "keras.KerasTensor":
+def _normalised(x: "keras.KerasTensor", context: Context, *, batch_normalisation: bool, name: str) -> "keras.KerasTensor":
     import keras
 
-    if batch_normalisation:
-        x = keras.layers.BatchNormalization(momentum=context.momentum, name=f"{name}_normalised")(x)
-    return noisy(keras.layers.ReLU(name=f"{name}_relu")(x), noise, name=f"{name}_noise")
+    if not batch_normalisation:
+        return x
+    return keras.layers.BatchNormalization(momentum=context.momentum, name=f"{name}_normalised")(x)

@@ -81,7 +81,7 @@ def convolution_size(
     name: str,
     key: str,
 ) -> LayerSize:
-    """The size of what `models.layers.blocks.convolved` adds.
+    """The size of a `convolution` of `models.layers.blocks`, and of the activation behind it.
 
     Raises:
         ValueError: the kernel is larger than what it is laid on.

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from dataprep.config.base import Fraction, Positive
 from models.config.network import Layers, NetworkConfig, Rate
-from models.layers.blocks import convolved, dense_layers, dropped, flattened, pooled
+from models.layers.blocks import activated, convolution, dense_layers, dropped, flattened, pooled
 from models.layers.context import Context
 from models.layers.memory import LayerSize, convolution_size, dense_sizes
 
@@ -58,7 +58,8 @@ def build(config: Cnn, inputs: "keras.KerasTensor", context: Context) -> "keras.
     """(N, H, W, C) to (N, D), the outputs of the last hidden layer."""
     x = inputs
     for number, filters in enumerate(config.filters, start=1):
-        x = convolved(
+        name = f"convolution_{number}"
+        x = convolution(
             x,
             filters,
             context,
@@ -66,13 +67,13 @@ def build(config: Cnn, inputs: "keras.KerasTensor", context: Context) -> "keras.
             strides=config.strides,
             padding=config.padding,
             batch_normalisation=config.batch_normalisation,
-            noise=config.noise,
-            name=f"convolution_{number}",
+            name=name,
         )
+        x = activated(x, noise=config.noise, name=name)
         if number not in config.unpooled:
             x = pooled(x, config.pooling, name=f"pooling_{number}")
         if number in config.dropout_after:
-            x = dropped(x, config.block_dropout, name=f"convolution_{number}_dropout")
+            x = dropped(x, config.block_dropout, name=f"{name}_dropout")
     return dense_layers(
         flattened(x),
         config.dense_units,

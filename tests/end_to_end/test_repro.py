@@ -182,6 +182,31 @@ def test_an_experiment_with_other_fractions_runs(project: Project) -> None:
     project.repro()
 
 
+def test_a_network_that_is_not_chosen_makes_nothing_out_of_date(project: Project) -> None:
+    path = project.root / "models/networks/mlp.py"
+    text = path.read_text()
+    path.write_text(f"{text}\n# a change\n")
+    (project.root / "models/networks/mine.py").write_text("no Python")
+    assert project.run("dvc", "status", "train").output.strip() == "Data and pipelines are up to date."
+    (project.root / "models/networks/mine.py").unlink()
+    path.write_text(text)
+
+
+def test_an_experiment_with_another_network_runs(project: Project) -> None:
+    refused = project.run("dvc", "exp", "run", "-S", "model.network.kind=mlp")
+    assert refused.exit_code != 0
+    assert "error: params.yaml: model.network has 'filters', 'kernel_size', 'strides', 'padding'" in refused.output
+    assert "of kind cnn; kind is mlp, whose keys are" in refused.output
+    project.run("git", "checkout", "-q", "params.yaml", "dvc.lock")
+    mlp = "{kind: mlp, dense_units: [8], dropout: 0.0, batch_normalisation: true, noise: 0.0}"
+    ended = project.run("dvc", "exp", "run", "-S", "~model.network", "-S", f"+model.network={mlp}")
+    assert ended.exit_code == 0, ended.output
+    assert ended.ran() == ["ingest", "train", "evaluate", "diagnose"]
+    assert "path: models/networks/mlp.py" in project.read("dvc.lock")
+    project.run("git", "checkout", "-q", "params.yaml", "dvc.lock")
+    project.repro()
+
+
 def test_the_flow_runs_the_same_graph(project: Project) -> None:
     ended = project.run("python", "-m", "pipelines.flows")
     assert ended.exit_code == 0, ended.output
