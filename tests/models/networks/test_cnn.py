@@ -24,7 +24,7 @@ VARIANTS: dict[str, dict[str, object]] = {
     "no convolution": {**CNN, "filters": []},
     "no dense layer": {**CNN, "dense_units": []},
     "average pooling, large kernel": {**CNN, "filters": [4, 4], "pooling": "average", "kernel_size": 5},
-    "strides": {**CNN, "strides": 2},
+    "strides that do not divide the sides": {**CNN, "strides": 5, "unpooled": [1]},
     "no padding": {**CNN, "padding": "valid", "filters": [4, 4], "unpooled": [1]},
     "strides and no padding": {**CNN, "padding": "valid", "strides": 2, "unpooled": [1]},
     "blocks that are not pooled, others with dropout": {**CNN, "filters": [4, 4, 4], "unpooled": [1], "dropout_after": [2, 3]},
