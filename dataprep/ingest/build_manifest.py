@@ -9,8 +9,6 @@ import polars as pl
 from dataprep.config.ingest import IngestConfig
 from dataprep.core.errors import SourceError, first_five
 from dataprep.core.file_names import decode_name, encode_name, printable
-from dataprep.decode.deep_samples import Range
-from dataprep.decode.value_range import MEASURED, find_levels
 from dataprep.ingest.look_alike_classes import look_alike_warnings
 from dataprep.ingest.near_duplicates import find_clusters, hashes_of
 from dataprep.ingest.perceptual_features import LENGTH, Prints
@@ -34,27 +32,6 @@ _SENTENCES = {
 LARGE_FRACTION = 0.25
 LARGE_CLUSTER = 10
 """A cluster of near duplicates with this share of a class, and this many images, is warned of."""
-
-
-def find_ranges(seen: pl.DataFrame, config: IngestConfig) -> dict[str, Range]:
-    """Finds the range of each type of samples over the images of the data set with more than 8 bits.
-
-    Args:
-        seen: what was seen of the files, columns of `FACTS`; those that the pattern leaves out do not count.
-        config: the section.
-    """
-    # What is constant in one range need not be so in another; a single value is so in any.
-    in_another = (pl.col("reason") == "unknown_range") | ((pl.col("reason") == "constant") & (pl.col("num_values") > 1))
-    usable_in_some = pl.col("reason").is_null() | in_another
-    deep = seen.filter(pl.col("lowest").is_not_null() & usable_in_some)
-    told = read_paths([decode_name(path) for path in deep["path"].to_list()], compile_pattern(config.pattern))
-    inside = [fact is not None for fact in told]
-    return find_levels(deep.filter(pl.Series(inside, dtype=pl.Boolean)).select(list(MEASURED)), config.decode)
-
-
-def still_clustered(known: pl.DataFrame, changed: pl.DataFrame) -> pl.DataFrame:
-    """The known clusters, or none where pictures changed their range, and so what they look like."""
-    return known if changed.is_empty() else known.clear()
 
 
 def cluster_pictures(seen: pl.DataFrame, known: pl.DataFrame, config: IngestConfig, *, workers: int) -> pl.DataFrame:
@@ -111,7 +88,7 @@ def build_manifest(found: pl.DataFrame, seen: pl.DataFrame, clusters: pl.DataFra
     paths = found["path"].to_list()
     compiled = compile_pattern(config.pattern)
     # The bytes are read, not the printable form: what that adds to a name is no part of a label.
-    told = pl.DataFrame(
+    path_facts = pl.DataFrame(
         list(map(_path_row, read_paths([decode_name(path) for path in paths], compiled))),
         schema={"label": pl.String, "group": pl.String, "given_split": pl.String, "origin": pl.String},
         orient="row",
@@ -119,7 +96,7 @@ def build_manifest(found: pl.DataFrame, seen: pl.DataFrame, clusters: pl.DataFra
     sentences = pl.col("entry_reason").replace_strict(_SENTENCES, default=None, return_dtype=pl.String)
     rows = (
         found.rename({"reason": "entry_reason"})
-        .with_columns(pl.Series("id", [printable(path) for path in paths]), *told.get_columns())
+        .with_columns(pl.Series("id", [printable(path) for path in paths]), *path_facts.get_columns())
         .join(seen, on="path", how="left")
         .with_columns(reason=pl.coalesce("entry_reason", "reason"), message=pl.coalesce(sentences, "message", "doubt"))
         .sort("id")

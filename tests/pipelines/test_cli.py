@@ -20,8 +20,8 @@ from models.diagnose.verdict import diagnose
 from pipelines.cli import _age as age
 from pipelines.cli import app
 from pipelines.lock import LockError, only_run
+from pipelines.manifest_summary import print_summary
 from pipelines.params import Params, read_params
-from pipelines.stages.ingest import show
 from tests.closure import ROOT
 from tests.conftest import random_image, write_png
 from tests.dataprep.ingest.ingesting import run
@@ -179,7 +179,7 @@ def test_ingest_counts_exact_copies(
     source = make_tree(classes=2, images=4)
     for number in range(3):
         shutil.copy(source / "class0/03.png", source / f"class0/copy{number}.png")
-    show(run(source), num_read=11, num_known=0)
+    print_summary(run(source), num_read=11, num_known=0)
     printed = capsys.readouterr().out
     assert re.search(r"used, but copy of another file +│ +3 +│ class0/copy0.png: same picture as", printed)
     assert "2 classes, 3 exact copies, 0 clusters of near duplicates" in printed

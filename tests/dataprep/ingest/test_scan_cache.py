@@ -1,5 +1,6 @@
+import functools
 import os
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Generic, TypeVar
@@ -9,21 +10,22 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from dataprep.config.decode import Decoding
 from dataprep.config.ingest import IngestConfig
 from dataprep.core import file_names
-from dataprep.decode.deep_samples import Range
-from dataprep.decode.value_range import describe_levels, out_of_date, with_levels
+from dataprep.decode.value_range import describe_levels, with_levels
 from dataprep.ingest import examine as examine_module
 from dataprep.ingest import scan_cache
-from dataprep.ingest.build_manifest import build_manifest, cluster_pictures, find_ranges, still_clustered
-from dataprep.ingest.examine import FACTS, examine
+from dataprep.ingest.build_manifest import build_manifest, cluster_pictures
+from dataprep.ingest.common_range import examine_in_common_range
+from dataprep.ingest.examine import examine
 from dataprep.ingest.scan_cache import read_known, remembered, write_known
 from dataprep.source import other_files
 from dataprep.source.raw_folder import scan
 from tests.conftest import local, random_image, striped, write_png
 from tests.dataprep.decode.deep import picture as smooth
 from tests.dataprep.decode.deep import png, tiff
-from tests.dataprep.ingest.ingesting import INGEST, in_range, openable, run, with_values
+from tests.dataprep.ingest.ingesting import INGEST, run, with_values
 from tests.dataprep.ingest.test_near_duplicates import scene
 
 S = TypeVar("S", Path, str)
@@ -43,23 +45,19 @@ class Ingesting(Generic[S]):
     def run(self, config: IngestConfig = INGEST) -> pl.DataFrame:
         found = scan(self.source, config.skip)
         known = read_known(self.cache, found, folder=self.source, config=config)
-        unseen = openable(found).join(known.facts, on="path", how="anti")
-        self.opened = unseen["path"].to_list()
+        first, second = (functools.partial(self._examined, config, opened) for opened in (self.opened, self.opened_again))
+        self.opened.clear()
+        self.opened_again.clear()
+        seen = examine_in_common_range(found, known, config, first_pass=first, second_pass=second)
+        clusters = cluster_pictures(seen.facts, seen.clusters, config, workers=1)
+        write_known(self.cache, found, seen.facts, clusters, folder=self.source, config=config)
+        return build_manifest(found, seen.facts, clusters, config)
 
-        def examined(chosen: pl.DataFrame, levels: dict[str, Range]) -> pl.DataFrame:
-            decoding = with_levels(config.decode, levels)
-            looks: Iterable[pl.DataFrame] = examine(
-                chosen, source=self.source, decoding=decoding, limits=config.limits, execute=HERE
-            )
-            return pl.concat([pl.DataFrame(schema=FACTS), *looks])
-
-        seen = pl.concat([known.facts, examined(unseen, find_ranges(known.facts, config))])
-        changed = out_of_date(seen, find_ranges(seen, config))
-        self.opened_again = changed["path"].to_list()
-        seen = in_range(found, seen, config, examined)
-        clusters = cluster_pictures(seen, still_clustered(known.clusters, changed), config, workers=1)
-        write_known(self.cache, found, seen, clusters, folder=self.source, config=config)
-        return build_manifest(found, seen, clusters, config)
+    def _examined(
+        self, config: IngestConfig, opened: list[bytes], files: pl.DataFrame, decoding: Decoding
+    ) -> Iterator[pl.DataFrame]:
+        opened.extend(files["path"])
+        return examine(files, source=self.source, decoding=decoding, limits=config.limits, execute=HERE)
 
 
 @pytest.fixture
@@ -224,7 +222,7 @@ def test_black_and_white_levels_in_any_order_over_one_cache_give_what_a_fresh_ru
     levels = {"auto": ("auto", "auto"), "full": ("full", "full"), "values": (0.1, 0.9), "no width": ("auto", -5)}
     for name in ("auto", "full", "values", "auto", "values", "no width", "full", "no width", "auto"):  # from each to each other
         black, white = levels[name]
-        config = with_values(INGEST, decode__black_level=black, decode__white_level=white)
+        config = with_values(INGEST, decode__black_level=black, decode__white_level=white, max_quarantined_fraction=1.0)
         fresh = run(ingesting.source, config)
         assert_frame_equal(ingesting.run(config), fresh)
         assert (fresh["reason"] == "unsupported_mode").sum() == (2 if name == "full" else 0)
