@@ -1,7 +1,12 @@
-"""HDF5 files of which HDF5 writes the frame alone: values are poured into the room that it leaves, and never copied.
+"""The layout of an HDF5 file: h5py writes the headers, and the arrays are written at the offsets that it reserves.
 
-A file that HDF5 itself writes is lost when the process is killed, and a full disk ends it with a signal; in memory it copies
-all values twice. So it writes to an object that keeps the little that it writes, and leaves the values to us.
+    headers({"fingerprint": "3f..."}, {"images": ((2, 8, 8, 1), uint8), "labels": ((2,), int64)})
+    h5py creates both data sets and reserves offsets 447 to 575 for the images and 843 to 859 for the labels
+    returned are the names ["images", "labels"] and what h5py wrote: 447 bytes before images, 268 between, 51 after labels
+    the file is these 447 bytes, array_bytes(images), these 268 bytes, array_bytes(labels), these 51 bytes
+
+When HDF5 itself writes a file and the process is killed, the file is lost; on a full disk it crashes the process; in memory it
+copies all values twice. This way nothing is copied, and the file is written whole or not at all, as any other.
 """
 
 import math
@@ -13,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Skeleton:
-    """The file object of `h5py.File(..., "w")`: pieces at their places, nothing where nothing was written."""
+class HeaderFile:
+    """A file object that h5py writes headers to. It keeps only what was written, and where; the rest reads as zeros."""
 
     def __init__(self) -> None:
         self._written: list[tuple[int, bytes]] = []
@@ -49,12 +54,12 @@ class Skeleton:
         return self._size
 
     def flush(self) -> None:
-        """Nothing waits."""
+        """Nothing is buffered."""
 
-    def around(self, rooms: list[tuple[int, int]]) -> Iterator[bytes]:
-        """The bytes before the first room, between each two, and after the last; rooms are (start, stop), in order."""
+    def outside(self, spans: list[tuple[int, int]]) -> Iterator[bytes]:
+        """The bytes before the first span, between each two, and after the last; spans are (start, stop), in order."""
         done = 0
-        for start, stop in rooms:
+        for start, stop in spans:
             yield self._between(done, start)
             done = stop
         yield self._between(done, self._size)
@@ -68,25 +73,25 @@ class Skeleton:
         return bytes(content)
 
 
-def frame(
+def headers(
     attributes: Mapping[str, str | int], shapes: Mapping[str, tuple[tuple[int, ...], np.dtype[np.generic]]]
 ) -> tuple[list[str], list[bytes]]:
-    """Makes the frame of an HDF5 file: attributes of its root, and room for contiguous data sets.
+    """Makes the headers of an HDF5 file: the attributes of its root, and contiguous data sets without their values.
 
     Args:
         attributes: by name.
-        shapes: shape and dtype of each data set by name, a/b for b in the group a; none is empty.
+        shapes: shape and dtype of each data set by name; a/b means b in the group a. None is empty.
 
     Returns:
-        The names in the order of their places in the file, and the bytes before the first, between each two, after the last.
+        The names in the order of their offsets in the file, and the bytes before the first, between each two, after the last.
     """
-    skeleton = Skeleton()
-    with_object = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
-    with_object.set_fileobj_driver(h5py.h5fd.fileobj_driver, skeleton)
+    written = HeaderFile()
+    to_object = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    to_object.set_fileobj_driver(h5py.h5fd.fileobj_driver, written)
     without_times = h5py.h5p.create(h5py.h5p.FILE_CREATE)
     without_times.set_obj_track_times(False)
-    # HDF5's own functions: h5py's objects around them take three times as long as what they do here.
-    file = h5py.h5f.create(b"shard", h5py.h5f.ACC_TRUNC, fcpl=without_times, fapl=with_object)
+    # HDF5's own functions: h5py's classes would take three times as long.
+    file = h5py.h5f.create(b"shard", h5py.h5f.ACC_TRUNC, fcpl=without_times, fapl=to_object)
     try:
         scalar = h5py.h5s.create(h5py.h5s.SCALAR)
         for name, value in attributes.items():
@@ -98,17 +103,17 @@ def frame(
         plan.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
         with_groups = h5py.h5p.create(h5py.h5p.LINK_CREATE)
         with_groups.set_create_intermediate_group(True)
-        rooms = {}
+        spans = {}
         for name, (shape, dtype) in shapes.items():
             space, kind = h5py.h5s.create_simple(shape), h5py.h5t.py_create(dtype, logical=True)
             start = h5py.h5d.create(file, name.encode(), kind, space, dcpl=plan, lcpl=with_groups).get_offset()
-            rooms[name] = (start, start + math.prod(shape) * dtype.itemsize)
+            spans[name] = (start, start + math.prod(shape) * dtype.itemsize)
     finally:
         file.close()
-    names = sorted(rooms, key=lambda name: rooms[name])
-    return names, list(skeleton.around([rooms[name] for name in names]))
+    names = sorted(spans, key=lambda name: spans[name])
+    return names, list(written.outside([spans[name] for name in names]))
 
 
-def raw(values: NDArray[np.generic]) -> memoryview:
-    """The bytes of an array, in the order of C, without a copy where it already is."""
+def array_bytes(values: NDArray[np.generic]) -> memoryview:
+    """The bytes of an array in C order; they are copied only where the array has another order."""
     return np.ascontiguousarray(values).reshape(-1).view(np.uint8).data

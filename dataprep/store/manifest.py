@@ -17,15 +17,15 @@ EntryReason = Literal["skipped", "link", "link_to_folder", "not_a_file", "unread
 ReadReason = Literal["too_many_bytes", "changed", "too_slow", "worker_died"]
 RowReason = Literal["other_file", "pattern", "label_conflict", "small_class"]
 Reason = EntryReason | ReadReason | DecodeReason | RowReason
-"""Why a file is not used; the closed list. Those of `SKIPPED` have the status skipped, all others are quarantined."""
+"""The closed list of reasons why a file is not used. Those in `SKIPPED` have the status skipped, all others quarantined."""
 STATUSES: tuple[str, ...] = get_args(Status)
 REASONS: tuple[str, ...] = tuple(reason for kind in get_args(Reason) for reason in (get_args(kind) or (kind,)))
 
 SKIPPED = ("skipped", "other_file")
-"""Reasons of files that nobody took for images: by ingest.skip, or since neither name nor content says image."""
+"""Reasons of files that were not meant as images: by ingest.skip, or by their name and content."""
 
 MEASURES = ("brightness", "brightest", "darkest", "contrast", "sharpness", "noise", "entropy", "ink_fraction")
-"""Columns of what an image looks like in figures.
+"""Columns that describe an image in figures.
 
 brightness: mean gray level, 0-255. brightest, darkest: the gray levels that 1% and 95% of the pixels reach. contrast: standard
 deviation in gray levels. sharpness: natural logarithm of the mean squared Laplacian over the mean squared gradient, which a
@@ -66,13 +66,13 @@ MANIFEST = TableFormat(
         "lowest": pl.Float64(),  # value, but for hot pixels
         "highest": pl.Float64(),
         "num_values": pl.Int64(),  # different ones
-        **SCALED,  # what becomes 0, what becomes 255, how many of the 256 levels are used, how many values lie outside
+        **SCALED,  # see `value_range.SCALED`
         "digest": pl.String(),  # of the pixels and their shape; of more than 8 bits as they are stored
         "file_digest": pl.String(),
         "perceptual_hash": pl.String(),  # 16 hex digits
-        "near_duplicate": pl.String(),  # the smallest id among images that are near duplicates; null where there is no other
+        "near_duplicate": pl.String(),  # the smallest id of its near duplicates; null where it has none
         **dict.fromkeys(MEASURES, pl.Float32()),
-        "issues": pl.List(pl.String()),  # what is unusual about the image; it is used all the same
+        "issues": pl.List(pl.String()),  # what is unusual about the image, which is used nevertheless
         "status": pl.String(),
         "reason": pl.String(),
         "message": pl.String(),
@@ -117,11 +117,11 @@ def usable(manifest: pl.DataFrame) -> pl.DataFrame:
 
 
 def find_copies(manifest: pl.DataFrame) -> pl.DataFrame:
-    """The rows whose picture is there several times, with `first`, the smallest id among its copies; sorted by that."""
+    """The rows whose picture occurs several times, with `first`, the smallest id among its copies; sorted by `first`."""
     several = manifest.filter(pl.col("digest").is_not_null() & pl.col("digest").is_duplicated())
     return several.with_columns(first=pl.col("id").min().over("digest")).sort("first", "id")
 
 
 def class_names(manifest: pl.DataFrame) -> list[str]:
-    """The labels of the usable rows, sorted; a class's place in the list is its integer label."""
+    """The labels of the usable rows, sorted; the label is the index in this list."""
     return sorted(usable(manifest)["label"].unique().to_list())

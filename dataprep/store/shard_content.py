@@ -1,8 +1,8 @@
-"""What a shard must hold, and the function that holds a file to it before any of its values is read.
+"""What a shard must hold, and a check of a file against that before any value is read.
 
-A file is HDF5 that somebody may have doctored, and the index beside it: a hash that is right says that both are of one hand,
-not of whose. So HDF5 is asked for names, types, shapes and places alone, and nothing that it says is believed before it agrees
-with the index and with the length of the file.
+Somebody may have manipulated both the HDF5 file and its index, so a right hash shows only that both come from the same author.
+So HDF5 is asked for names, types, shapes and offsets alone, and they are used only if they agree with the index and with the
+length of the file.
 """
 
 import json
@@ -22,7 +22,7 @@ _EXTRA = "extra"
 
 @dataclass(frozen=True, slots=True)
 class ShardLayout:
-    """What all shards of a folder share: the shape (H, W, C) of an image, and the classes that labels are numbers of."""
+    """What all shards of a folder share: the shape (H, W, C) of an image, and the class names, by label."""
 
     shape: tuple[int, int, int]
     class_names: list[str]
@@ -44,10 +44,10 @@ class ExpectedShard:
 
 
 def check_content(file: h5py.File, expected: ExpectedShard) -> None:
-    """Looks at all that a shard says of itself; reads no image, label or id.
+    """Checks the attributes and data sets of a shard; reads no image, label or id.
 
     Raises:
-        ArtifactError: it is not what the index lists, or no shard that Darkroom wrote.
+        ArtifactError: the shard differs from the index, or Darkroom did not write it.
     """
     version = _attribute(file, "format_version")
     if version != FORMAT_VERSION:
@@ -63,7 +63,7 @@ def check_content(file: h5py.File, expected: ExpectedShard) -> None:
 
 
 def _check_arrays(file: h5py.File, expected: ExpectedShard) -> None:
-    """Looks at the types, shapes and places of the data sets."""
+    """Checks the types, shapes and offsets of the data sets."""
     rows, shape = (expected.num_images,), expected.layout.shape
     kinds = {
         "images": ("|u1", (*rows, *shape)),
@@ -81,33 +81,33 @@ def _check_arrays(file: h5py.File, expected: ExpectedShard) -> None:
                 f"{name!r} must be {np.dtype(kind).name} of the shape {wanted}, as the index says; it is "
                 f"{found.dtype.name} of {found.shape}"
             )
-        _check_place(found, name, file, expected)
+        _check_offset(found, name, file, expected)
     if unknown := sorted(set(file) - kinds.keys() - {_EXTRA}):
         raise expected.fault(f"holds {shortened(unknown[0])}, which shards do not have")
     for name in file.get(_EXTRA, ()):
         found = file[_EXTRA][name].id
         if found.shape is None or found.shape[:1] != rows:
             raise expected.fault(f"{shortened(f'{_EXTRA}/{name}')} must have {rows[0]:,} rows; its shape is {found.shape}")
-        _check_place(found, name, file, expected)
+        _check_offset(found, name, file, expected)
 
 
 def _attribute(file: h5py.File, name: str) -> object:
-    """An attribute that is one number or one text of a fixed length; None for any other, which is not even read."""
+    """An attribute that is one number or one text of a fixed length; None for any other, which is not read."""
     if not h5py.h5a.exists(file.id, name.encode()):
         return None
     found = h5py.h5a.open(file.id, name.encode())
     return file.attrs[name].item() if found.shape == () and found.dtype.kind in "iuS" else None
 
 
-def _check_place(found: h5py.h5d.DatasetID, name: str, file: h5py.File, expected: ExpectedShard) -> None:
-    """Values are read straight from the file, so they must stand in it."""
+def _check_offset(found: h5py.h5d.DatasetID, name: str, file: h5py.File, expected: ExpectedShard) -> None:
+    """Refuses values outside the file: they are read straight from it."""
     start, length = found.get_offset(), math.prod(found.shape) * found.dtype.itemsize
     if start is None or file.userblock_size or start + length > expected.num_bytes:
-        raise expected.fault(f"{shortened(name)} must stand within the {expected.num_bytes:,} bytes of the file; it does not")
+        raise expected.fault(f"{shortened(name)} must lie within the {expected.num_bytes:,} bytes of the file; it does not")
 
 
 def _check_object(parent: h5py.h5g.GroupID, name: bytes, path: Place, *, inside: bool = False) -> None:
-    """Refuses what this project never writes."""
+    """Refuses objects that this project never writes."""
     if parent.links.get_info(name).type != h5py.h5l.TYPE_HARD:
         raise _foreign(path, name, "is a link")
     found = h5py.h5o.open(parent, name)

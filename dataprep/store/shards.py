@@ -1,8 +1,8 @@
 """The shard format: HDF5 files of prepared images, and the index that lists them and is written last.
 
-A shard is named by its place and by what it is made of, `<split>-<bucket>-<fingerprint>.h5`. So a new shard never takes the
-place of an old one: until the new index is there, the old one and all that it lists stand untouched. HDF5 itself never writes
-to disk, since a file that it writes in place is lost when the process is killed, and a full disk ends it with a signal.
+The name of a shard says where it belongs and what it was made of: `<split>-<bucket>-<fingerprint>.h5`. So a new shard never
+replaces an old one. Until the new index is written, the old index and its shards stay as they were. HDF5 itself never writes to
+disk; `hdf5_layout` says why.
 """
 
 import contextlib
@@ -44,16 +44,15 @@ from dataprep.core.artifacts import (
 )
 from dataprep.core.errors import ArtifactError, ExecuteError, first_five, in_short, shortened
 from dataprep.decode.image import Pixels
-from dataprep.store.hdf5_layout import frame, raw
+from dataprep.store.hdf5_layout import array_bytes, headers
 from dataprep.store.shard_content import FORMAT_VERSION, ExpectedShard, ShardLayout, check_content
 
 INDEX_NAME = "index.json"
 JOURNAL_NAME = "unfinished.jsonl"
 
-_HASHED_AT_ONCE = 2**20
 _AT_ONCE_ELSEWHERE = 2
-_NOTED_AT_ONCE_ELSEWHERE = 64  # shards; there, a journal is written anew for each note
-_SQUARED_AT_ONCE = 256
+_NOTED_AT_ONCE_ELSEWHERE = 64  # shards; other file systems cannot append, so the whole journal is written each time
+_SQUARED_AT_ONCE = 256  # images
 _MOST_IMAGES = 2**23  # of one shard; sums of squares of so many stay within 64 bits when they are multiplied by their number
 
 Fingerprint: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
@@ -62,7 +61,7 @@ Side: TypeAlias = Annotated[int, Field(gt=0, le=2**16)]
 
 @dataclass(frozen=True, slots=True)
 class ShardContent:
-    """The rows of one shard: images (N, H, W, C) uint8, labels (N,) int64, ids of N images, extra columns of N rows each."""
+    """The rows of one shard: images (N, H, W, C) uint8, labels (N,) int64, N ids, extra columns of N rows each."""
 
     images: Pixels
     labels: NDArray[np.int64]
@@ -73,7 +72,7 @@ class ShardContent:
 
 @dataclass(frozen=True, slots=True)
 class ShardKey:
-    """Which shard it is and what it is made of; the fingerprint is 32 hex digits."""
+    """Where a shard belongs, and the fingerprint (32 hex digits) of what it is made of."""
 
     split: SplitName
     bucket: int
@@ -87,7 +86,7 @@ class ShardKey:
 class ShardEntry(Document):
     """One line of the index."""
 
-    # A name and no path: an index that somebody else made must not lead out of its folder.
+    # A name and no path, so that a foreign index cannot point outside its folder.
     file: Annotated[str, Field(pattern=r"^(train|validation|test)-\d{5,}-[0-9a-f]{8}\.h5$")]
     split: SplitName
     bucket: Annotated[int, Field(ge=0)]
@@ -107,9 +106,9 @@ class ShardEntry(Document):
 
 
 class ShardIndex(Document):
-    """What stands in a folder of shards, and how its images were made; shape is (H, W, C).
+    """The list of the shards in a folder, and how their images were made; shape is (H, W, C).
 
-    Copies also say of which train shards they were made.
+    `made_of` is set for stored copies: the train shards that they were made of.
     """
 
     format_version: Literal[3] = 3
@@ -124,7 +123,7 @@ class ShardIndex(Document):
     @classmethod
     def _each_class_once(cls, class_names: list[str]) -> list[str]:
         if twice := [name for name, count in Counter(class_names).items() if count > 1]:
-            raise ValueError(f"each class must be there once; there twice: {first_five(twice)}")
+            raise ValueError(f"each class must be listed once; listed twice: {first_five(twice)}")
         return class_names
 
     @field_validator("shards")
@@ -132,7 +131,7 @@ class ShardIndex(Document):
     def _each_shard_once(cls, shards: list[ShardEntry]) -> list[ShardEntry]:
         places = Counter((entry.split, entry.bucket) for entry in shards)
         if twice := [f"{split} {bucket}" for (split, bucket), count in places.items() if count > 1]:
-            raise ValueError(f"each shard of a split must have a bucket of its own; there twice: {first_five(twice)}")
+            raise ValueError(f"each shard of a split must have a bucket of its own; listed twice: {first_five(twice)}")
         return shards
 
     @property
@@ -155,14 +154,14 @@ T = TypeVar("T", bound=ShardTask)
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A shard that stands in its folder, and whether it had to be made."""
+    """A finished shard, and whether this run made it."""
 
     entry: ShardEntry
     made: bool
 
 
 def num_buckets(needed: float) -> int:
-    """The number of shards for a split that would fill so many: a power of two, so that it changes only when the split doubles.
+    """The number of shards for a split that fills `needed` of them: the next power of two, so that it seldom changes.
 
     >>> num_buckets(5000 / 2048)
     4
@@ -177,7 +176,7 @@ def fingerprint(*parts: object) -> str:
     """128 bits, in hex, of all that decides what a shard holds.
 
     Args:
-        *parts: bytes enter as they are, all else by `repr`.
+        *parts: bytes are hashed as they are, all else by `repr`.
     """
     digest = hashlib.blake2b(repr(FORMAT_VERSION).encode(), digest_size=16)
     for part in parts:
@@ -200,7 +199,7 @@ def write_shard(folder: Place, key: ShardKey, content: ShardContent) -> ShardEnt
         **{f"extra/{name}": column for name, column in content.extra.items()},
     }
     one_image = content.images.shape[1:]
-    names, around = frame(
+    names, around = headers(
         {"format_version": FORMAT_VERSION, "class_names": json.dumps(content.class_names), "fingerprint": key.fingerprint},
         {
             **{name: (column.shape, column.dtype) for name, column in columns.items()},
@@ -209,20 +208,20 @@ def write_shard(folder: Place, key: ShardKey, content: ShardContent) -> ShardEnt
         },
     )
 
-    # Hashing takes as long as summing and writing together, and neither holds the interpreter.
+    # Hashing takes as long as summing and writing together, and all three release the interpreter lock.
     summed: Future[dict[str, NDArray[np.uint64]]] = Future()
 
     def pieces() -> Iterator[bytes | memoryview]:
         yield around[0]
         for name, after in zip(names, around[1:], strict=True):
-            yield raw(columns[name] if name in columns else summed.result()[name])
+            yield array_bytes(columns[name] if name in columns else summed.result()[name])
             yield after
 
     try:
         hashed = _beside().submit(_hash_of, pieces())
         summed.set_result(_sums(content.images))
     except BaseException as error:
-        summed.set_exception(error)  # or the other thread would wait for ever
+        summed.set_exception(error)  # else the other thread would wait for ever
         raise
     write_bytes(folder / key.file, pieces())
     sha256 = hashed.result()
@@ -237,31 +236,31 @@ def write_shard(folder: Place, key: ShardKey, content: ShardContent) -> ShardEnt
 
 
 def write_index(folder: Place, index: ShardIndex) -> None:
-    """Writes the index of a folder whose shards are all there."""
+    """Writes the index of a folder in which all shards are finished."""
     write_document(folder / INDEX_NAME, index)
 
 
 def fill_folder(
     folder: Place, tasks: Sequence[T], build: Callable[[Sequence[T]], Iterator[ShardEntry]], index: ShardIndex
 ) -> Iterator[Filled]:
-    """Makes the shards that are not there yet, then the index, then removes what is no part of it.
+    """Makes the missing shards, then the index, then removes all files that are not in the index.
 
-    Shards of an earlier run, finished or killed, are kept where they have the same fingerprint and their bytes are what they
-    were. Until the index is replaced, the folder is what it was before; whoever reads it is not disturbed.
+    Shards of an earlier run, finished or killed, are kept if they have the same fingerprint and undamaged bytes. Until the
+    index is replaced, readers of the folder see its old state.
 
     Args:
         folder: data/prepared or data/augmented.
         tasks: one for each shard.
-        build: makes shards in this folder, in any order; taking an entry makes one.
-        index: all but the shards.
+        build: makes shards in this folder, in any order; each `next` makes one.
+        index: complete but for its list of shards.
 
     Yields:
-        Each shard once, the kept ones first.
+        Each shard once, those that were kept first.
 
     Raises:
-        ExecuteError: a shard was made elsewhere.
+        ExecuteError: a worker wrote a shard into another folder of the same name.
     """
-    if isinstance(folder, Path):  # elsewhere, a folder comes with its first file
+    if isinstance(folder, Path):  # on other file systems a folder appears with its first file
         folder.mkdir(parents=True, exist_ok=True)
     known = _whole(folder, _known_entries(folder), {task.key for task in tasks})
     for entry in known.values():
@@ -269,7 +268,7 @@ def fill_folder(
     entries = list(known.values())
     missing = [task for task in tasks if task.key.file not in known]
     if missing:
-        # What a killed run finished is found here by the next one. A last line that is half there is one shard more to make.
+        # The next run reads here what a killed run finished. If the last line is cut, its shard is made again.
         journal = folder / JOURNAL_NAME
         write_text(journal, _lines(entries))
         for entry in build(missing):
@@ -306,7 +305,7 @@ def read_index(folder: Place, *, stage: str) -> ShardIndex:
 
 
 def _check_sizes(folder: Place, index: ShardIndex, stage: str) -> None:
-    """Holds the numbers of images to the sizes of the files: readers make room for so many before they open a shard."""
+    """Compares the numbers of images with the sizes of the files: readers allocate memory before they open a shard."""
     image_bytes = math.prod(index.shape)
     sizes = file_sizes(folder, [entry.file for entry in index.shards])
     for entry in index.shards:
@@ -323,7 +322,7 @@ def check_shards(folder: Place, entries: Sequence[ShardEntry], *, stage: str) ->
     """Reads every byte of some shards, on several threads, and compares it with the index.
 
     Raises:
-        ArtifactError: a shard is missing or its bytes are not those that the index tells of.
+        ArtifactError: a shard is missing or its bytes have another hash than the index says.
     """
     with _threads(folder) as threads:
         for damage in threads.map(lambda entry: _damage(folder, entry), entries):
@@ -334,10 +333,10 @@ def check_shards(folder: Place, entries: Sequence[ShardEntry], *, stage: str) ->
 class ShardReader:
     """Reads rows of one shard; a context manager, to be opened in the process that uses it.
 
-    The file's hash is compared with the index before HDF5 sees a byte of it (once in a process, unless the file changes), and
-    whatever could lead to other files or run code is refused: links, external and virtual data, types without a fixed size.
-    Then what the file holds is held to the index: names, types, shapes and places of the data sets before anything is read,
-    labels and ids when they are.
+    Before HDF5 reads a byte, the file's hash is compared with the index (once in a process, unless the file changes). All that
+    could lead to other files or run code is refused: links, external and virtual data, types without a fixed size. Names,
+    types, shapes and offsets of the data sets are compared with the index before a value is read; labels and ids are checked
+    when they are read.
 
     Args:
         folder: of the shard.
@@ -358,10 +357,10 @@ class ShardReader:
             raise _damaged(damage, stage)
         try:
             self._file = h5py.File(path if content is None else io.BytesIO(content), "r", locking=False)
-        except Exception as error:  # HDF5's own errors come in many classes
+        except Exception as error:  # HDF5 raises errors of many classes
             raise ArtifactError(f"{path} cannot be opened as HDF5 ({in_short(error)}). Run: dvc repro {stage}") from error
         try:
-            # Once in a process: a shard is opened many times in an epoch, and its hash is that of what was looked at.
+            # Once in a process: a shard is opened many times in an epoch, and the hash shows that it is the same.
             seen = (entry.sha256, entry.num_images, entry.fingerprint, layout.shape, *layout.class_names)
             if seen not in _CHECKED:
                 num_bytes = path.stat().st_size if content is None else len(content)
@@ -397,44 +396,44 @@ class ShardReader:
         return rows
 
     def read_into(self, rows: Pixels, start: int) -> None:
-        """Reads as many rows as there is room for, from `start` on, into (n, H, W, C) uint8 whose memory is in one piece.
+        """Fills `rows`, (n, H, W, C) uint8 in contiguous memory, with the rows of the shard from `start` on.
 
-        Straight from the file: that takes a fifteenth of the time of HDF5's own reading of 64 small images.
+        It reads straight from the file, in a fifteenth of the time that HDF5 takes for 64 small images.
         """
         if not 0 <= start <= len(self) - len(rows) or rows.shape[1:] != self._images.shape[1:]:
             raise IndexError(f"rows {start} to {start + len(rows)} as {rows.shape[1:]} of {self._images.shape}")
-        room = rows.reshape(-1).data
+        buffer = rows.reshape(-1).data
         self._bytes.seek(self._images.get_offset() + start * math.prod(self._images.shape[1:]))
-        while len(room) and (count := self._bytes.readinto(room)):
-            room = room[count:]
-        if len(room):
+        while len(buffer) and (count := self._bytes.readinto(buffer)):
+            buffer = buffer[count:]
+        if len(buffer):
             raise _damaged(f"{self._path} is damaged: it ended while it was read", self._stage)
 
     def labels(self) -> NDArray[np.int64]:
         """(N,) int64, each the number of a class.
 
         Raises:
-            ArtifactError: a label is that of no class.
+            ArtifactError: a label is not the number of a class.
         """
         labels: NDArray[np.int64] = self._file["labels"][:]
         num_classes = len(self._layout.class_names)
         strange = labels[(labels < 0) | (labels >= num_classes)]
         if strange.size:
-            raise self._fault(f"labels must be 0 to {num_classes - 1}, the numbers of the classes; {int(strange[0])} is there")
+            raise self._fault(f"labels must be 0 to {num_classes - 1}, the numbers of the classes; got {int(strange[0])}")
         return labels
 
     def ids(self) -> list[str]:
-        """N texts, each there once.
+        """N different texts.
 
         Raises:
-            ArtifactError: one is missing, there twice, or no text.
+            ArtifactError: one is empty, occurs twice, or is no UTF-8.
         """
         try:
             ids = [name.decode("utf-8") for name in self._file["ids"][:].tolist()]
         except UnicodeDecodeError as error:
             raise self._fault(f"ids must be UTF-8; {shortened(error.object)} is none") from error
         if len(set(ids)) != len(ids) or "" in ids:
-            raise self._fault(f"ids must be there once each, and not empty; {len(ids) - len(set(ids)) or 1:,} are not")
+            raise self._fault(f"ids must differ and must not be empty; {len(ids) - len(set(ids)) or 1:,} do not")
         return ids
 
     def column(self, name: str) -> NDArray[np.generic]:
@@ -446,13 +445,15 @@ class ShardReader:
         """Exact sums over the images of the values and of their squares, each (H, W, C) uint64.
 
         Raises:
-            ArtifactError: no images have such sums.
+            ArtifactError: no images can have these sums.
         """
         sums, squares = self._file["pixel_sum"][:], self._file["pixel_square_sum"][:]
         count = np.uint64(len(self))
         within = (sums <= count * np.uint64(255)) & (squares <= sums * np.uint64(255))
         if not (within & (sums * sums <= count * squares)).all():  # a variance is no less than 0
-            raise self._fault(f"pixel_sum and pixel_square_sum must be those of {len(self):,} images; no images have such sums")
+            raise self._fault(
+                f"pixel_sum and pixel_square_sum must be those of {len(self):,} images; no images can have these sums"
+            )
         return sums, squares
 
     def _fault(self, what: str) -> ArtifactError:
@@ -464,7 +465,7 @@ _CHECKED: set[tuple[object, ...]] = set()
 
 @cache
 def _beside() -> ThreadPoolExecutor:
-    """One more thread: to start it takes as long as to hash a hundred images."""
+    """A thread for hashing, kept: starting one takes as long as hashing a hundred images."""
     return ThreadPoolExecutor(1)
 
 
@@ -474,7 +475,7 @@ def _sums(images: Pixels) -> dict[str, NDArray[np.uint64]]:
     pixel_sum = np.zeros(rows.shape[1], dtype=np.uint64)
     square_sum = np.zeros(rows.shape[1], dtype=np.uint64)
     squares = np.empty((min(_SQUARED_AT_ONCE, len(rows)), rows.shape[1]), dtype=np.uint16)
-    for start in range(0, len(rows), _SQUARED_AT_ONCE):  # a block at a time, which stays in the processor's cache
+    for start in range(0, len(rows), _SQUARED_AT_ONCE):  # a block stays in the processor's cache
         block = rows[start : start + _SQUARED_AT_ONCE]
         np.multiply(block, block, out=squares[: len(block)], dtype=np.uint16)
         pixel_sum += cv2.reduce(block, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0].astype(np.uint64)
@@ -496,12 +497,12 @@ def _lines(entries: Sequence[ShardEntry]) -> str:
 
 
 def _is_here(folder: Path, name: str) -> bool:
-    """Asks again by listing the folder: a network folder may remember for a while that a file was not there."""
+    """Lists the folder if the file is not found: a network folder may cache for a while that it did not exist."""
     return (folder / name).exists() or any(entry.name == name for entry in os.scandir(folder))
 
 
 def _known_entries(folder: Place) -> list[ShardEntry]:
-    """What earlier runs say of their shards: the index of a finished one, the journal of a killed one."""
+    """The shards of earlier runs: from the index of a finished run and the journal of a killed one."""
     known: list[ShardEntry] = []
     with contextlib.suppress(FileNotFoundError, ValidationError):  # none yet, or of another format version
         known += ShardIndex.model_validate_json(read_bytes(folder / INDEX_NAME)).shards
@@ -526,17 +527,17 @@ def _whole(folder: Place, known: Sequence[ShardEntry], wanted: set[ShardKey]) ->
 
 
 def _threads(folder: Place) -> ThreadPoolExecutor:
-    """To look at several shards at once; those elsewhere are in memory while one looks."""
+    """Checks several shards at once; those on other file systems are held in memory, so fewer at a time."""
     return ThreadPoolExecutor(None if isinstance(folder, Path) else _AT_ONCE_ELSEWHERE)
 
 
 def _damage(folder: Place, entry: ShardEntry) -> str | None:
-    """What is wrong with the bytes of a shard, if anything."""
+    """What is wrong with the bytes of a shard; None where nothing is."""
     path = folder / entry.file
     if not isinstance(path, Path):
         return _fetched(path, entry)[0]
     try:
-        open_file(path).close()  # a pipe in its place would be waited for
+        open_file(path).close()  # refuses a pipe, which would block
         seen = path.stat()
         found = _hash_of_file(path, seen.st_size, seen.st_mtime_ns, seen.st_ino)
     except FileNotFoundError:
@@ -545,7 +546,7 @@ def _damage(folder: Place, entry: ShardEntry) -> str | None:
 
 
 def _fetched(path: UPath, entry: ShardEntry) -> tuple[str | None, bytes]:
-    """What is wrong with the bytes of a shard elsewhere, and these bytes: what is checked is what is opened."""
+    """What is wrong with the bytes of a shard on another file system, and these bytes, so that what is checked is opened."""
     try:
         content = read_bytes(path)
     except FileNotFoundError:
@@ -561,13 +562,9 @@ def _difference(path: Place, entry: ShardEntry, found: str) -> str | None:
 
 @cache
 def _hash_of_file(path: Path, _num_bytes: int, _modified_ns: int, _inode: int) -> str:
-    """SHA-256 of a file, in hex; kept as long as the file looks the same, since a shard is opened many times in an epoch."""
-    digest = hashlib.sha256()
-    block = bytearray(_HASHED_AT_ONCE)
-    with path.open("rb", buffering=0) as file:
-        while count := file.readinto(block):
-            digest.update(memoryview(block)[:count])
-    return digest.hexdigest()
+    """SHA-256 of a file, in hex; cached while size, time and inode stay, since a shard is opened many times in an epoch."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _damaged(damage: str, stage: str) -> ArtifactError:

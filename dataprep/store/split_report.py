@@ -1,4 +1,4 @@
-"""The proof that nothing leaks, counted from the final table, and what each class got of each split."""
+"""The split report: counts from the final table which show that nothing leaks, and the images of each class in each split."""
 
 from collections import Counter
 from itertools import combinations
@@ -18,10 +18,10 @@ LISTED_CLASSES = 5
 SUPPOSED_ACCURACY = 0.9
 
 FAR = 0.05
-"""A split whose share of the dealt images misses what was asked by more than this is told."""
+"""A split is reported whose fraction of the assigned images differs from the requested one by more than this."""
 
 _SHARED_KEYS = {"digest": "same picture as", "near_duplicate": "near duplicate of", "group": "same group as"}
-"""How the partner of a withdrawn image is named, the closest relation first."""
+"""How the related image of a withdrawn one is described, the closest relation first."""
 
 
 class Counts(Document):
@@ -37,7 +37,7 @@ class Counts(Document):
 
 
 class Shared(Document):
-    """What two splits share: 0 by construction, and counted all the same."""
+    """What each pair of splits shares: 0 by construction, and counted nevertheless."""
 
     train_validation: Counts
     train_test: Counts
@@ -60,16 +60,16 @@ class Shared(Document):
 
 
 class Portion(Document):
-    """What one class got of one split: images and clusters there, and of what was dealt the fraction asked and got."""
+    """One class in one split: its images and clusters, and the requested and actual fraction of the assigned images."""
 
     images: Count
-    clusters: Count  # of groups and distinct pictures: what is independent
-    asked: Fraction | None  # null where nothing was dealt: the images are given or pinned
+    clusters: Count  # groups and distinct pictures, which are independent
+    asked: Fraction | None  # null where no image was assigned: all are given or pinned
     got: Fraction | None
 
 
 class ClassPortions(Document):
-    """What one class got of each split."""
+    """One class in each split."""
 
     class_name: str
     train: Portion
@@ -87,12 +87,12 @@ class SplitMetrics(Document):
     images: dict[str, Count]
     shared: Shared
     kept_together: Counts  # groups, pictures and near duplicates of several images
-    warnings: list[str]  # what a person should look at, as sentences
+    warnings: list[str]  # sentences for a person to read
     classes: list[ClassPortions]
 
 
 def measure_split(images: pl.DataFrame, split: pl.DataFrame, config: SplitConfig) -> SplitMetrics:
-    """Counts images per class and split, what the splits share, and what was asked in vain.
+    """Counts images per class and split and what the splits share, and says what could not be done as requested.
 
     Args:
         images: usable rows of the manifest.
@@ -108,7 +108,7 @@ def measure_split(images: pl.DataFrame, split: pl.DataFrame, config: SplitConfig
         shared=Shared(**pairs),
         kept_together=together,
         warnings=[
-            *_asked_in_vain(images, config),
+            *_ignored_settings(images, config),
             *_cut_test(joined, config),
             *_far_off(joined, config),
             *_withdrawn(joined),
@@ -123,7 +123,7 @@ def measure_split(images: pl.DataFrame, split: pl.DataFrame, config: SplitConfig
 
 
 def _count_shared(joined: pl.DataFrame) -> tuple[dict[str, Counts], Counts]:
-    """What each pair of splits shares, and what there is of several images."""
+    """What each pair of splits shares, and how many groups, pictures and near duplicates have several images."""
     found: dict[str, pl.DataFrame] = {}
     for key in KEYS:
         several = joined.filter(pl.col(key).is_not_null() & pl.col(key).is_duplicated())
@@ -143,22 +143,22 @@ def _portions(joined: pl.DataFrame, config: SplitConfig) -> list[ClassPortions]:
     counted = joined.group_by("label", "split").agg(
         pl.len().alias("images"),
         pl.col("cluster").n_unique().alias("clusters"),
-        pl.col("rule").is_in(["dealt", "hash"]).sum().alias("dealt"),
+        pl.col("rule").is_in(["dealt", "hash"]).sum().alias("assigned"),
     )
-    found = {(label, split): (images, clusters, dealt) for label, split, images, clusters, dealt in counted.rows()}
-    # A given split is not dealt to, whatever params.yaml asks.
-    filled = {split for (_, split), (_, _, dealt) in found.items() if dealt}
+    found = {(label, split): (images, clusters, assigned) for label, split, images, clusters, assigned in counted.rows()}
+    # No image is assigned to a given split, whatever params.yaml says.
+    filled = {split for (_, split), (_, _, assigned) in found.items() if assigned}
     asked = {name: fraction for name, fraction in zip(SPLITS, config.fractions, strict=True) if name in filled}
     portions = []
     for label in joined["label"].unique().sort():
         own = {name: found.get((label, name), (0, 0, 0)) for name in SPLITS}
-        dealt = sum(own[name][2] for name in SPLITS)
+        assigned = sum(own[name][2] for name in SPLITS)
         shares = {
             name: Portion(
                 images=own[name][0],
                 clusters=own[name][1],
-                asked=round(asked[name] / sum(asked.values()), 6) if dealt and name in asked else None,
-                got=round(own[name][2] / dealt, 6) if dealt and name in asked else None,
+                asked=round(asked[name] / sum(asked.values()), 6) if assigned and name in asked else None,
+                got=round(own[name][2] / assigned, 6) if assigned and name in asked else None,
             )
             for name in SPLITS
         }
@@ -166,7 +166,7 @@ def _portions(joined: pl.DataFrame, config: SplitConfig) -> list[ClassPortions]:
     return portions
 
 
-def _asked_in_vain(images: pl.DataFrame, config: SplitConfig) -> list[str]:
+def _ignored_settings(images: pl.DataFrame, config: SplitConfig) -> list[str]:
     sentences = []
     for field, pins in config.pin.items():
         unknown = sorted(set(pins) - set(images[field].drop_nulls().unique()))
@@ -187,28 +187,28 @@ def _cut_test(joined: pl.DataFrame, config: SplitConfig) -> list[str]:
 
 
 def _far_off(joined: pl.DataFrame, config: SplitConfig) -> list[str]:
-    """One sentence for the splits that got far from their share of the dealt images, with the cause."""
-    dealt = joined.filter(pl.col("rule").is_in(["dealt", "hash"]))
-    counts = Counter(dict(dealt.group_by("split").len().rows()))
+    """One sentence for the splits whose fraction of the assigned images is far from the requested one, with the cause."""
+    assigned = joined.filter(pl.col("rule").is_in(["dealt", "hash"]))
+    counts = Counter(dict(assigned.group_by("split").len().rows()))
     asked = {
         name: fraction
         for name, fraction in zip(SPLITS, config.fractions, strict=True)
-        if config.method != "given" or counts[name]  # a given split is not dealt to
+        if config.method != "given" or counts[name]  # no image is assigned to a given split
     }
     total = sum(asked.values())
-    images = "images" if dealt.height == joined.height else "dealt images"
+    images = "images" if assigned.height == joined.height else "assigned images"
     missed = [
-        f"{name} has {counts[name] / dealt.height:.0%} of the {images} instead of {fraction / total:.0%}"
+        f"{name} has {counts[name] / assigned.height:.0%} of the {images} instead of {fraction / total:.0%}"
         for name, fraction in asked.items()
-        if dealt.height and abs(counts[name] / dealt.height - fraction / total) > FAR
+        if assigned.height and abs(counts[name] / assigned.height - fraction / total) > FAR
     ]
     if not missed:
         return []
-    return [f"{', '.join(missed)}, since {_chance(joined) if config.method == 'hash' else _lumps(dealt)}"]
+    return [f"{', '.join(missed)}, since {_chance(joined) if config.method == 'hash' else _large_clusters(assigned)}"]
 
 
 def _chance(joined: pl.DataFrame) -> str:
-    """Why a hash misses the fractions."""
+    """Why the method `hash` misses the fractions."""
     withdrawn = joined.filter(pl.col("split") == EXCLUDED).height
     if withdrawn > FAR * joined.height:
         return f"{_number(withdrawn, 'image')} {'is' if withdrawn == 1 else 'are'} withdrawn"
@@ -217,13 +217,13 @@ def _chance(joined: pl.DataFrame) -> str:
     return f"a hash sends each {noun} where chance has it, and there {'is' if keys == 1 else 'are'} only {_number(keys, noun)}"
 
 
-def _lumps(dealt: pl.DataFrame) -> str:
-    """Why dealing misses the fractions."""
-    sizes = dealt.group_by("cluster").len().sort(["len", "cluster"], descending=[True, False])
+def _large_clusters(assigned: pl.DataFrame) -> str:
+    """Why the stratified split misses the fractions."""
+    sizes = assigned.group_by("cluster").len().sort(["len", "cluster"], descending=[True, False])
     cluster, size = sizes.row(0)
     if size == 1:
-        return f"images are few ({dealt.height:,}) and each class is to stand in every split"
-    own = dealt.filter(pl.col("cluster") == cluster)
+        return f"images are few ({assigned.height:,}) and each class is to stand in every split"
+    own = assigned.filter(pl.col("cluster") == cluster)
     groups = own["group"].drop_nulls().unique().sort()
     if len(groups) > 1:
         shared = (
@@ -238,7 +238,7 @@ def _lumps(dealt: pl.DataFrame) -> str:
         held = f"group {groups[0]!r}"
     else:
         held = f"equal pictures and near duplicates, for example {first_five(own['id'].sort().head(2))}"
-    return f"clusters are dealt whole; the largest holds {_number(size, 'image')} of {dealt.height:,} ({held})"
+    return f"clusters are kept whole; the largest holds {_number(size, 'image')} of {assigned.height:,} ({held})"
 
 
 def _withdrawn(joined: pl.DataFrame) -> list[str]:
@@ -254,7 +254,7 @@ def _withdrawn(joined: pl.DataFrame) -> list[str]:
 
 
 def _with_partner(joined: pl.DataFrame, name: str) -> str:
-    """The id, and an image that is left and shares most with it; a chain of groups may leave none."""
+    """The id, and the closest related image that is in a split; a chain of groups may have none."""
     own = joined.row(by_predicate=pl.col("id") == name, named=True)
     for key, relation in _SHARED_KEYS.items():
         if own[key] is None:
@@ -277,7 +277,7 @@ def _lacking(classes: list[ClassPortions], split: SplitName) -> list[str]:
 
 
 def _of_one_cluster(joined: pl.DataFrame, split: SplitName) -> list[str]:
-    """Says where a whole split is one group or one picture, which measures nothing, whatever the number of its images."""
+    """Warns of a split that is one group or one picture: whatever the number of images, it measures nothing."""
     own = joined.filter(pl.col("split") == split)
     if own.height < 2 or own["cluster"].n_unique() > 1:
         return []
@@ -287,7 +287,7 @@ def _of_one_cluster(joined: pl.DataFrame, split: SplitName) -> list[str]:
 
 
 def _scarce(classes: list[ClassPortions], least: int) -> list[str]:
-    """Says what a score is worth of the classes that have test images, but fewer independent ones than asked."""
+    """Says how uncertain a score is of classes with fewer independent test images than `min_test_images`."""
     few = sorted((row.test.clusters, row.test.images, row.class_name) for row in classes if 0 < row.test.clusters < least)
     if not few:
         return []
@@ -315,6 +315,6 @@ def _worth(clusters: int, images: int) -> str:
 
 
 def _supposed(clusters: int, images: int) -> str:
-    """The interval of a good accuracy on so many clusters; one of several images says nothing."""
+    """The interval of an accuracy of 0.9 on so many clusters; one cluster of several images measures nothing."""
     low, high = (0.0, 1.0) if clusters == 1 < images else wilson_interval(SUPPOSED_ACCURACY, clusters)
     return f"{low:.2f} - {high:.2f}"

@@ -1,4 +1,4 @@
-"""The split table: one row for each usable image, with where it stands, what it is kept with, and by which rule."""
+"""The split table: one row for each usable image, with its split, its cluster, and the rule that decided."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from dataprep.core.errors import ArtifactError
 from dataprep.core.table_columns import NO_CONTROLS, Values
 
 EXCLUDED = "excluded"
-"""The split of images that would leak wherever they stood: they are used nowhere."""
+"""The split of images that would leak in any split: they are not used."""
 
 Rule = Literal["dealt", "hash", "given", "pin", "withdrawn"]
 
@@ -22,7 +22,7 @@ SPLIT = TableFormat(
     columns={
         "id": pl.String(),
         "split": pl.String(),  # train | validation | test | excluded
-        "cluster": pl.String(),  # the smallest id of what must not be torn apart
+        "cluster": pl.String(),  # the smallest id of the images that must stay together
         "rule": pl.String(),  # what decided, one of `Rule`
     },
     stage="split",
@@ -41,7 +41,7 @@ def read_split(path: Path, columns: Sequence[str] | None = None) -> pl.DataFrame
 
 
 def with_split(images: pl.DataFrame, split: pl.DataFrame) -> pl.DataFrame:
-    """Sets beside each usable row of the manifest the split that it stands in; a join, without what a join takes in memory.
+    """Adds the column `split` to the usable rows of the manifest; both tables are sorted, so no join is needed.
 
     Raises:
         ArtifactError: the table is of other images.

@@ -1,4 +1,4 @@
-"""Mean and standard deviation of the train images, exact: integer sums per shard, added up, divided once."""
+"""Exact mean and standard deviation of the train images: integer sums per shard, added up, divided once."""
 
 from collections import Counter
 from pathlib import Path
@@ -14,7 +14,7 @@ from dataprep.core.errors import ArtifactError
 from dataprep.store.shards import ShardIndex, ShardReader, read_index
 
 MIN_STD = 1.0
-"""Gray levels. A pixel that never varied in the train images must not divide by zero, nor one that varied once explode."""
+"""Gray levels. A pixel that never varies in the train images has a deviation of 0, and one that varies once nearly 0."""
 
 Level: TypeAlias = Annotated[float, Field(ge=0, le=255)]
 """A gray level, or a spread of gray levels."""
@@ -54,7 +54,7 @@ def read_statistics(path: Path, index: ShardIndex) -> Statistics:
         index: of the prepared shards.
 
     Raises:
-        ArtifactError: also where they are not those of these shards.
+        ArtifactError: the file is missing or damaged, or it is of other shards.
     """
     statistics = read_document(path, Statistics, stage="statistics")
     shape = index.shape if statistics.per == "pixel" else (1, 1, index.shape[2])
@@ -115,9 +115,9 @@ def measure_train(prepared: Place, config: StatisticsConfig) -> Statistics:
 def mean_and_std(
     sums: NDArray[np.object_], square_sums: NDArray[np.object_], num_values: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and population standard deviation from exact sums; each division is the only rounding.
+    """Mean and population standard deviation from exact sums; only the divisions round.
 
-    The variance is (n * sum(x^2) - sum(x)^2) / n^2 in whole numbers, so that nothing cancels.
+    The variance is (n * sum(x^2) - sum(x)^2) / n^2 in whole numbers, so that no digits are lost by subtraction.
     """
     mean = (sums / num_values).astype(np.float64)
     variance = ((num_values * square_sums - sums * sums) / num_values**2).astype(np.float64)

@@ -48,11 +48,11 @@ def test_a_split_that_is_far_from_its_share_is_told_with_the_cause() -> None:
     images = images_of(rows + [("a", f"v{n}", None, f"v{n}") for n in range(90)])
     assert warnings_of(images, config_with(fractions=(0.4, 0.3, 0.3))) == [
         "train has 64% of the images instead of 40%, validation has 18% of the images instead of 30%, test has 18% of the "
-        "images instead of 30%, since clusters are dealt whole; the largest holds 160 images of 250 (groups 'w0', 'w1', 'w2', "
+        "images instead of 30%, since clusters are kept whole; the largest holds 160 images of 250 (groups 'w0', 'w1', 'w2', "
         "'w3', which share 1 picture or near duplicate)"
     ]
     images = images_of([("a", f"w{n % 3}", None, f"a{n}") for n in range(30)])
-    assert warnings_of(images, CONFIG)[0].endswith("clusters are dealt whole; the largest holds 10 images of 30 (group 'w0')")
+    assert warnings_of(images, CONFIG)[0].endswith("clusters are kept whole; the largest holds 10 images of 30 (group 'w0')")
     images = images.with_columns(near_duplicate="group", group=pl.lit(None, dtype=pl.String))
     assert warnings_of(images, CONFIG)[0].endswith(
         "(equal pictures and near duplicates, for example 'a/00000.png', 'a/00003.png')"
