@@ -1,10 +1,10 @@
-"""Files that one step hands to the next: whole or absent, never half, and marked with what they are.
+"""Files that one step hands to the next: whole or absent, never half, and marked with their kind and format version.
 
-Bytes go to a temporary name in the same folder, are flushed to disk together with the folder, and are renamed. A reader
+Bytes are written to a temporary name in the same folder, flushed to disk together with the folder, and renamed. A reader
 refuses a file of another kind or format version and says which command rebuilds it.
 
-A place may be a URL of any file system that fsspec knows. Object stores write an object whole; elsewhere a temporary name is
-moved.
+A place may be a URL of any file system that fsspec knows. Object stores write an object as a whole; on other file systems a
+file is written under a temporary name and moved.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from upath import UPath
 
 from dataprep.core.errors import ArtifactError, first_five, in_short, on_one_line, shortened
-from dataprep.core.table_columns import Values, first_fault
+from dataprep.core.table_columns import Values, first_mistake
 from dataprep.core.unfinished import unfinished
 
 Place: TypeAlias = Path | UPath
@@ -32,14 +32,14 @@ Place: TypeAlias = Path | UPath
 
 _LOCAL = ("file", "local")
 _WRITES_WHOLE = ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oci", "oss", "http", "https", "memory")
-"""Kinds of file systems on which a file is either the old one or the new one, without a temporary name."""
+"""Kinds of file systems that replace a file as a whole, so that no temporary name is needed."""
 
 Count: TypeAlias = Annotated[int, Field(ge=0, le=2**62)]
-"""Of images and the like, in a document."""
+"""A number of images and the like, in a document."""
 Fraction: TypeAlias = Annotated[float, Field(ge=0, le=1)]
-"""Of images and the like, or a probability, in a document."""
+"""A fraction of images and the like, or a probability, in a document."""
 Interval: TypeAlias = tuple[Fraction, Fraction]
-"""Of an accuracy: lower and upper end."""
+"""Lower and upper end of an interval of an accuracy."""
 
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
@@ -49,14 +49,14 @@ _KINDS = {
     stat.S_IFDIR: "a folder",
 }
 _REFUSALS = {errno.ENXIO: "a socket or a device", errno.ELOOP: "a link that leads in a circle", errno.EISDIR: "a folder"}
-"""What stands in a file's place where the system does not even open it."""
+"""What is there instead of a file, by the error of opening it."""
 
 _LARGEST_DOCUMENT = 2**26  # bytes; the index of 100,000 shards is half of that
-_ROWS_PER_BYTE = 8  # ids that count on are packed into about a byte; a file of far more rows is a bomb
+_ROWS_PER_BYTE = 8  # numbered ids are packed into about a byte; a file of many more rows is a bomb
 
-_ROWS_AT_ONCE = 2**14  # of a table, so that reading it takes little more memory than what is wanted of it
+_ROWS_AT_ONCE = 2**14  # of a table, so that reading some columns takes little more memory than these
 _NO_FLUSHING_HERE = (errno.EACCES, errno.EINVAL, errno.EBADF, errno.ENOTSUP)
-"""What a system says that cannot flush a folder: Windows has no handle on one, some network file systems no such thing."""
+"""Errors of systems that cannot flush a folder: Windows opens none, and some network file systems do not offer it."""
 
 
 class Document(BaseModel):
@@ -67,7 +67,7 @@ class Document(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Columns that share the beginning of their names, their type, and what their values may be."""
+    """Columns with the same prefix, type and allowed values."""
 
     prefix: str
     kind: pl.DataType
@@ -79,13 +79,13 @@ class TableFormat:
     """What a Parquet file holds.
 
     Attributes:
-        kind: what it is.
+        kind: name of the format.
         version: of the format.
-        columns: that it must have, with their types.
-        stage: that makes it.
-        values: what the values of a column may be; a column that is not named here may hold nulls.
-        rules: by what they say, expressions that are true or null in each row.
-        family: columns beside the others, one for each class.
+        columns: names and types of the columns that it must have.
+        stage: the stage that makes it.
+        values: allowed values by column; a column that is not listed here may hold nulls.
+        rules: expressions that are true or null in each row, by the sentence that they check.
+        family: more columns, one for each class.
     """
 
     kind: str
@@ -122,7 +122,7 @@ def locate(place: str) -> Place:
         found = UPath(place)
         if found.protocol in _LOCAL:
             return Path(found.path)
-        _ = found.fs  # which wants the package of that kind
+        _ = found.fs  # imports the package for that kind
     except (ImportError, ValueError) as error:
         raise ArtifactError(
             f"dvc.yaml: {place!r} must be a path or a URL that fsspec can open; {error}. Correct it or install what is missing"
@@ -131,10 +131,10 @@ def locate(place: str) -> Place:
 
 
 def open_file(path: Path) -> io.FileIO:
-    """Opens a file of this machine to read it; whatever else stands in its place is refused, and not waited for.
+    """Opens a file of this machine for reading; a pipe or anything else that is no file is refused, and does not block.
 
     Raises:
-        FileNotFoundError: it is not there.
+        FileNotFoundError: it does not exist.
         OSError: it cannot be read.
         ArtifactError: it is a pipe, a device, a socket, a folder, or a link in a circle.
     """
@@ -156,12 +156,12 @@ def read_bytes(path: Place, *, most: int | None = None) -> bytes:
 
     Args:
         path: the file.
-        most: bytes that a file of this machine may have.
+        most: the largest allowed number of bytes, for a file of this machine.
 
     Raises:
-        FileNotFoundError: it is not there.
+        FileNotFoundError: it does not exist.
         OSError: a local file cannot be read.
-        ArtifactError: a file elsewhere cannot be read; a local one is larger than it may be, or no file.
+        ArtifactError: a file on another file system cannot be read; a local one is too large, or no file.
     """
     if isinstance(path, Path):
         with open_file(path) as file:
@@ -175,14 +175,14 @@ def read_bytes(path: Place, *, most: int | None = None) -> bytes:
 
 
 def write_bytes(path: Place, pieces: Iterable[bytes | memoryview]) -> None:
-    """Writes a whole file or nothing: temporary name, flush of file and folder, rename.
+    """Writes a whole file or nothing: under a temporary name, then flushed with its folder, then renamed.
 
     Args:
         path: the file.
-        pieces: of its content, one after the other.
+        pieces: the parts of its content, in order.
 
     Raises:
-        OSError: the disk is full, or the like; it names the file asked for, and the old file stays.
+        OSError: the disk is full, or the like. The error names `path`, and the old file stays.
     """
     if isinstance(path, Path):
         _write({path: pieces})
@@ -191,10 +191,10 @@ def write_bytes(path: Place, pieces: Iterable[bytes | memoryview]) -> None:
 
 
 def write_files(contents: Mapping[Path, bytes | memoryview]) -> None:
-    """Writes whole files or none of them: nothing is renamed before all of them are on the disk.
+    """Writes several whole files or none: no file is renamed before all are on the disk.
 
     Raises:
-        OSError: the disk is full, or the like; it names the file asked for, and the old files stay.
+        OSError: the disk is full, or the like. The error names one of the files, and the old files stay.
     """
     _write({path: [content] for path, content in contents.items()})
 
@@ -214,19 +214,19 @@ def _write(contents: Mapping[Path, Iterable[bytes | memoryview]]) -> None:
             for path, temporary in temporaries.items():
                 temporary.replace(path)
     except OSError as error:
-        # A failed write names no file, and a failed rename the temporary one.
+        # The error of a failed write names no file, and that of a failed rename the temporary one.
         raise OSError(error.errno, error.strerror, os.fspath(path)) from error
     for folder in {path.parent for path in contents}:
         _flush_folder(folder)
 
 
 def _temporary(path: P) -> P:
-    """Another name for each writer: two machines that share a folder may write the same file at once."""
+    """A random name, since two machines that share a folder may write the same file at once."""
     return path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
 
 
 def remove_strays(output: Place) -> None:
-    """Removes the temporary files that killed runs left of one output, a file or a folder of files."""
+    """Removes the temporary files that killed runs left of one output (a file, or a folder of files)."""
     for folder, start in ((output.parent, f".{output.name}."), (output, ".")):
         if isinstance(folder, Path):
             strays = [path for path in folder.iterdir() if _is_stray(path.name, start)] if folder.is_dir() else []
@@ -249,7 +249,7 @@ def write_text(path: Place, text: str) -> None:
 
 
 def append_text(path: Path, text: str) -> None:
-    """Adds text at the end of a file. A machine that fails may lose it: it is for notes that a reader can do without."""
+    """Adds text at the end of a file. If the machine fails, the text may be lost: it is for notes that are not essential."""
     with path.open("a", encoding="utf-8", newline="") as file:
         file.write(text)
 
@@ -268,7 +268,7 @@ def read_document(path: Place, kind: type[D], *, stage: str) -> D:
     """Reads a document of one kind.
 
     Raises:
-        ArtifactError: the file is missing, damaged or of another format version, or says what cannot be.
+        ArtifactError: the file is missing, damaged or of another format version, or holds values that are not allowed.
     """
     try:
         return kind.model_validate_json(read_bytes(path, most=_LARGEST_DOCUMENT), strict=True)
@@ -281,7 +281,7 @@ def read_document(path: Place, kind: type[D], *, stage: str) -> D:
 
 
 def _first_of(error: ValidationError) -> str:
-    """Where the first mistake of a document is, and what."""
+    """Place and kind of the first mistake in a document."""
     first = error.errors(include_url=False, include_input=False)[0]
     words = first["msg"].removeprefix("Value error, ")
     where = ".".join(str(part) for part in first["loc"])
@@ -301,10 +301,10 @@ def encode_table(frame: pl.DataFrame, form: TableFormat) -> memoryview:
 
 
 def read_table(path: Place, form: TableFormat, columns: Sequence[str] | None = None) -> pl.DataFrame:
-    """Reads a table of one kind, all of its columns or some, and holds them to the format.
+    """Reads a table of one kind, all of its columns or some, and checks them against the format.
 
     Raises:
-        ArtifactError: the file is missing, damaged, of another kind or format version, or holds what cannot be.
+        ArtifactError: the file is missing, damaged, of another kind or format version, or holds values that are not allowed.
     """
     try:
         file, num_bytes = _whole_file(path)
@@ -319,21 +319,21 @@ def read_table(path: Place, form: TableFormat, columns: Sequence[str] | None = N
 
 
 def check_table(path: Place, frame: pl.DataFrame, form: TableFormat) -> None:
-    """Holds the values of a table, or of some of its columns, to its format.
+    """Checks the values of a table, or of some of its columns, against its format.
 
     Raises:
-        ArtifactError: a value cannot be.
+        ArtifactError: a value is not allowed.
     """
     values = dict(form.values)
     if form.family:
         values |= {name: form.family.values for name in frame.columns if name.startswith(form.family.prefix)}
-    fault = first_fault(frame, values, form.rules)
-    if fault:
-        raise ArtifactError(f"{path}, {fault}. Run: dvc repro {form.stage}")
+    mistake = first_mistake(frame, values, form.rules)
+    if mistake:
+        raise ArtifactError(f"{path}, {mistake}. Run: dvc repro {form.stage}")
 
 
 def _whole_file(path: Place) -> tuple[Path | io.BytesIO, int]:
-    """What polars reads from, and its bytes. A pipe is refused: polars would wait for it for ever."""
+    """What polars reads from, and its number of bytes. A pipe is refused, since polars would wait for it for ever."""
     if not isinstance(path, Path):
         content = read_bytes(path)
         return io.BytesIO(content), len(content)
@@ -342,23 +342,23 @@ def _whole_file(path: Place) -> tuple[Path | io.BytesIO, int]:
 
 
 def _check_form(path: Place, form: TableFormat, file: Path | io.BytesIO, num_bytes: int) -> None:
-    """Looks at what the end of a Parquet file says of it, before a row is read."""
+    """Checks the metadata at the end of a Parquet file, before a row is read."""
     mark = pl.read_parquet_metadata(file).get("darkroom")
     if mark != form.mark["darkroom"]:
         raise ArtifactError(
             f"{path}: expected the format {form.mark['darkroom']!r}; got {shortened(mark)}. Run: dvc repro {form.stage}"
         )
     found = pl.read_parquet_schema(file)
-    lacking = [name for name in form.columns if name not in found]
-    if lacking:
-        raise ArtifactError(f"{path} lacks the columns {first_five(lacking)}. Run: dvc repro {form.stage}")
+    missing_columns = [name for name in form.columns if name not in found]
+    if missing_columns:
+        raise ArtifactError(f"{path} lacks the columns {first_five(missing_columns)}. Run: dvc repro {form.stage}")
     for name, kind in found.items():
         expected = form.columns.get(name)
         if expected is None and form.family and name.startswith(form.family.prefix):
             expected = form.family.kind
         if expected != kind:
-            told = f"must be {expected}; it is {kind}" if expected else "is no column of this table"
-            raise ArtifactError(f"{path}: {shortened(name)} {told}. Run: dvc repro {form.stage}")
+            mistake = f"must be {expected}; it is {kind}" if expected else "is no column of this table"
+            raise ArtifactError(f"{path}: {shortened(name)} {mistake}. Run: dvc repro {form.stage}")
     num_rows = pl.scan_parquet(file).select(pl.len()).collect().item()
     if num_rows > _ROWS_PER_BYTE * num_bytes:
         raise ArtifactError(
@@ -376,7 +376,7 @@ def missing(path: Place, stage: str) -> ArtifactError:
 
 
 def remove_stale(folder: Place, keep: set[str]) -> None:
-    """Removes the files of a folder whose names are not in `keep`: leftovers of an earlier run or of a killed one."""
+    """Removes the files of a folder whose names are not in `keep`: leftovers of earlier or killed runs."""
     if not isinstance(folder, Path):
         with _elsewhere(folder):
             for name in _names_elsewhere(folder):
@@ -389,10 +389,10 @@ def remove_stale(folder: Place, keep: set[str]) -> None:
 
 
 def file_sizes(folder: Place, names: Iterable[str]) -> dict[str, int]:
-    """The bytes of those files of a folder that are there.
+    """The number of bytes of each file that exists.
 
     Raises:
-        ArtifactError: one of them is no file, or the folder is elsewhere and cannot be listed.
+        ArtifactError: one of them is no file, or the folder is on another file system and cannot be listed.
     """
     sizes: dict[str, int] = {}
     if not isinstance(folder, Path):
@@ -408,7 +408,7 @@ def file_sizes(folder: Place, names: Iterable[str]) -> dict[str, int]:
 
 
 def _names_elsewhere(folder: UPath) -> list[str]:
-    """Full paths of what is in a folder, as it is now."""
+    """Full paths of all that is in a folder now, past the cache of fsspec."""
     folder.fs.invalidate_cache()
     return [name.rstrip("/") for name in folder.fs.ls(folder.path, detail=False)]
 
@@ -424,14 +424,14 @@ def _write_elsewhere(path: UPath, content: bytes) -> None:
             path.fs.pipe_file(temporary, content)
             path.fs.mv(temporary, path.path)
         except BaseException:
-            with contextlib.suppress(Exception):  # what went wrong before is what the user must know
+            with contextlib.suppress(Exception):  # the first error is the one to report
                 path.fs.rm_file(temporary)
             raise
 
 
 @contextlib.contextmanager
 def _elsewhere(path: UPath) -> Iterator[None]:
-    """Makes one line of whatever a file system elsewhere raises; that a file is missing stays what it is."""
+    """Turns any error of another file system into one line; FileNotFoundError stays as it is."""
     try:
         yield
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""How sure a fraction is that was measured on few images, or on images that are not independent.
+"""Confidence intervals of a fraction that was measured on few images, or on images that are not independent.
 
-Images of one group and copies of one picture are right or wrong together. What counts is how many independent images would
-measure as well: 120 images of which each of two pictures has 60 copies are worth 2, and so is their interval.
+Images of one group and copies of one picture are right or wrong together. So the interval is computed from the number of
+independent images that would measure the fraction as well: 120 images that are 60 copies each of two pictures count as 2.
 """
 
 import math
@@ -18,20 +18,20 @@ _TAIL = 0.975
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A fraction that was measured on images which stand in clusters; the interval is at 95%."""
+    """A fraction that was measured on images in clusters, with its 95% interval."""
 
     images: int
     clusters: int
-    effective_images: float  # as many independent images measure as well
+    effective_images: float  # so many independent images measure as well
     fraction: float
     interval: tuple[float, float]
 
 
 def estimate(hits: NDArray[np.bool_], clusters: NDArray[Any]) -> Estimate:
-    """Measures the fraction of hits, and how sure it is when only clusters are independent.
+    """Estimates a fraction of hits and its interval where only clusters are independent.
 
-    Where each image is a cluster of its own, the interval is Wilson's. One cluster of several images says nothing of others:
-    its interval is from 0 to 1.
+    Where each image is a cluster of its own, the interval is Wilson's. One cluster of several images says nothing about others,
+    so its interval is from 0 to 1.
 
     >>> twice = estimate(np.array([True] * 120), np.array(["one", "two"] * 60))
     >>> twice.effective_images, round(twice.interval[0], 2)
@@ -39,7 +39,7 @@ def estimate(hits: NDArray[np.bool_], clusters: NDArray[Any]) -> Estimate:
 
     Args:
         hits: (N,), at least one.
-        clusters: (N,) what each image is kept together with; any names.
+        clusters: (N,) the cluster of each image; any names.
     """
     _, numbers = np.unique(clusters, return_inverse=True)
     sizes = np.bincount(numbers)
@@ -57,14 +57,15 @@ def estimate(hits: NDArray[np.bool_], clusters: NDArray[Any]) -> Estimate:
 
 
 def effective_trials(hits: NDArray[Any], sizes: NDArray[Any]) -> float:
-    """How many independent trials measure a fraction as well as trials that stand in K clusters.
+    """How many independent trials measure a fraction as well as N trials in K clusters.
 
-    N trials, divided by the design effect: the variance of the fraction when clusters are drawn (jackknife) over that when
-    trials are. A large cluster pulls the fraction to itself, so each cluster is compared with the fraction of the others. A
-    design effect that was measured on few clusters, or on one large one and many small ones, is unsure itself, for which
-    Student's t pays. The result lies between N and N / the largest size. Where there are only hits, or none, nothing shows
-    how alike the trials of a cluster are: what is left where all of a cluster agree is taken, which is (sum of sizes)^2 /
-    sum of squared sizes.
+    The result is N divided by the design effect: the variance of the fraction when clusters are drawn (by jackknife), divided
+    by the variance when single trials are drawn. A large cluster pulls the fraction towards itself, so each cluster is compared
+    with the fraction of the others. A design effect from few clusters, or from one large cluster and many small ones, is
+    uncertain itself; quantiles of Student's t allow for that. The result lies between N / (largest size) and N.
+
+    Where all trials are hits, or none is, the data do not show how similar the trials of a cluster are. Then all trials of a
+    cluster are assumed to agree, and the result is (sum of sizes)^2 / (sum of squared sizes).
 
     Args:
         hits: (K,) in each cluster.
@@ -90,18 +91,18 @@ def effective_trials(hits: NDArray[Any], sizes: NDArray[Any]) -> float:
     return max(unsure * num_trials / design_effect, num_trials / float(sizes.max()))
 
 
-def trials_to_tell(fraction: float, target: float) -> float:
-    """The number of independent trials from which Wilson's interval of a fraction leaves a target out.
+def trials_to_decide(fraction: float, target: float) -> float:
+    """The smallest number of independent trials for which Wilson's interval of a fraction excludes a target.
 
-    >>> round(trials_to_tell(1.0, 0.99))
+    >>> round(trials_to_decide(1.0, 0.99))
     380
 
     Args:
-        fraction: that is seen, in [0, 1].
+        fraction: the measured one, in [0, 1].
         target: in [0, 1].
 
     Returns:
-        Infinity where no number of trials can tell: the fraction is the target.
+        Infinity where the fraction equals the target, since no number of trials is enough.
     """
     if fraction == target:
         return math.inf
@@ -109,7 +110,7 @@ def trials_to_tell(fraction: float, target: float) -> float:
 
 
 def wilson_interval(fraction: float, trials: float) -> tuple[float, float]:
-    """The 95% interval of a true fraction of which `fraction` was seen in `trials` independent trials.
+    """The 95% interval of a true fraction, where `fraction` was measured in `trials` independent trials.
 
     >>> [round(end, 2) for end in wilson_interval(0.9, 12)]
     [0.63, 0.98]
@@ -124,7 +125,7 @@ def wilson_interval(fraction: float, trials: float) -> tuple[float, float]:
     centre = fraction + squared / (2 * trials)
     half = _NORMAL_95 * math.sqrt(fraction * (1 - fraction) / trials + squared / (4 * trials**2))
     scale = 1 + squared / trials
-    # Rounding may pass the ends by a hair: none seen leaves 0, all seen leaves 1.
+    # Rounding may pass the ends slightly: a fraction of 0 keeps the lower end 0, one of 1 the upper end 1.
     low = 0.0 if fraction == 0 else max((centre - half) / scale, 0.0)
     high = 1.0 if fraction == 1 else min((centre + half) / scale, 1.0)
     return low, high

@@ -1,16 +1,20 @@
-"""What can go wrong by a user's hand. Each message is one line: where, what was expected, what was there, the fix.
+"""Errors that a user can mend. Each message is one line: where, what was expected, what was there, the fix.
 
 DarkroomError
 ├── ParamsError     params.yaml says something that cannot be done
-├── SourceError     the raw folder is not what ingest.source and ingest.pattern promise
+├── SourceError     the raw folder is not as ingest.source and ingest.pattern say
 ├── SplitError      the images cannot be split as asked
-├── ExecuteError    the workers that the execute section asks for cannot be had, or died of their work
-├── TrainError      the network did not learn anything that could be used
+├── ExecuteError    workers cannot be started, or a task crashes them
+├── TrainError      the network did not learn anything useful
 ├── ArtifactError   a file made by an earlier step is missing, damaged or of another format version
 ├── LockError       another run is at work (pipelines/lock.py)
+├── RepositoryError the folder is no Git repository with a commit, and DVC needs one (pipelines/repository.py)
+├── ServerError     no Prefect server can be reached or started (pipelines/prefect_server.py)
 └── GraphError      DVC's graph or its lock file cannot be read (pipelines/graph.py)
 
-ChangedError is none of these: it is an OSError of one file, which becomes a row.
+Some errors are about one file or one calculation. They become a row of a table or one of the errors above, so they have other
+bases: ChangedError (an OSError), OutOfTime (core/time_limit.py), Undecodable, DamageError, BrokenScanError and
+BrokenDirectoryError (dataprep/decode).
 """
 
 import difflib
@@ -26,7 +30,7 @@ class ParamsError(DarkroomError):
 
 
 class SourceError(DarkroomError):
-    """The raw folder is not what ingest.source and ingest.pattern promise."""
+    """The raw folder is not as ingest.source and ingest.pattern say."""
 
 
 class SplitError(DarkroomError):
@@ -34,11 +38,11 @@ class SplitError(DarkroomError):
 
 
 class ExecuteError(DarkroomError):
-    """The workers that the execute section asks for cannot be had, or died of their work."""
+    """Workers cannot be started, or a task crashes them."""
 
 
 class TrainError(DarkroomError):
-    """The network did not learn anything that could be used."""
+    """The network did not learn anything useful."""
 
 
 class ArtifactError(DarkroomError):
@@ -63,7 +67,7 @@ def in_short(error: Exception) -> str:
 
 
 def on_one_line(text: str) -> str:
-    r"""Text in which all that cannot be printed is escaped, so that it stays on its line and moves no cursor.
+    r"""Escapes all that cannot be printed, so that the text stays on one line and does not move the cursor.
 
     >>> on_one_line("a\nb \x1b[2J é")
     'a\\nb \\x1b[2J é'
@@ -87,7 +91,7 @@ def first_five(values: Iterable[object]) -> str:
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """Suggests the known name that looks most like this one, or lists them all.
+    """Suggests the known name that is most similar, or lists them all.
 
     >>> did_you_mean("rotaton", ["rotation", "shift"])
     'Did you mean rotation?'
@@ -99,14 +103,14 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
 
 
 def closest(name: str, known: Sequence[str]) -> str | None:
-    """The known name that looks most like this one, if any does; capital letters count as small ones."""
+    """The known name that is most similar, None where no name is; upper and lower case count as equal."""
     plain = {entry.lower(): entry for entry in known}
     close = difflib.get_close_matches(name[:_LONGEST].lower(), plain, n=1)
     return plain[close[0]] if close else None
 
 
 def shortened(value: object, longest: int = 80) -> str:
-    """A value by repr, cut where it goes on and on.
+    """A value by repr, cut after `longest` characters.
 
     >>> shortened("grey")
     "'grey'"

@@ -1,6 +1,6 @@
-"""Names of files, between bytes and text: UTF-8 whatever the locale, since one folder must give one data set on all machines.
+"""File names as bytes and as text: always UTF-8, whatever the locale, so that a folder gives the same data set everywhere.
 
-`os.fsencode` and `os.fsdecode` go by the locale: under ISO-8859-1 they turn the class `café` into another one.
+`os.fsencode` and `os.fsdecode` use the locale: under ISO-8859-1 they turn the class `café` into another one.
 """
 
 import os
@@ -13,7 +13,7 @@ _LOOKS_ESCAPED = re.compile(r"\\|~[0-9a-f]{8}$")
 
 
 def decode_name(name: bytes) -> str:
-    r"""A name as text; a byte that is no UTF-8 becomes a lone surrogate, and `encode_name` gives it back.
+    r"""A name as text; a byte that is no UTF-8 becomes a lone surrogate, which `encode_name` turns back.
 
     >>> decode_name("café".encode()), decode_name(b"\xff")
     ('café', '\udcff')
@@ -22,14 +22,14 @@ def decode_name(name: bytes) -> str:
 
 
 def encode_name(name: str | os.PathLike[str]) -> bytes:
-    """A path, or a part of one, in the bytes by which the file system knows it."""
+    """The bytes of a path, or of a part of one, as the file system has them."""
     return os.fspath(name).encode("utf-8", "surrogateescape")
 
 
 def printable(path: bytes) -> str:
-    r"""A relative path as text that is safe to show; what is not printable is escaped, and a hash keeps such an id unique.
+    r"""A relative path as text that is safe to print. What is not printable is escaped, and a hash keeps such an id unique.
 
-    A name that only looks as if it had been escaped gets a hash as well: it may be that of another file.
+    A name that only looks escaped gets a hash too, since another file may really have that escaped name.
 
     >>> printable("7/é.png".encode())
     '7/é.png'

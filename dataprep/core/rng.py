@@ -1,4 +1,4 @@
-"""Randomness as an argument: every draw is a pure function of a seed and of what it is for.
+"""Randomness as an argument: every draw is a pure function of a seed and of its purpose.
 
 Nothing here has state, so neither the order of the work nor the number of workers can change a result.
 """
@@ -36,12 +36,12 @@ def rng_for(seed: int, *keys: object) -> np.random.Generator:
 
 
 def uniforms_for(items: NDArray[np.uint64], seed: int, *keys: object) -> NDArray[np.float64]:
-    """Draws one number in [0, 1) for each item: a pure function of (seed, keys, item), whatever stands beside it.
+    """Draws one number in [0, 1) for each item: a pure function of (seed, keys, item), whatever the other items are.
 
     Args:
         items: (N,) hashes of the items, from `stable_hashes`.
-        seed: the seed of the section that asks.
-        *keys: what the number is for, and in which epoch.
+        seed: the seed of the section.
+        *keys: the purpose of the number, and the epoch.
 
     Returns:
         (N,) float64.
@@ -55,7 +55,7 @@ def uniforms(items: NDArray[np.uint64], purposes: NDArray[np.uint64]) -> NDArray
 
     Args:
         items: (N,) hashes of the items.
-        purposes: (P,) hashes of what the numbers are for, the seed among it.
+        purposes: (P,) hashes of the purposes, each including the seed.
 
     Returns:
         (P, N) float64.
@@ -63,15 +63,15 @@ def uniforms(items: NDArray[np.uint64], purposes: NDArray[np.uint64]) -> NDArray
     Source: the finaliser of SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
     """
     mixed = items ^ purposes[:, np.newaxis]
-    for _ in range(2):  # twice: the purposes enter by xor, and one round leaves traces of that
+    for _ in range(2):  # twice, since purposes enter by xor, which leaves correlations after one round
         mixed = _mixed(mixed)
     numbers: NDArray[np.float64] = (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53
     return numbers
 
 
 def of_copies(items: NDArray[np.uint64], copies: NDArray[np.integer] | int) -> NDArray[np.uint64]:
-    """Hashes of copies of items: those of copy 0 are the items' own. (N,) uint64; `copies` (N,) or one number for all."""
-    return items + np.asarray(copies).astype(np.uint64) * _GOLDEN  # wraps, as it should
+    """Hashes of copies of items, (N,) uint64; copy 0 has the hash of the item itself. `copies` is (N,) or one number for all."""
+    return items + np.asarray(copies).astype(np.uint64) * _GOLDEN  # wraps around on purpose
 
 
 def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -1,4 +1,4 @@
-"""What the columns of a table hold, declared beside the table's format, and the one function that holds a table to it."""
+"""The allowed values of the columns of a table, declared with the table's format, and the function that checks them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ NO_CONTROLS = r"^\P{Cc}+$"
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """What the values of one column may be, beside their type. Floating-point values are finite in any case.
+    """The allowed values of one column, beside its type. Floating-point values must always be finite.
 
     Attributes:
         nullable: whether a value may be missing.
@@ -21,7 +21,7 @@ class Values:
         least: the smallest value.
         most: the largest value.
         pattern: a regular expression that texts match.
-        ascending: each value is above the one before it, so none is there twice.
+        ascending: each value is above the one before it, so all differ.
     """
 
     nullable: bool = False
@@ -32,34 +32,34 @@ class Values:
     ascending: bool = False
 
 
-def first_fault(frame: pl.DataFrame, values: Mapping[str, Values], rules: Mapping[str, pl.Expr]) -> str | None:
-    """Finds the first value that is not what its column promises.
+def first_mistake(frame: pl.DataFrame, values: Mapping[str, Values], rules: Mapping[str, pl.Expr]) -> str | None:
+    """Finds the first value that its column does not allow.
 
     Args:
-        frame: the columns to look at; those that `values` does not name may hold nulls.
-        values: by column.
-        rules: by the clause that they stand for, expressions that are true or null in each row. Those of columns that are not
-            there are left out; the first column of an expression is the one whose value is shown.
+        frame: the columns to check; columns that `values` does not name may hold nulls.
+        values: allowed values by column.
+        rules: expressions that are true or null in each row, by the clause that they check. A rule on a column that is missing
+            is skipped. The error shows the value of the first column of the expression.
 
     Returns:
-        A clause that names the row (from 0 on), what was expected and what is there; None where all is as promised.
+        A clause with the row (from 0 on), what was expected and what was there; None where all is right.
     """
-    promises = [promise for name in frame.columns for promise in _promises(name, frame.schema[name], values.get(name, _ANY))]
+    checks = [check for name in frame.columns for check in _checks(name, frame.schema[name], values.get(name, _ANY))]
     for clause, rule in rules.items():
         if set(rule.meta.root_names()) <= set(frame.columns):
-            promises.append((rule.meta.root_names()[0], clause, ~rule))
-    if not promises:
+            checks.append((rule.meta.root_names()[0], clause, ~rule))
+    if not checks:
         return None
-    found = frame.select(broken.any().alias(str(number)) for number, (_, _, broken) in enumerate(promises)).row(0)
-    for (name, clause, broken), is_broken in zip(promises, found, strict=True):
+    found = frame.select(broken.any().alias(str(number)) for number, (_, _, broken) in enumerate(checks)).row(0)
+    for (name, clause, broken), is_broken in zip(checks, found, strict=True):
         if is_broken:
             row = frame.with_row_index("row number").filter(broken).head(1)
             return f"row {row['row number'][0]:,}: {clause}; got {shortened(row[name].to_list()[0])}"
     return None
 
 
-def _promises(name: str, kind: pl.DataType, values: Values) -> Iterator[tuple[str, str, pl.Expr]]:
-    """Of each promise of a column its name, the clause, and where it is broken."""
+def _checks(name: str, kind: pl.DataType, values: Values) -> Iterator[tuple[str, str, pl.Expr]]:
+    """The checks of a column: its name, the clause, and the rows that break it."""
     column = pl.col(name)
     if not values.nullable:
         yield name, f"{name} must have a value", column.is_null()

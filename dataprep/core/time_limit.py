@@ -1,4 +1,4 @@
-"""A limit on what a calculation may cost that cannot look at the clock by itself, such as one regular expression."""
+"""A time limit for a calculation that cannot check the clock itself, such as matching a regular expression."""
 
 import contextlib
 import signal
@@ -7,15 +7,15 @@ from collections.abc import Iterator
 
 
 class OutOfTime(Exception):
-    """The calculation took longer than it may."""
+    """The calculation took longer than allowed."""
 
 
 @contextlib.contextmanager
 def cpu_seconds(limit: float) -> Iterator[None]:
-    """Ends what runs within it after so much computing of this process; waiting and other processes do not count.
+    """Ends the code in its block after `limit` seconds of CPU time; waiting and other processes do not count.
 
-    Python's `re` looks for signals while it matches, so that this ends a match as well. Signals reach the main thread only: in
-    another there is no limit.
+    Python's `re` checks for signals while it matches, so this ends a match too. Signals reach the main thread only, so in other
+    threads there is no limit.
 
     Raises:
         OutOfTime: it took longer.

@@ -1,4 +1,4 @@
-"""Files that this process is writing under temporary names, so that it can take them away when it must end at once."""
+"""The temporary files that this process is writing, so that it can remove them when it must end at once."""
 
 import contextlib
 from collections.abc import Iterator
@@ -9,10 +9,10 @@ _paths: set[Path] = set()
 
 @contextlib.contextmanager
 def unfinished(paths: list[Path]) -> Iterator[None]:
-    """Removes temporary files in the end, whatever happens; those that were renamed are not there any more.
+    """Removes temporary files at the end of the block, whatever happens; files that were renamed do not exist any more.
 
     Args:
-        paths: of the files, before the first is opened.
+        paths: of the files; to be called before the first is opened.
     """
     _paths.update(paths)
     try:
@@ -23,11 +23,11 @@ def unfinished(paths: list[Path]) -> Iterator[None]:
 
 
 def remove_unfinished() -> None:
-    """Removes what this process has not finished. Nothing may write afterwards: the process is about to end."""
+    """Removes the unfinished files of this process. Nothing may write afterwards: the process is about to end."""
     _remove(list(_paths))
 
 
 def _remove(paths: list[Path]) -> None:
     for path in paths:
-        with contextlib.suppress(OSError):  # what failed before is worth more than what fails here
+        with contextlib.suppress(OSError):  # an earlier error is the one to report
             path.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from typing import Literal
 import polars as pl
 
 from dataprep.core.artifacts import Document
-from dataprep.core.confidence_intervals import trials_to_tell
+from dataprep.core.confidence_intervals import trials_to_decide
 from models.config.diagnose import DiagnoseConfig
 from models.diagnose.leakage_estimate import LeakageEstimate
 from models.diagnose.metrics import Accuracy, Metrics
@@ -141,7 +141,7 @@ def _words(finding: Finding, validation: Accuracy, target: float) -> tuple[str, 
 
 def _more(validation: Accuracy, target: float) -> str:
     """How many more images, or groups and pictures, it takes to tell the accuracy from the target."""
-    times = trials_to_tell(validation.accuracy, target) / validation.effective_images
+    times = trials_to_decide(validation.accuracy, target) / validation.effective_images
     if times > MOST:
         return "they are too close for any number of images within reach"
     copies = validation.clusters < validation.images

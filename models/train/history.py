@@ -6,7 +6,7 @@ import polars as pl
 
 from dataprep.core.artifacts import missing, read_bytes
 from dataprep.core.errors import ArtifactError, first_five, in_short
-from dataprep.core.table_columns import Values, first_fault
+from dataprep.core.table_columns import Values, first_mistake
 
 HISTORY = {
     "epoch": pl.Int64(),
@@ -37,7 +37,7 @@ def read_history(path: Path) -> pl.DataFrame:
         raise missing(path, "train") from error
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, UnicodeDecodeError) as error:
         raise _fault(path, f"cannot be read as numbers of epochs ({in_short(error)})") from error
-    fault = first_fault(history.drop(_LOSSES), _VALUES, {}) or _loss_fault(history)
+    fault = first_mistake(history.drop(_LOSSES), _VALUES, {}) or _loss_fault(history)
     if fault:
         raise _fault(path, fault)
     return history

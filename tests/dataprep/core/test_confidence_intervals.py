@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from dataprep.core.confidence_intervals import effective_trials, estimate, trials_to_tell, wilson_interval
+from dataprep.core.confidence_intervals import effective_trials, estimate, trials_to_decide, wilson_interval
 
 COUNTS = st.integers(1, 5000).flatmap(lambda trials: st.tuples(st.integers(0, trials), st.just(trials)))
 
@@ -99,7 +99,7 @@ def test_one_large_cluster_among_single_images_does_not_make_the_interval_narrow
 
 @given(st.floats(0, 1), st.floats(0.01, 0.99))
 def test_so_many_trials_tell_a_fraction_from_the_target(fraction: float, target: float) -> None:
-    trials = trials_to_tell(fraction, target)
+    trials = trials_to_decide(fraction, target)
     if abs(fraction - target) < 1e-3:
         assert trials > 10_000 or target < 0.02 or target > 0.98
         return
@@ -110,4 +110,4 @@ def test_so_many_trials_tell_a_fraction_from_the_target(fraction: float, target:
 
 
 def test_no_number_of_trials_tells_a_fraction_from_itself() -> None:
-    assert trials_to_tell(0.99, 0.99) == math.inf
+    assert trials_to_decide(0.99, 0.99) == math.inf

@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from dataprep.core.table_columns import NO_CONTROLS, Values, first_fault
+from dataprep.core.table_columns import NO_CONTROLS, Values, first_mistake
 
 RULES = {"high must be above low": pl.col("high") > pl.col("low")}
 
@@ -26,11 +26,11 @@ RULES = {"high must be above low": pl.col("high") > pl.col("low")}
     ],
 )
 def test_the_first_value_that_breaks_a_promise_is_named(column: list[object], values: Values, fault: str | None) -> None:
-    assert first_fault(pl.DataFrame({"x": column}), {"x": values}, {}) == fault
+    assert first_mistake(pl.DataFrame({"x": column}), {"x": values}, {}) == fault
 
 
 def test_a_rule_is_asked_where_its_columns_are_there() -> None:
     frame = pl.DataFrame({"high": [2, None, 1], "low": [1, 1, 1]})
-    assert first_fault(frame, {}, RULES) == "row 2: high must be above low; got 1"
-    assert first_fault(frame.select("high"), {}, RULES) is None
-    assert first_fault(frame.select(), {}, RULES) is None
+    assert first_mistake(frame, {}, RULES) == "row 2: high must be above low; got 1"
+    assert first_mistake(frame.select("high"), {}, RULES) is None
+    assert first_mistake(frame.select(), {}, RULES) is None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dataprep.core.artifacts import TableFormat, encode_table, write_table
 from dataprep.core.errors import ArtifactError
-from dataprep.core.table_columns import first_fault
+from dataprep.core.table_columns import first_mistake
 from dataprep.source.remote_folder import is_below_source
 from dataprep.store.manifest import MANIFEST, read_manifest, write_manifest
 from dataprep.store.split_table import SPLIT, read_split
@@ -112,7 +112,7 @@ LEADING_OUT = [
 @example(b"0//a.png")
 def test_the_manifest_takes_the_paths_that_a_remote_folder_gives(path: bytes) -> None:
     row = pl.DataFrame({"path": [path]}, schema={"path": pl.Binary})
-    fault = first_fault(row, {}, MANIFEST.rules)
+    fault = first_mistake(row, {}, MANIFEST.rules)
     assert (fault is None) == is_below_source(path), fault
 
 
