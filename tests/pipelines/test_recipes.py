@@ -7,7 +7,7 @@ from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from dataprep.augment.operations import OPERATIONS
-from dataprep.core.errors import DarkroomError, ParamsError
+from dataprep.core.errors import ParamsError
 from pipelines.cli import app
 from pipelines.params import read_params
 from pipelines.recipes import DEFAULTS, apply_recipe, read_header, recipe_names, restore_defaults
@@ -132,29 +132,6 @@ def test_a_header_is_read_over_several_lines(project: Path) -> None:
         ParamsError, match=r"^recipes/mine.yaml must begin with a title and .*; it lacks Score, Time, Measured\."
     ):
         read_header("mine")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "line"),
-    [
-        (["--reset", "mnist-cnn"], "--reset must stand alone"),
-        (["--reset", "--source", "raw"], "--reset must stand alone"),
-        ([], "recipe must have a name or --reset; got neither. Use one of: cifar-cnn, digits"),
-        (["--source", "raw"], "recipe must have a name or --reset; got neither"),
-    ],
-)
-def test_a_recipe_that_is_not_clear_is_refused(arguments: list[str], line: str) -> None:
-    with pytest.raises(DarkroomError) as error:
-        CliRunner().invoke(app, ["recipe", *arguments], catch_exceptions=False)
-    assert line in str(error.value)
-
-
-def test_the_command_prints_what_it_changed() -> None:
-    ended = CliRunner().invoke(app, ["recipe", "cifar-cnn", "--source", "raw/mine"], catch_exceptions=False)
-    assert "prepare.color: gray -> rgb" in ended.output.splitlines()
-    assert "params.yaml written, 17 values changed" in ended.output
-    ended = CliRunner().invoke(app, ["recipe", "--reset"], catch_exceptions=False)
-    assert "params.yaml is recipes/defaults/params.yaml, 17 values changed. Next: dvc repro" in ended.output
 
 
 def test_an_unknown_recipe_names_the_known_ones() -> None:

@@ -1,0 +1,20 @@
+"""`darkroom doctor`: what stops DVC in this folder, and mending it."""
+
+from typing import Annotated
+
+import typer
+
+
+def doctor(
+    mend: Annotated[bool, typer.Option("--mend", help="Mends what can be mended; what it replaces is kept.")] = False,  # noqa: FBT002  # a flag
+    quick: Annotated[bool, typer.Option("--quick", help="Only what stops the next run; silent if nothing is.")] = False,  # noqa: FBT002
+) -> None:
+    """Finds what a kill, a merge or a copied folder left that stops DVC, explains it, and mends it if asked."""
+    from pipelines.doctor import explain_troubles, mend_troubles
+
+    lines = mend_troubles(deep=not quick) if mend else explain_troubles(deep=not quick)
+    for line in lines:
+        print(line)
+    if not lines and not quick:
+        print("doctor: nothing is torn, foreign or left behind")
+    raise typer.Exit(2 if lines and not mend else 0)
