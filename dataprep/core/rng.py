@@ -63,7 +63,7 @@ def uniforms(items: NDArray[np.uint64], purposes: NDArray[np.uint64]) -> NDArray
     Source: the finaliser of SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
     """
     mixed = items ^ purposes[:, np.newaxis]
-    for _ in range(2):  # twice, since purposes enter by xor, which leaves correlations after one round
+    for _ in range(2):  # twice: purposes enter by xor, which shows after one round
         mixed = _mixed(mixed)
     numbers: NDArray[np.float64] = (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53
     return numbers
