@@ -59,8 +59,8 @@ from prefect.states import Completed, Failed
 
 from dataprep.config.base import SPLITS
 from dataprep.core.artifacts import read_document
+from models.diagnose.diagnosis import Diagnosis
 from models.diagnose.metrics import Metrics
-from models.diagnose.verdict import Diagnosis
 from pipelines.doctor import mend_troubles
 from pipelines.graph import busy_holder, dvc, last_line, output_path, stage_order
 
@@ -88,7 +88,7 @@ def publish() -> None:
     report = output_path("diagnose", "index.html")
     create_table_artifact(table=[{"split": split, **metrics.of_split(split).model_dump()} for split in SPLITS], key="metrics")
     create_markdown_artifact(
-        markdown=f"# {diagnosis.headline}\n\n{diagnosis.evidence}\n\n**Next experiment:** {diagnosis.next_experiment}\n",
+        markdown="\n\n".join([f"# {diagnosis.first.headline}", *diagnosis.lines()[1:]]) + "\n",
         key="diagnosis",
     )
     create_link_artifact(link=report.resolve().as_uri(), link_text=str(report), key="report")

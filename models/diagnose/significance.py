@@ -14,6 +14,7 @@ from models.diagnose.metrics import Accuracy
 RARE = 0.05
 """Probability below which chance is no explanation."""
 
+_FACTORS = range(2, 101)  # more images than that are out of reach
 _HAIR = 1e-6  # by which a product of floats may miss a whole number
 
 
@@ -37,6 +38,41 @@ def chance_worse(first: Accuracy, second: Accuracy) -> float:
     """
     table = [_whole(first, math.floor(_mistakes(first) + _HAIR)), _whole(second, math.ceil(_mistakes(second) - _HAIR))]
     return float(fisher_exact(table, alternative="greater").pvalue)
+
+
+def difference_interval(first: Accuracy, second: Accuracy) -> tuple[float, float]:
+    """The 95% interval of the first accuracy less the second, from the intervals of both.
+
+    Source: R. G. Newcombe, Interval estimation for the difference between independent proportions, 1998, method 10.
+    """
+    difference = first.accuracy - second.accuracy
+    (first_low, first_high), (second_low, second_high) = first.accuracy_interval, second.accuracy_interval
+    below = math.hypot(first.accuracy - first_low, second_high - second.accuracy)
+    above = math.hypot(first_high - first.accuracy, second.accuracy - second_low)
+    return difference - below, difference + above
+
+
+def times_to_tell_apart(worse: Accuracy, better: Accuracy) -> int | None:
+    """How many times as many images of both sets would show that the first is worse, if both accuracies stayed as they are.
+
+    Returns:
+        None where no number within reach would.
+    """
+    return next((times for times in _FACTORS if chance_worse(_times(worse, times), _times(better, times)) < RARE), None)
+
+
+def times_to_tell_from(seen: Accuracy, error: float, level: float = RARE) -> int | None:
+    """How many times as many images would show that the true error is above the one given, if the accuracy stayed as it is.
+
+    Returns:
+        None where no number within reach would.
+    """
+    return next((times for times in _FACTORS if chance_above(_times(seen, times), error) < level), None)
+
+
+def _times(seen: Accuracy, times: int) -> Accuracy:
+    counts = {"images": seen.images, "clusters": seen.clusters, "effective_images": seen.effective_images}
+    return seen.model_copy(update={name: times * count for name, count in counts.items()})
 
 
 def _trials(seen: Accuracy) -> float:

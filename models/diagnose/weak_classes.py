@@ -17,7 +17,7 @@ def find_weak_classes(metrics: Metrics, target_accuracy: float) -> list[ClassRec
         metrics: the scores.
         target_accuracy: in [0, 1].
     """
-    error = 1 - target_accuracy + min(FAR, target_accuracy / 2)
+    error = far_error(target_accuracy)
     found = metrics.recalls["validation"]
     if len(found) == 1:
         return []  # no other class to stand out from
@@ -31,26 +31,15 @@ def find_weak_classes(metrics: Metrics, target_accuracy: float) -> list[ClassRec
     return sorted(weak, key=lambda recall: (recall.accuracy, recall.class_name))
 
 
+def far_error(target_accuracy: float) -> float:
+    """The error from which on a class is far from the target."""
+    return 1 - target_accuracy + min(FAR, target_accuracy / 2)
+
+
 def weakest_class(metrics: Metrics) -> ClassRecall:
     """The class with the lowest recall on validation images, of equal ones that with more images."""
     return min(metrics.recalls["validation"], key=lambda recall: (recall.accuracy, -recall.images, recall.class_name))
 
 
-def name_weak_classes(weak: list[ClassRecall], target_accuracy: float) -> str:
-    """The headline: which class, its recall, and how sure that is."""
-    worst = weak[0]
-    low, high = worst.accuracy_interval
-    recall = f"recall {worst.accuracy:.1%} on validation (95% interval {low:.1%} to {high:.1%}), target {target_accuracy:.1%}."
-    if len(weak) == 1:
-        return f"Class {worst.class_name!r} is missed: {recall}"
-    return f"{len(weak):,} classes are missed, most of all {worst.class_name!r}: {recall}"
-
-
 def _together(recalls: list[ClassRecall]) -> Accuracy:
     return pool(recalls, [recall.images for recall in recalls])
-
-
-ADVICE = (
-    "Look at the mistakes of that class first: are its images readable, its labels right? Then collect more train images of "
-    "it, or show those that are there more often (augment.balance: oversample)."
-)

@@ -16,8 +16,9 @@ from dataprep.store.manifest import usable
 from dataprep.store.shards import read_index
 from dataprep.store.split_report import SplitMetrics
 from models.config.diagnose import DiagnoseConfig
+from models.diagnose.diagnosis import Diagnosis
+from models.diagnose.examples import correct_examples, mistakes_by_cell, worst_mistakes
 from models.diagnose.metrics import Metrics
-from models.diagnose.verdict import Diagnosis, correct_examples, mistakes_by_cell, worst_mistakes
 from models.evaluate.robustness import Robustness
 from models.report.charts import learning_curves
 from models.report.thumbnails import png_address, read_thumbnails
@@ -115,7 +116,7 @@ def collect(
     Args:
         predictions: the table of predictions.
         metrics: from `models.diagnose.metrics.measure`.
-        diagnosis: from `models.diagnose.diagnose`.
+        diagnosis: from `models.diagnose.diagnosis.diagnose`.
         history: one row per epoch.
         manifest: for the files that are not in the data set.
         data: counts of the split stage.

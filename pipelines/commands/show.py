@@ -9,8 +9,8 @@ def show() -> None:
     from dataprep.config.base import SPLITS
     from dataprep.core.artifacts import read_document
     from dataprep.core.errors import ArtifactError
+    from models.diagnose.diagnosis import Diagnosis  # scikit-learn takes a second, which a help page should not
     from models.diagnose.metrics import Metrics
-    from models.diagnose.verdict import Diagnosis  # scikit-learn takes a second, which a help page should not
     from pipelines.at_work import holder_now
     from pipelines.graph import output_path
     from pipelines.lock import LockError
@@ -42,7 +42,7 @@ def show() -> None:
             print(f"{scores.images:,} {split} images, {scores.worth:,} independent (groups and copies go together)")
     baselines = " / ".join(f"{split} {metrics.of_split(split).majority_accuracy:.4f}" for split in SPLITS)
     print(f"answering {metrics.majority_class!r} for every image: {baselines}")
-    print(f"{diagnosis.headline}\n{diagnosis.evidence}\nnext: {diagnosis.next_experiment}")
+    print(*diagnosis.lines(), sep="\n")
     if note := _age(holder):
         print(f"note: these figures are of an earlier run; {note}")
     print(f"report: {output_path('diagnose', 'index.html')}")

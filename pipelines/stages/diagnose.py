@@ -10,10 +10,10 @@ from dataprep.core.artifacts import encode_document, read_document, write_files
 from dataprep.store.manifest import read_manifest
 from dataprep.store.split_report import SplitMetrics
 from dataprep.store.split_table import read_split
+from models.diagnose.diagnosis import diagnose
+from models.diagnose.facts import Settings, gather
 from models.diagnose.leakage_estimate import estimate_leakage
 from models.diagnose.metrics import measure
-from models.diagnose.train_gap import judge_gap
-from models.diagnose.verdict import diagnose
 from models.evaluate.predictions import read_predictions, with_clusters
 from models.evaluate.robustness import read_robustness
 from models.report.content import collect
@@ -42,7 +42,8 @@ def main(
     rows = with_clusters(read_predictions(predictions, assigned), assigned)
     measured, data = measure(rows), read_document(split_metrics, SplitMetrics, stage="split")
     leakage = estimate_leakage(prepared, assigned, data, seed=config.seed)
-    judged = judge_gap(diagnose(measured, config, leakage), epochs, measured, params.augment, batch_normalisation=normalised)
+    settings = Settings(config.target_accuracy, params.augment, params.train, normalised)
+    judged = diagnose(gather(measured, epochs, leakage, settings))
     content = collect(
         rows,
         metrics=measured,
@@ -63,7 +64,7 @@ def main(
             report: render(content).encode(),
         }
     )
-    print(f"diagnose: {judged.headline} -> {report}")
+    print(f"diagnose: {judged.first.headline} -> {report}")
 
 
 def _encode_pairs(rows: pl.DataFrame) -> bytes:

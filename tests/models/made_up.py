@@ -6,8 +6,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from dataprep.config.augment import AugmentConfig
 from dataprep.store.shards import ShardReader, read_index
+from models.diagnose.facts import Facts, Settings, gather
+from models.diagnose.leakage_estimate import LeakageEstimate
+from models.diagnose.metrics import Metrics
 from models.evaluate.predictions import predictions_frame
+from pipelines.params import Params
 
 CLASSES = ["a", "b", "c"]
 
@@ -37,6 +42,24 @@ def answers(true: Sequence[str], predicted: Sequence[str], split: str, clusters:
     labels = np.array([names.index(name) for name in true])
     rows = predictions_frame(ids, split, labels, probabilities, names)
     return rows.with_columns(cluster=pl.Series(clusters or ids))
+
+
+def facts_of(
+    metrics: Metrics,
+    params: Params,
+    target: float | None = None,
+    *,
+    running: float | None = None,
+    augment: AugmentConfig | None = None,
+    batch_normalisation: bool = True,
+    leakage: LeakageEstimate | None = None,
+) -> Facts:
+    """Facts of a training whose running train accuracy was as given, or as evaluated."""
+    accuracy = metrics.train.accuracy if running is None else running
+    history = pl.DataFrame({"epoch": [1, 2], "accuracy": [accuracy, 1.0], "val_loss": [0.5, 0.9]})  # the first is the best one
+    wanted = params.diagnose.target_accuracy if target is None else target
+    settings = Settings(wanted, augment or params.augment, params.train, batch_normalisation)
+    return gather(metrics, history, leakage, settings)
 
 
 def split_of(prepared: Path) -> pl.DataFrame:

@@ -15,9 +15,9 @@ from playwright.sync_api import Page, sync_playwright
 from dataprep.decode.value_range import with_levels
 from dataprep.store.shards import ShardIndex, ShardKey, write_index, write_shard
 from dataprep.store.split_report import ClassPortions, Counts, Portion, Shared, SplitMetrics
+from models.diagnose.diagnosis import diagnose
 from models.diagnose.leakage_estimate import LeakageEstimate, ProbeScore
 from models.diagnose.metrics import measure
-from models.diagnose.verdict import diagnose
 from models.evaluate.robustness import Robustness, Superposed, UnderOperation
 from models.report.charts import learning_curves
 from models.report.content import Content, Example, Quarantined, _balance, _weakest_alone, collect
@@ -27,7 +27,7 @@ from models.report.thumbnails import png_address
 from pipelines.params import Params
 from tests.conftest import random_image
 from tests.dataprep.store.test_shards import CLASSES, content_of
-from tests.models.made_up import predictions
+from tests.models.made_up import facts_of, predictions
 
 HOSTILE = '<script>document.title="owned"</script>"\'&'
 ROWS = predictions({"train": (0.99, 120), "validation": (0.8, 60), "test": (0.85, 60)}).with_columns(
@@ -108,7 +108,7 @@ def content(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Content
     return collect(
         ROWS,
         metrics=metrics,
-        diagnosis=diagnose(metrics, params.diagnose, leakage),
+        diagnosis=diagnose(facts_of(metrics, params, leakage=leakage)),
         history=HISTORY,
         manifest=MANIFEST,
         data=data,
@@ -151,7 +151,7 @@ def test_the_page_shows_how_often_each_class_is_seen(content: Content, params: P
 
 
 def test_the_page_names_figures_mistakes_and_quarantined_files(content: Content, html: str) -> None:
-    assert content.diagnosis.headline in html
+    assert content.diagnosis.first.headline in html
     assert "85.0%" in html
     assert "120 x 100 RGB -&gt; 16 x 16 gray: 0.71% of the values" in html
     assert len(content.worst) == 12
@@ -186,8 +186,19 @@ def test_the_page_says_what_a_random_split_would_have_overestimated(content: Con
         "(nearest-neighbour probe; the split keeps 60 groups apart)."
     )
     assert sentence in html
-    without = content.diagnosis.model_copy(update={"leakage": None})
+    without = content.diagnosis.model_copy(update={"findings": content.diagnosis.findings[:1]})
     assert "overestimated" not in render(dataclasses.replace(content, diagnosis=without))
+
+
+def test_the_page_lists_every_finding_with_its_causes_and_commands(content: Content, html: str) -> None:
+    ids = [finding.id for finding in content.diagnosis.findings]
+    assert ids == ["high_variance", "leakage"]
+    first = content.diagnosis.first
+    assert first.evidence in html
+    assert "; ".join(first.causes) in html
+    commands = re.findall(r"<code>(dvc exp run [^<]*)</code>", html)
+    assert commands == [action.command for action in first.actions if action.command]
+    assert all(finding.headline in html for finding in content.diagnosis.findings)
 
 
 def test_the_page_fetches_nothing(html: str) -> None:

@@ -143,6 +143,9 @@ def code_of(stage: str, kind: str) -> set[str]:
     closure = relative(import_closure(ROOT / f"pipelines/stages/{stage}.py", without=decides_how_it_runs))
     if "models/config/network.py" in closure:
         closure |= relative(import_closure(NETWORKS / f"{kind}.py", without=decides_how_it_runs))
+    if "models/diagnose/registry.py" in closure:  # which imports every file of its folder
+        findings = (ROOT / "models/diagnose/findings").glob("*.py")
+        closure |= relative(set().union(*(import_closure(path, without=decides_how_it_runs) for path in findings)))
     if "models/report/page.py" in closure:  # what it reads beside Python
         closure |= {f"models/report/{name}" for name in ("template.html", "style.css", "script.js")}
     return closure

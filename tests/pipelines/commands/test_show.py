@@ -9,14 +9,14 @@ from typer.testing import CliRunner
 
 from dataprep.core.artifacts import encode_document, write_files
 from dataprep.core.errors import ArtifactError
+from models.diagnose.diagnosis import diagnose
 from models.diagnose.metrics import measure
-from models.diagnose.verdict import diagnose
 from pipelines.cli import app
 from pipelines.commands.show import _age as age
 from pipelines.lock import LockError, only_run
 from pipelines.params import Params
 from tests.closure import ROOT
-from tests.models.made_up import answers
+from tests.models.made_up import answers, facts_of
 
 
 def test_show_beside_the_first_run_says_who_is_at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +70,7 @@ def test_show_says_what_is_independent_and_what_no_look_reaches(
     write_files(
         {
             tmp_path / "metrics.json": encode_document(metrics),
-            tmp_path / "diagnosis.json": encode_document(diagnose(metrics, params.diagnose, None)),
+            tmp_path / "diagnosis.json": encode_document(diagnose(facts_of(metrics, params))),
         }
     )
     monkeypatch.setattr("pipelines.graph.output_path", lambda _, name: tmp_path / name)

@@ -1,0 +1,77 @@
+"""What findings are made of: the scores, what is certain of them, and the settings of this training."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from dataprep.config.augment import AugmentConfig
+from models.config.train import TrainConfig
+from models.diagnose.error_parts import Part, Standing, certain_parts, cut_error, standing
+from models.diagnose.leakage_estimate import LeakageEstimate
+from models.diagnose.metrics import ClassRecall, Metrics
+from models.diagnose.train_gap import TrainGap, find_gap
+from models.diagnose.weak_classes import find_weak_classes
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What findings propose to change.
+
+    Attributes:
+        target_accuracy: `diagnose.target_accuracy`.
+        augment: the section of params.yaml.
+        train: the section of params.yaml.
+        batch_normalisation: whether the network has it.
+    """
+
+    target_accuracy: float
+    augment: AugmentConfig
+    train: TrainConfig
+    batch_normalisation: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that a finding may read.
+
+    Attributes:
+        settings: of this training.
+        metrics: the scores.
+        gap: the saved model is worse on its train images than it was in training. Its scores are then of a network that nobody
+            trained, and nothing else is read from them: the next four say nothing.
+        stands: validation against the target.
+        parts: of the error.
+        certain: those of the parts that are to be mended, the largest first.
+        weak: the classes that are missed, the worst first.
+        leakage: None where there are neither groups nor near duplicates.
+    """
+
+    settings: Settings
+    metrics: Metrics
+    gap: TrainGap | None
+    stands: Standing | None
+    parts: list[Part]
+    certain: list[Part]
+    weak: list[ClassRecall]
+    leakage: LeakageEstimate | None
+
+    def part(self, name: str) -> Part | None:
+        """The part of that name, if it is certain and to be mended."""
+        return next((part for part in self.certain if part.name == name), None)
+
+
+def gather(metrics: Metrics, history: pl.DataFrame, leakage: LeakageEstimate | None, settings: Settings) -> Facts:
+    """Judges the scores of the three splits against the target, against each other and against training.
+
+    Args:
+        metrics: the scores of the saved model.
+        history: one row per epoch: epoch, accuracy (running mean on train), val_loss.
+        leakage: what a random split would have gained.
+        settings: of this training.
+    """
+    gap = find_gap(history, metrics, settings.augment)
+    if gap:
+        return Facts(settings, metrics, gap, None, [], [], [], leakage)
+    stands, parts = standing(metrics.validation, settings.target_accuracy), cut_error(metrics, settings.target_accuracy)
+    weak = find_weak_classes(metrics, settings.target_accuracy)
+    return Facts(settings, metrics, None, stands, parts, certain_parts(parts, stands), weak, leakage)

@@ -1,0 +1,74 @@
+"""What a finding is: one thing that is true of this training, how sure that is, and what to do about it."""
+
+import shlex
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from dataprep.core.artifacts import Document
+
+Severity = Literal["blocker", "problem", "result", "note"]
+"""The gravest first. blocker: look at this before anything else. problem: a part of the error with a known cause. result: how
+the accuracy stands to the target, where nothing worse is certain. note: worth knowing, nothing to mend."""
+
+Value = bool | int | float | str
+
+
+class Action(Document):
+    """One thing to do. A person does it, or a command that can be pasted."""
+
+    text: str
+    command: str | None  # null where a person does it
+    changes: dict[str, Value]  # keys of params.yaml that the command sets
+
+
+class Finding(Document):
+    """One finding. Points are points of accuracy, 0 to 100."""
+
+    id: str
+    severity: Severity
+    points: float  # how much of the error it explains; of a result, what is missing to the target
+    interval: Annotated[tuple[float, float], Field(description="95%")]  # of the points
+    headline: str
+    evidence: str
+    causes: list[str]  # the likely ones
+    actions: list[Action]  # in this order
+
+
+def by_hand(text: str) -> Action:
+    """What a person does."""
+    return Action(text=text, command=None, changes={})
+
+
+def experiment(text: str, changes: dict[str, Value]) -> Action:
+    """A training with other parameters; by hand where there is nothing to change.
+
+    >>> experiment("Train longer.", {"train.epochs": 80}).command
+    'dvc exp run -S train.epochs=80'
+    """
+    if not changes:
+        return by_hand(text)
+    settings = " ".join(f"-S {shlex.quote(f'{key}={_as_yaml(value)}')}" for key, value in changes.items())
+    return Action(text=text, command=f"dvc exp run {settings}", changes=changes)
+
+
+def in_points(size: float, low: float, high: float) -> tuple[float, tuple[float, float]]:
+    """Points and interval of fractions, rounded to what anybody reads.
+
+    >>> in_points(0.049, 0.01, 0.091)
+    (4.9, (1.0, 9.1))
+    """
+    return round(100 * size, 3), (round(100 * low, 3), round(100 * high, 3))
+
+
+def with_interval(points: float, interval: tuple[float, float]) -> str:
+    """Points as text.
+
+    >>> with_interval(4.9, (1.0, 9.1))
+    '4.9 points (95% interval 1.0 to 9.1)'
+    """
+    return f"{points:.1f} points (95% interval {interval[0]:.1f} to {interval[1]:.1f})"
+
+
+def _as_yaml(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,37 @@
+"""High bias: the network is wrong on its own train images."""
+
+from models.diagnose.facts import Facts
+from models.diagnose.finding import Finding, by_hand, experiment, in_points, with_interval
+
+
+def find(facts: Facts) -> Finding | None:
+    """Stands where the target is missed and the train error is certainly above it."""
+    part = facts.part("bias")
+    if part is None:
+        return None
+    points, interval = in_points(part.size, *part.interval)
+    train, augment = facts.settings.train, facts.settings.augment
+    return Finding(
+        id="high_bias",
+        severity="problem",
+        points=points,
+        interval=interval,
+        headline="High bias: the model is too weak for its own train images.",
+        evidence=f"Train error is {with_interval(points, interval)} above the target.",
+        causes=[
+            "training that ended too early",
+            "a network that is too small, or is held back by dropout and penalties",
+            "train images that are varied too much",
+            "wrong labels and unreadable images, which put a floor under the error",
+        ],
+        actions=[
+            by_hand("Look at the mistakes first: wrong labels and unreadable images."),
+            experiment("Train longer.", {"train.epochs": 2 * train.epochs, "train.patience": 2 * train.patience}),
+            by_hand("Make the network larger (model.network), its dropout, model.l1 and model.l2 smaller."),
+            *(
+                [experiment("Do not vary train images.", {"augment.online": False})]
+                if augment.online and augment.varies
+                else []
+            ),
+        ],
+    )

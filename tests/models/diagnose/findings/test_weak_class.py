@@ -1,0 +1,28 @@
+import polars as pl
+
+from models.diagnose.findings.weak_class import find
+from models.diagnose.metrics import measure
+from pipelines.params import Params
+from tests.models.made_up import answers, facts_of
+
+TRUE = ["a"] * 500 + ["b"] * 50
+METRICS = measure(pl.concat([answers(TRUE, ["a"] * 550, split) for split in ("train", "validation", "test")]))
+
+
+def test_a_missed_class_is_worth_its_distance_to_the_target(params: Params) -> None:
+    finding = find(facts_of(METRICS, params, 0.9))
+    assert finding is not None
+    assert finding.points == 90.0
+    assert finding.interval == (82.865, 90.0)
+    assert finding.evidence == "'b': 0.0% of 50."
+
+
+def test_oversampling_is_proposed_where_it_is_not_on(params: Params) -> None:
+    def command(balance: str) -> str | None:
+        augment = params.augment.model_copy(update={"balance": balance})
+        finding = find(facts_of(METRICS, params, 0.9, running=0.5, augment=augment))
+        assert finding is not None
+        return finding.actions[-1].command
+
+    assert command("none") == "dvc exp run -S augment.balance=oversample"
+    assert command("oversample") is None

@@ -1,0 +1,87 @@
+"""All findings: what each must keep."""
+
+import ast
+from pathlib import Path
+
+import polars as pl
+import pytest
+from ruamel.yaml import YAML
+
+from models.diagnose import findings
+from models.diagnose.facts import Facts
+from models.diagnose.finding import Finding
+from models.diagnose.metrics import measure
+from models.diagnose.registry import FINDINGS
+from pipelines.params import Params, read_params
+from tests.closure import ROOT
+from tests.models.diagnose.findings.test_leakage import LEAKAGE
+from tests.models.made_up import answers, facts_of, predictions
+
+FOLDER = Path(findings.__path__[0])
+
+
+def cases(params: Params) -> list[Facts]:
+    """Trainings that end in every finding."""
+    scores = [(0.9, 0.895, 0.89), (1.0, 0.93, 0.93), (0.99, 0.98, 0.9), (1.0, 0.999, 0.995), (1.0, 0.995, 0.99)]
+    rows = [predictions({"train": (a, 4000), "validation": (b, 1000), "test": (c, 1000)}) for a, b, c in scores]
+    true = ["a"] * 500 + ["b"] * 50
+    rows.append(pl.concat([answers(true, ["a"] * 550, split) for split in ("train", "validation", "test")]))
+    metrics = [measure(own) for own in rows]
+    gaps = [facts_of(metrics[0], params, running=1.0, batch_normalisation=normalised) for normalised in (True, False)]
+    return [*(facts_of(own, params, leakage=LEAKAGE) for own in metrics), *gaps]
+
+
+@pytest.mark.parametrize("name", FINDINGS)
+def test_a_finding_bears_the_name_of_its_file_and_is_seen_in_some_case(name: str, params: Params) -> None:
+    seen = [finding for facts in cases(params) if (finding := FINDINGS[name](facts))]
+    assert {finding.id for finding in seen} == {name}
+    assert (FOLDER / f"{name}.py").is_file()
+    assert (ROOT / f"tests/models/diagnose/findings/test_{name}.py").is_file()
+    assert f"`{name}`" in (ROOT / "docs/diagnosis.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", FINDINGS)
+def test_points_lie_in_their_interval_and_sentences_end(name: str, params: Params) -> None:
+    for facts in cases(params):
+        finding = FINDINGS[name](facts)
+        if finding:
+            assert finding.interval[0] <= finding.points <= finding.interval[1]
+            assert all(text.endswith((".", "?")) for text in (finding.headline, finding.evidence))
+            assert all(action.text[-1] in ".?" for action in finding.actions)
+            assert not any(cause.endswith(".") for cause in finding.causes)
+
+
+def test_each_command_sets_parameters_that_params_yaml_takes(params: Params, tmp_path: Path) -> None:
+    proposed = [
+        action for facts in cases(params) for finding in found_in(facts) for action in finding.actions if action.command
+    ]
+    assert len({action.command for action in proposed}) > 4
+    for action in proposed:
+        content = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text())
+        for key, value in action.changes.items():
+            *above, last = key.split(".")
+            section = content
+            for part in above:
+                section = section[part]
+            assert section[last] != value, key
+            section[last] = value
+        path = tmp_path / "params.yaml"
+        YAML().dump(content, path)
+        read_params(path)
+        assert action.command == "dvc exp run " + " ".join(
+            f"-S {key}={as_yaml(value)}" for key, value in action.changes.items()
+        )
+
+
+def test_findings_import_neither_each_other_nor_tensorflow() -> None:
+    for path in FOLDER.glob("*.py"):
+        imported = {node.module for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)}
+        assert not any(str(name).startswith(("models.diagnose.findings", "keras", "tensorflow")) for name in imported), path
+
+
+def found_in(facts: Facts) -> list[Finding]:
+    return [finding for find in FINDINGS.values() if (finding := find(facts))]
+
+
+def as_yaml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
