@@ -20,7 +20,7 @@ from models.report.content import collect
 from models.report.page import render
 from models.train.history import read_history
 from pipelines.command import OutputOption, PathOption, PlaceOption, run
-from pipelines.params import read_params
+from pipelines.params import Params, read_params
 
 
 def main(
@@ -37,13 +37,12 @@ def main(
     confusion: OutputOption,
 ) -> None:
     params = read_params()
-    config, normalised = params.diagnose, getattr(params.model.network, "batch_normalisation", False)
+    config = params.diagnose
     assigned, epochs = read_split(split), read_history(history)
     rows = with_clusters(read_predictions(predictions, assigned), assigned)
     measured, data = measure(rows), read_document(split_metrics, SplitMetrics, stage="split")
     leakage = estimate_leakage(prepared, assigned, data, seed=config.seed)
-    settings = Settings(config.target_accuracy, params.augment, params.train, normalised)
-    judged = diagnose(gather(measured, epochs, leakage, settings))
+    judged = diagnose(gather(measured, epochs, leakage, _settings(params)))
     content = collect(
         rows,
         metrics=measured,
@@ -65,6 +64,12 @@ def main(
         }
     )
     print(f"diagnose: {judged.first.headline} -> {report}")
+
+
+def _settings(params: Params) -> Settings:
+    """What findings propose to change."""
+    normalised = getattr(params.model.network, "batch_normalisation", False)  # not every kind of network has it
+    return Settings(params.diagnose.target_accuracy, params.augment, params.train, normalised)
 
 
 def _encode_pairs(rows: pl.DataFrame) -> bytes:

@@ -158,7 +158,7 @@ def test_what_decides_the_result_of_a_stage_lies_within_its_deps(stage: str) -> 
         closure = code_of(stage, kind)
         deps = YAML(typ="safe", pure=True).load(DVC_TEXT.replace(KIND, kind))["stages"][stage]["deps"]
         code = {dep for dep in deps if dep.split("/")[0] in PACKAGES}
-        assert not [name for name in closure if not code & {name, name.rpartition("/")[0]}]
+        assert not [name for name in closure if not code & {name, *map(str, Path(name).parents)}]
         used |= {dep for dep in code if any(name == dep or name.startswith(f"{dep}/") for name in closure)}
     of_all = {dep for dep in STAGES[stage]["deps"] if dep.split("/")[0] in PACKAGES}
     assert of_all <= used  # none is idle
