@@ -10,6 +10,7 @@ from dataprep.core.artifacts import encode_document, read_document, write_files
 from dataprep.store.manifest import read_manifest
 from dataprep.store.split_report import SplitMetrics
 from dataprep.store.split_table import read_split
+from models.config.diagnose import DiagnoseConfig
 from models.diagnose.diagnosis import diagnose
 from models.diagnose.facts import Settings, gather
 from models.diagnose.leakage_estimate import estimate_leakage
@@ -42,7 +43,7 @@ def main(
     rows = with_clusters(read_predictions(predictions, assigned), assigned)
     measured, data = measure(rows), read_document(split_metrics, SplitMetrics, stage="split")
     leakage = estimate_leakage(prepared, assigned, data, seed=config.seed)
-    judged = diagnose(gather(measured, epochs, leakage, _settings(params)))
+    judged = diagnose(gather(measured, epochs, leakage, _settings(params, config)))
     content = collect(
         rows,
         metrics=measured,
@@ -66,10 +67,10 @@ def main(
     print(f"diagnose: {judged.first.headline} -> {report}")
 
 
-def _settings(params: Params) -> Settings:
+def _settings(params: Params, config: DiagnoseConfig) -> Settings:
     """What findings propose to change."""
     normalised = getattr(params.model.network, "batch_normalisation", False)  # not every kind of network has it
-    return Settings(params.diagnose.target_accuracy, params.augment, params.train, normalised)
+    return Settings(config.target_accuracy, params.augment, params.train, normalised)
 
 
 def _encode_pairs(rows: pl.DataFrame) -> bytes:

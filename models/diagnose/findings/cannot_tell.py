@@ -2,7 +2,7 @@
 
 import math
 
-from dataprep.core.confidence_intervals import trials_to_tell
+from dataprep.core.confidence_intervals import trials_to_decide
 from models.diagnose.facts import Facts
 from models.diagnose.finding import Action, Finding, by_hand, in_points
 from models.diagnose.metrics import Accuracy
@@ -64,7 +64,7 @@ def _why(facts: Facts, seen: str) -> tuple[str, list[Action]]:
 
 def _more(validation: Accuracy, target: float) -> str:
     """How many more images, or groups and pictures, it takes to tell the accuracy from the target."""
-    times = trials_to_tell(validation.accuracy, target) / validation.effective_images
+    times = trials_to_decide(validation.accuracy, target) / validation.effective_images
     if times > MOST:
         return "they are too close for any number of images within reach"
     copies = validation.clusters < validation.images
