@@ -29,19 +29,19 @@ def _within(lowest: float, highest: float) -> Callable[[tuple[float, float]], tu
 
 
 Range = Annotated[tuple[float, float], Field(strict=False), AfterValidator(_ascending)]
-"""What a parameter is drawn from, evenly: its lowest and its highest value."""
+"""The lowest and the highest value of a parameter, which is drawn uniformly between them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What turns labels of one kind into others, or into none."""
+    """Which operations change a label of one kind, and from which angle on a rotation does."""
 
     changed_by: tuple[str, ...]
     most_degrees: float
 
 
 MIXINGS = ("mixup", "cutmix", "superpose")
-# A 2 in the mirror is no digit, b and d are each other's; 6 and 9, or N and Z, are the same shape turned.
+# A mirrored 2 is no digit, and a mirrored b is a d; 6 and 9, or N and Z, are the same shape, rotated.
 LABELS = {
     "digits": Kind(changed_by=("horizontal_flip", "vertical_flip"), most_degrees=60.0),
     "letters": Kind(changed_by=("horizontal_flip", "vertical_flip"), most_degrees=40.0),
@@ -55,7 +55,7 @@ Levels = Annotated[Range, AfterValidator(_within(0, 255))]
 
 
 class OperationConfig(Section):
-    """One entry of the menu: how often it happens to an image; subclasses say from what its parameters are drawn."""
+    """One operation: its probability for an image. Subclasses add the ranges of its parameters."""
 
     probability: Fraction
 
@@ -67,7 +67,7 @@ class RotationConfig(OperationConfig):
 
 
 class ShiftConfig(OperationConfig):
-    """Shift to the right and down, each drawn by itself, as a fraction of the image's width and height."""
+    """Shift to the right and down, each drawn separately, as a fraction of the image's width and height."""
 
     fraction: Offset
 
@@ -85,7 +85,7 @@ class ShearConfig(OperationConfig):
 
 
 class PenWidthConfig(OperationConfig):
-    """Strokes thicker (above 0) or thinner (below 0) by so many pixels at each edge; `ink` says what is a stroke."""
+    """Strokes thicker (above 0) or thinner (below 0) by so many pixels at each edge; `ink` is their color."""
 
     px: Annotated[Range, AfterValidator(_within(-16, 16))]
     ink: Literal["dark", "light"]
@@ -167,7 +167,7 @@ class SuperposeConfig(OperationConfig):
 
 
 class AugmentConfig(Section):
-    """What may happen to a train image, and only to a train image."""
+    """The augmentation of train images; other images are never augmented."""
 
     online: bool
     copies: Annotated[int, Field(ge=0, le=1000)]
@@ -247,7 +247,7 @@ class AugmentConfig(Section):
 
     @property
     def varies(self) -> bool:
-        """Whether any operation can reach an image."""
+        """Whether any image can be augmented."""
         return self.online or self.copies > 0
 
     @classmethod

@@ -1,4 +1,4 @@
-"""What all sections of params.yaml share. No section has a default: a value in code is one that DVC cannot see change."""
+"""What all sections of params.yaml share. No section has a default, since DVC cannot see a value in code change."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal

@@ -8,11 +8,11 @@ from dataprep.config.base import Section
 from dataprep.core.errors import shortened
 
 _LARGEST_LEVEL = 2**53
-"""Up to which floats hold every whole number; no file that is read has larger ones of its own."""
+"""Floats hold all whole numbers up to this; files that are read hold no larger ones."""
 
 
 def _is_level(value: object) -> object:
-    # Compared, not converted: whole numbers of any size pass YAML, and no comparison overflows. NaN is in no range.
+    # Compared and not converted: YAML gives whole numbers of any size, and a comparison cannot overflow. NaN fails it.
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if value in ("auto", "full") or (is_number and -_LARGEST_LEVEL <= value <= _LARGEST_LEVEL):  # type: ignore[operator]
         return value
@@ -20,7 +20,7 @@ def _is_level(value: object) -> object:
 
 
 Level = Annotated[Literal["auto", "full"] | float, BeforeValidator(_is_level)]
-"""A value as files of more than 8 bits store it, or how it is found."""
+"""A value as stored in files of more than 8 bits, or the way to find it."""
 
 
 class DecodeConfig(Section):
@@ -42,6 +42,6 @@ class DecodeConfig(Section):
 
 
 class Decoding(DecodeConfig):
-    """The section with what ingest found: of each type of samples of more than 8 bits, what becomes 0 and what becomes 255."""
+    """The section and the ranges that ingest found: for each sample type of more than 8 bits, what becomes 0 and 255."""
 
     levels: dict[str, Annotated[tuple[float, float], Field(strict=False)]]

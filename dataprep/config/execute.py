@@ -10,7 +10,7 @@ from dataprep.core.errors import shortened
 
 
 class ExecuteConfig(Section):
-    """Where the heavy work runs. It changes how long a run takes, never what it makes."""
+    """Where the heavy work runs. It changes how long a run takes, never its results."""
 
     backend: Literal["local", "dask"]
     workers: Annotated[int, Field(ge=0, le=4096)]
@@ -27,7 +27,7 @@ class ExecuteConfig(Section):
         match = re.fullmatch(r"(tcp|tls)://[^\s/]+:(?P<port>\d{1,5})", self.address)
         if match is None or not 0 < int(match["port"]) < 65536:
             raise ValueError(
-                f"address must be like tcp://10.0.0.5:8786, which the scheduler tells when it starts; "
+                f"address must be like tcp://10.0.0.5:8786, which the scheduler prints when it starts; "
                 f"got {shortened(self.address)}. "
                 "Correct the value"
             )

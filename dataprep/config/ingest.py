@@ -11,7 +11,7 @@ Deviations = Annotated[float, Field(gt=0.0, allow_inf_nan=True)]
 
 
 class LimitsConfig(Section):
-    """What one file may cost; what passes a limit is quarantined, and the run goes on."""
+    """Limits for one file. A file that exceeds one is quarantined, and the run goes on."""
 
     max_bytes: Annotated[int, Field(gt=0, le=2**50)]
     min_side: Positive
@@ -20,7 +20,7 @@ class LimitsConfig(Section):
 
 
 class QualityConfig(Section):
-    """How far from the data set's own median an image may lie, in robust standard deviations, before it is an issue."""
+    """How far an image may be from the median of its data set, in robust standard deviations, before it is an issue."""
 
     dark: Deviations
     bright: Deviations
@@ -34,9 +34,9 @@ class QualityConfig(Section):
 
 
 class NearDuplicatesConfig(Section):
-    """When two images count as the same picture, re-encoded, resized, brightened or lightly cropped."""
+    """When two images count as near duplicates: re-encoded, resized, brightened or slightly cropped."""
 
-    max_hash_distance: Annotated[int, Field(ge=0, le=3)]  # up to 2 the search is exhaustive, and of 3 it finds most
+    max_hash_distance: Annotated[int, Field(ge=0, le=3)]  # up to 2 the search finds all candidates, for 3 most
     max_difference: Annotated[float, Field(ge=0.0, lt=1.0)]
 
 

@@ -11,19 +11,19 @@ Pair = Annotated[tuple[int, int], Field(strict=False)]
 
 
 def _is_whole(value: object) -> object:
-    if type(value) is int or not isinstance(value, int | float):  # Python holds false and 3.0 equal to 0 and 3
+    if type(value) is int or not isinstance(value, int | float):  # in Python, False == 0 and 3.0 == 3
         return value
     raise ValueError(f"must be 0, 3, 5 or 7; got {value!r}. Correct the value")
 
 
-Window = Annotated[Literal[0, 3, 5, 7], BeforeValidator(_is_whole)]
+FilterSize = Annotated[Literal[0, 3, 5, 7], BeforeValidator(_is_whole)]
 MAX_SIDE_PX = 32_766  # OpenCV resizes no longer side
 MAX_IMAGE_PX = 2**24
 MAX_SHARD_BYTES = 2**32
 
 
 class ResizeConfig(Section):
-    """How an image of any shape is brought to the one shape that a network takes."""
+    """How images of any shape get the one shape that the network takes."""
 
     mode: Literal["stretch", "pad", "fit", "crop"]
     interpolation: Literal["nearest", "linear", "cubic", "area", "lanczos"]
@@ -31,7 +31,7 @@ class ResizeConfig(Section):
 
 
 class SaturateConfig(Section):
-    """Whether the paper of a gray image is made uniform, and how it is told from ink."""
+    """Whether the paper of a gray image is made uniform, and how paper and ink are separated."""
 
     method: Literal["off", "threshold", "otsu"]
     threshold: Annotated[int, Field(ge=0, le=255)]
@@ -39,12 +39,12 @@ class SaturateConfig(Section):
 
 
 class PrepareConfig(Section):
-    """What is done to the pixels of each image before they are stored."""
+    """The steps for the pixels of each image before they are stored."""
 
     image_size: Pair
     color: Literal["gray", "rgb"]
     resize: ResizeConfig
-    denoise_px: Window
+    denoise_px: FilterSize
     saturate: SaturateConfig
     invert: bool
     images_per_shard: Positive
@@ -78,7 +78,9 @@ class PrepareConfig(Section):
 
     @model_validator(mode="after")
     def _gray_before_saturation(self) -> "PrepareConfig":
-        if self.saturate.method != "off" and self.color != "gray":  # each channel by itself would tint the paper's edge
+        if (
+            self.saturate.method != "off" and self.color != "gray"
+        ):  # separate thresholds for each channel would tint the edges of the ink
             raise ValueError(
                 f"must have color 'gray' for saturate.method {self.saturate.method!r}; got {self.color!r}. "
                 "Set color to gray, or saturate.method to off"
@@ -87,11 +89,11 @@ class PrepareConfig(Section):
 
 
 class PrepareSection(PrepareConfig):
-    """The section `prepare` of params.yaml: what is done to the pixels, and when the stage warns."""
+    """The section `prepare` of params.yaml: the steps for the pixels, and when the stage warns."""
 
     warn_below_fraction: Fraction
 
     @property
     def pixels(self) -> PrepareConfig:
-        """What shapes the shards; the rest must not make them anew."""
+        """The settings that decide the shards; a change of the others must not rebuild them."""
         return PrepareConfig.model_validate(self.model_dump(exclude={"warn_below_fraction"}))

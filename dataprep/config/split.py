@@ -14,7 +14,7 @@ SIMULATED = "simulated"
 
 
 class SplitConfig(Section):
-    """How images come to train, validation and test."""
+    """How images are assigned to train, validation and test."""
 
     method: Literal["stratified", "hash", "given"]
     fractions: Annotated[tuple[float, float, float], Field(strict=False)]
@@ -27,7 +27,7 @@ class SplitConfig(Section):
     def _simulated_is_for_training(cls, pin: dict[PinField, dict[str, SplitName]]) -> dict[PinField, dict[str, SplitName]]:
         if (split := pin.get("origin", {}).get(SIMULATED, "train")) != "train":
             raise ValueError(
-                f"must leave origin {SIMULATED!r} in train, since scores on simulated images say nothing of real ones; "
+                f"must leave origin {SIMULATED!r} in train, since scores on simulated images say nothing about real ones; "
                 f"got {split!r}. Take the pin out, or give those images another origin"
             )
         return pin
@@ -36,7 +36,7 @@ class SplitConfig(Section):
     @classmethod
     def _partition(cls, fractions: tuple[float, float, float]) -> tuple[float, float, float]:
         terms = " + ".join(f"{fraction:g}" for fraction in fractions)
-        if not min(fractions) > 0 or not sum(fractions) < math.inf:  # not a number is neither
+        if not min(fractions) > 0 or not sum(fractions) < math.inf:  # false for NaN
             raise ValueError(f"must be three numbers above 0; got {terms}. Each split needs images")
         total = sum(fractions)
         if abs(total - 1) > 1e-6:

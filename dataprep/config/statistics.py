@@ -6,6 +6,6 @@ from dataprep.config.base import Section
 
 
 class StatisticsConfig(Section):
-    """Over what the mean and the standard deviation are taken."""
+    """Whether mean and standard deviation are computed for each channel or for each pixel."""
 
     per: Literal["channel", "pixel"]

@@ -70,7 +70,7 @@ def uniforms(items: NDArray[np.uint64], purposes: NDArray[np.uint64]) -> NDArray
 
 
 def of_copies(items: NDArray[np.uint64], copies: NDArray[np.integer] | int) -> NDArray[np.uint64]:
-    """Hashes of copies of items, (N,) uint64; copy 0 has the hash of the item itself. `copies` is (N,) or one number for all."""
+    """Hashes of copies of items, (N,) uint64; copy 0 has the hash of its item. `copies` is (N,) or one number for all."""
     return items + np.asarray(copies).astype(np.uint64) * _GOLDEN  # wraps around on purpose
 
 

@@ -1,6 +1,6 @@
-"""The values of files with more than 8 bits, as they are stored; which of them become black and white is for `levels` to say.
+"""The values of files with more than 8 bits, as they are stored; `value_range` decides which become black and white.
 
-Pillow reads gray values whole, but of colors with 16 bits only the upper 8; those are read by OpenCV.
+Pillow reads gray values completely, but only the upper 8 bits of colors with 16. OpenCV reads those.
 """
 
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ Range: TypeAlias = tuple[float, float]
 Values: TypeAlias = NDArray[np.integer | np.floating]
 
 WIDENED = "uint16 of 8 bits"
-"""The type of 16-bit images whose values are all multiples of 257: programs widen 8 bits so."""
+"""The type of 16-bit images whose values are all multiples of 257: so programs convert 8 bits to 16."""
 
 _TIMES = 257
 _COLORS = ("RGB", "RGBA", "LA")
@@ -33,14 +33,14 @@ _OF_PILLOW = 65535  # to which Pillow scales a gray PNM
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """What the header of a file with more than 8 bits says of its values.
+    """What the header of a file with more than 8 bits says about its values.
 
     Attributes:
         sample_type: numpy's name with the number of bits, for example `uint12`; `uint16 of 4095` where the sBIT of a PNG or the
             maximum of a PNM says up to which value they go.
-        stated: lowest and highest value by the file's own statement; None where it says no more than its type.
+        stated: lowest and highest value as the file states them; None where it states only its type.
         white_is_zero: the highest value is black.
-        premultiplied: colors are stored times alpha.
+        premultiplied: colors are multiplied by alpha.
         pnm_maximum: of a gray PNM.
         no_data: value of the pixels of a gray TIFF that were not measured, as GDAL writes it; they count as transparent.
     """
@@ -101,7 +101,7 @@ def depth_of(image: ImageFile.ImageFile, content: bytes) -> Depth | None:
 
 
 def has_separate_planes(image: ImageFile.ImageFile) -> bool:
-    """Whether a TIFF keeps its colors one after the other: of more than 8 bits, OpenCV leaves memory unwritten there.
+    """Whether a TIFF stores its colors in separate planes. For more than 8 bits, OpenCV then leaves memory uninitialised.
 
     Args:
         image: as opened, not yet loaded.
@@ -112,15 +112,15 @@ def has_separate_planes(image: ImageFile.ImageFile) -> bool:
 
 
 def read_samples(image: Image.Image, depth: Depth, content: bytes) -> Samples:
-    """Takes the values of a loaded image, and knows 8 bits that were widened to 16.
+    """Takes the values of a loaded image, and recognises 8 bits that were widened to 16.
 
     Args:
-        image: as Pillow holds it; of an image in colors only its mode counts.
+        image: as Pillow holds it; of an image in colors only the mode is used.
         depth: from `depth_of`.
         content: the bytes of the file.
 
     Returns:
-        The samples as they are stored; of a TIFF upright.
+        The samples as they are stored; those of a TIFF are upright.
 
     Raises:
         ValueError: OpenCV does not read an image in colors.
@@ -193,7 +193,7 @@ def _no_data(stated: object) -> float | None:
 
 
 def _stated_by_tiff(tags: TiffImagePlugin.ImageFileDirectory_v2, sample_type: str) -> Range | None:
-    """What a TIFF says of its lowest and highest value; one of integers need say only one of them."""
+    """The lowest and highest value that a TIFF states; for integers one of them is enough."""
     whole = type_range(sample_type)
     lowest, highest = (
         next((numbers for tag in names if (numbers := _numbers(tags.get(tag)))), None) for names in (_LOWEST, _HIGHEST)
@@ -236,18 +236,18 @@ def _read_colors(mode: str, depth: Depth, content: bytes) -> Samples:
     if stored is None or stored.ndim != 3 or stored.dtype.itemsize == 1:
         raise ValueError(f"OpenCV does not read these colors of {depth.sample_type}")
     values: Values = stored[:, :, 2::-1]
-    if stored.shape[2] == 3 or (mode == "RGB" and not content.startswith(png.SIGNATURE)):  # a fourth without meaning
+    if stored.shape[2] == 3 or (mode == "RGB" and not content.startswith(png.SIGNATURE)):  # the fourth channel has no meaning
         return Samples(depth, _natural(values, depth), None)
     opaque = 2 ** (8 * stored.dtype.itemsize) - 1
     covered = stored[:, :, 3:].astype(np.int64)
     if depth.premultiplied:
         values = np.minimum(values.astype(np.int64) * opaque // np.maximum(covered, 1), opaque)
-    upper_bits = covered * 256 // (opaque + 1)  # 8 of them are enough for what is laid on one gray level
+    upper_bits = covered * 256 // (opaque + 1)  # 8 bits are enough for blending with one gray level
     return Samples(depth, _natural(values, depth), (upper_bits / 255).astype(np.float32))
 
 
 def _natural(values: Values, depth: Depth) -> Values:
-    """In the byte order of this machine and 2 or 4 bytes."""
+    """Converts to the byte order of this machine and to 2 or 4 bytes."""
     whole = type_range(depth.sample_type)
     if whole is None:
         name = "float32"

@@ -1,7 +1,7 @@
 """From the bytes of an image file to upright 8-bit pixels, or to the reason why not.
 
-The type is told by content, never by name, from a short list of formats. Every exception of a decoder becomes an
-`Undecodable`, whatever its class: Pillow refuses broken files with OSError, SyntaxError, IndexError, TypeError and more.
+The format is recognised by content, never by name, from a short list. Every exception of a decoder becomes an `Undecodable`,
+whatever its class: Pillow refuses broken files with OSError, SyntaxError, IndexError, TypeError and more.
 """
 
 import io
@@ -21,13 +21,11 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from dataprep.config.decode import DecodeConfig, Decoding
 from dataprep.core.errors import in_short, on_one_line
-from dataprep.decode import deep_samples as samples
+from dataprep.decode import deep_samples, scaling, value_range
 from dataprep.decode import jpeg_damage as damage
 from dataprep.decode import jpeg_structure as jpeg
 from dataprep.decode import png_chunks as png
-from dataprep.decode import scaling
 from dataprep.decode import tiff_directory as tiff
-from dataprep.decode import value_range as levels
 from dataprep.decode.deep_samples import Range, Samples, depth_of, has_separate_planes, read_samples
 from dataprep.decode.scaling import to_uint8
 from dataprep.decode.value_range import Extent, lacking_width, measure_extent, range_of
@@ -61,7 +59,7 @@ _GIF_END = b"\0;"  # of the last block, and the trailer
 
 
 class Undecodable(Exception):
-    """The bytes are no image that can be used; `reason` is one word of a closed list."""
+    """The bytes are not a usable image; `reason` is one of a closed list."""
 
     def __init__(self, reason: DecodeReason, message: str) -> None:
         super().__init__(message)
@@ -71,19 +69,19 @@ class Undecodable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """An upright image and what its file said of itself before it was turned and converted."""
+    """An upright image, and the properties of its file before it was rotated and converted."""
 
     pixels: Pixels
     format: str
     mode: str
     orientation: int
     num_frames: int  # above 1: an animation or a file of several pages, of which `pixels` is the first
-    doubt: str | None = None  # what is wrong with the bytes of the file, though not with its pixels
+    doubt: str | None = None  # what is wrong with the bytes of the file, while its pixels are whole
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """As `Decoded`; of a file with more than 8 bits the samples, whose range is not decided yet."""
+    """As `Decoded`, but a file with more than 8 bits has its samples here, since their range is not known yet."""
 
     image: Pixels | Samples
     format: str
@@ -100,12 +98,12 @@ class Loaded:
 
 
 def verify(content: bytes) -> str | None:
-    """Checks what decoders let pass: the checksums of a PNG, the strips of a TIFF, and an end that is missing.
+    """Checks what decoders ignore: the checksums of a PNG, the strips of a TIFF, and a missing end.
 
-    With these go all the checks that Pillow's own `verify` makes, in any format; that one would open the file once more.
+    This includes all checks of Pillow's own `verify`, which would open the file once more.
 
     Returns:
-        What is doubtful about the bytes though they decide no pixel, None as a rule.
+        What is wrong with bytes that decide no pixel, None as a rule.
 
     Raises:
         Undecodable: a checksum is wrong, or the file was cut.
@@ -123,17 +121,17 @@ def verify(content: bytes) -> str | None:
 
 
 def decode(content: bytes, config: Decoding) -> Decoded:
-    """Decodes an image, turns it upright by its EXIF orientation and converts it to 8 bits.
+    """Decodes an image, rotates it upright by its EXIF orientation and converts it to 8 bits.
 
-    More than 8 bits are scaled by the range of their type in `config.levels`; transparent pixels are laid on
-    `config.background`; of an animation the first frame is taken.
+    More than 8 bits are scaled by the range of their type in `config.levels`. Transparent pixels are blended with
+    `config.background`. Of an animation, the first frame is used.
 
     Args:
         content: the bytes of the file.
         config: limits, background and ranges.
 
     Raises:
-        Undecodable: with the reason; `unknown_range` where the range depends on a data set that had no such samples.
+        Undecodable: with the reason; it is `unknown_range` where the range depends on a data set without such samples.
     """
     loaded = load(content, config)
     image = loaded.image
@@ -142,7 +140,7 @@ def decode(content: bytes, config: Decoding) -> Decoded:
 
 
 def load(content: bytes, config: DecodeConfig) -> Loaded:
-    """Reads an image and turns it upright, as `decode` does; more than 8 bits stay as they are stored.
+    """Reads an image and rotates it upright, as `decode` does; more than 8 bits stay as they are stored.
 
     Args:
         content: the bytes of the file.
@@ -170,23 +168,26 @@ def load(content: bytes, config: DecodeConfig) -> Loaded:
 def _load(content: bytes, config: DecodeConfig) -> Loaded:
     try:
         with _quiet_if_tiff(content), _open(content, config) as image:
-            mode, orientation = image.mode, orientation_of(image)  # first: when Pillow loads a TIFF, it turns it and forgets
+            mode, orientation = (
+                image.mode,
+                orientation_of(image),
+            )  # first: when Pillow loads a TIFF, it rotates it and drops the tag
             pixels, doubt = _pixels_of(image, content, config)
             if image.format != "TIFF":
                 pixels = _turned_samples(pixels, orientation) if isinstance(pixels, Samples) else turned(pixels, orientation)
-            # Last: to count the frames of some formats, Pillow moves from one to the next.
+            # Last: to count the frames of some formats, Pillow moves to the next ones.
             return Loaded(pixels, image.format or "", mode, orientation, getattr(image, "n_frames", 1), doubt)
     except Undecodable:
         raise
-    except Exception as error:  # decoders refuse in many classes; see the module's docstring
+    except Exception as error:  # decoders raise many classes; see the module's docstring
         raise _refused(error) from error
 
 
 def _plainer_copies(content: bytes) -> Iterator[tuple[str, bytes]]:
-    """The same picture without what may be wrong and decides no pixel: what is left out, and the file without it.
+    """Copies of the file without parts that decide no pixel and may be wrong: the name of the parts, and the copy.
 
     Raises:
-        Undecodable: what decides the pixels is wrong.
+        Undecodable: a part that decides pixels is wrong.
     """
     if content.startswith(png.SIGNATURE):
         _check_checksums(content)
@@ -198,16 +199,16 @@ def _plainer_copies(content: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def orientation_of(image: Image.Image) -> int:
-    """The EXIF orientation, 1 where there is none; cameras and editors write all kinds of things into that field."""
+    """The EXIF orientation, 1 where there is none or an invalid one; cameras and editors write many odd values."""
     try:
         value = image.getexif().get(_ORIENTATION_TAG, 1)
-    except Exception:  # noqa: BLE001  # metadata that cannot be read are none: the pixels decide
+    except Exception:  # noqa: BLE001  # metadata that cannot be read is ignored: the pixels decide
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def turned(image: NDArray[V], orientation: int) -> NDArray[V]:
-    """Turns (H, W, C) pixels upright that are stored in an EXIF orientation, 1 to 8."""
+    """Rotates (H, W, C) pixels upright that are stored in an EXIF orientation, 1 to 8."""
     if orientation >= 5:  # stored by columns
         image = image.transpose(1, 0, 2)
     rows, columns = _FLIPS[orientation]
@@ -215,7 +216,7 @@ def turned(image: NDArray[V], orientation: int) -> NDArray[V]:
 
 
 def to_gray(image: Pixels) -> Pixels:
-    """Converts (H, W, 3) RGB to (H, W, 1): 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), rounded. Gray passes unchanged."""
+    """Converts (H, W, 3) RGB to (H, W, 1): 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), rounded. A gray image stays as it is."""
     if image.shape[2] == 1:
         return image
     weights = np.array([19595, 38470, 7471], dtype=np.uint32)  # the formula in 16-bit fixed point; they sum to 65536
@@ -223,7 +224,7 @@ def to_gray(image: Pixels) -> Pixels:
 
 
 def to_rgb(image: Pixels) -> Pixels:
-    """Repeats the channel of a gray image three times. RGB passes unchanged."""
+    """Repeats the channel of a gray image three times. RGB stays as it is."""
     return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
 
 
@@ -235,7 +236,7 @@ def digest_bytes(content: bytes) -> str:
 def digest_pixels(image: Pixels) -> str:
     """128-bit BLAKE2b of the shape and the values of (H, W, C) pixels, in hex.
 
-    Equal for equal pictures in any lossless file format: gray that is stored as RGB counts as gray.
+    It is equal for equal pictures in any lossless file format: gray that is stored as RGB counts as gray.
     """
     if (
         image.shape[2] == 3
@@ -247,8 +248,8 @@ def digest_pixels(image: Pixels) -> str:
 
 
 def decoder_mark(config: DecodeConfig) -> str:
-    """Changes with all that decides what a file is read as; the range of more than 8 bits is no part of that."""
-    modules = (damage, jpeg, levels, png, samples, scaling, tiff)
+    """A hash of all that decides how a file is read, but for the range of more than 8 bits."""
+    modules = (damage, jpeg, deep_samples, png, scaling, tiff, value_range)
     code = (Path(str(file)).read_bytes() for file in (__file__, *(module.__file__ for module in modules)))
     versions = (PIL.__version__.encode(), simplejpeg.__version__.encode())
     settings = config.model_dump_json(include={"max_pixels", "background"})
@@ -257,12 +258,12 @@ def decoder_mark(config: DecodeConfig) -> str:
 
 
 def _pixels_of(image: ImageFile.ImageFile, content: bytes, config: DecodeConfig) -> tuple[Pixels | Samples, str | None]:
-    """The pixels or samples as they are stored, not turned, and what is doubtful about the bytes of the file."""
+    """The pixels or samples as they are stored, not rotated, and what is doubtful about the bytes of the file."""
     doubt = None
     if image.format in _JPEGS:
         stored, doubt = damage.decode_strictly(content, _JPEG_COLORS.get(image.mode, "RGB"))
         if stored is not None and image.mode in ("L", "RGB") and stored.shape[:2] == image.size[::-1]:
-            return stored, doubt  # the pixels that Pillow gives, in a third of the time
+            return stored, doubt  # the same pixels as Pillow's, in a third of the time
         if doubt is not None:
             image = Image.open(io.BytesIO(jpeg.read_layout(content).plain), formats=FORMATS)
     depth = depth_of(image, content)
@@ -277,7 +278,7 @@ def _pixels_of(image: ImageFile.ImageFile, content: bytes, config: DecodeConfig)
 
 
 def _open(content: bytes, config: DecodeConfig) -> ImageFile.ImageFile:
-    """Reads the header; what says there that it is too large is refused before any pixel is decoded."""
+    """Reads the header; an image that is too large by its header is refused before any pixel is decoded."""
     if not content:
         raise Undecodable("empty", "the file has 0 bytes")
     try:
@@ -294,7 +295,7 @@ def _open(content: bytes, config: DecodeConfig) -> ImageFile.ImageFile:
 
 @contextmanager
 def _quiet_if_tiff(content: bytes) -> Iterator[None]:
-    """Of a TIFF, Pillow only warns that its end is missing; it also warns of much that decides no pixel."""
+    """Turns Pillow's warnings of a truncated TIFF into errors, and ignores those about tags that decide no pixel."""
     if not content.startswith(tiff.HEADERS):
         yield
         return
@@ -305,7 +306,7 @@ def _quiet_if_tiff(content: bytes) -> Iterator[None]:
 
 
 def _known_range(image: Samples, config: Decoding) -> Range:
-    """The range of a type in the data set, or the one that the configuration and the file decide by themselves."""
+    """The range of a type in the data set, or the one that the section and the file state."""
     sample_type = image.depth.sample_type
     if sample_type in config.levels:
         return config.levels[sample_type]
@@ -320,7 +321,7 @@ def _known_range(image: Samples, config: Decoding) -> Range:
 
 
 def own_range(extent: Extent, config: DecodeConfig) -> Range:
-    """The range of an image by itself.
+    """The range that an image has without a data set.
 
     Args:
         extent: of the image, from `measure_extent`.
@@ -382,7 +383,7 @@ def _refused(error: Exception) -> Undecodable:
 
 
 def _to_uint8(image: Image.Image, background: int) -> Pixels:
-    """Converts by an explicit table of modes, so that none is clipped or misread in silence."""
+    """Converts by an explicit table of modes, so that no mode is clipped or misread silently."""
     mode, transparent = image.mode, "transparency" in image.info
     if mode in ("1", "L") and not transparent:
         return np.array(image if mode == "L" else image.convert("L"))[:, :, np.newaxis]
@@ -398,7 +399,7 @@ def _to_uint8(image: Image.Image, background: int) -> Pixels:
 
 
 def _composite(image: Image.Image, background: int) -> Image.Image:
-    """Lays an image with a palette or transparency on a gray background; returns RGB."""
+    """Blends an image with a palette or transparency with a gray background; returns RGB."""
     colored = image.convert("RGBA")
     ground = Image.new("RGBA", colored.size, (background, background, background, 255))
     return Image.alpha_composite(ground, colored).convert("RGB")

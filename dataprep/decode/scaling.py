@@ -8,16 +8,16 @@ from numpy.typing import NDArray
 from dataprep.decode.deep_samples import WIDENED, Range, Samples, Values
 
 _LARGEST_PRODUCT = 2**63
-_AT_ONCE = 2**20  # values; numbers of 64 bits take eight times the memory of the pixels
+_AT_ONCE = 2**20  # values; 64-bit numbers take eight times the memory of the pixels
 
 
 def to_uint8(samples: Samples, levels: Range, background: int) -> NDArray[np.uint8]:
-    """Scales samples, linearly and rounded, to (H, W, C) uint8; what lies outside the range is cut, what is no number is black.
+    """Scales samples linearly to (H, W, C) uint8, rounded; values outside the range are clipped, and NaN becomes black.
 
     Args:
         samples: the values.
         levels: what becomes 0 and what becomes 255.
-        background: gray level laid under transparent pixels.
+        background: gray level behind transparent pixels.
     """
     values = samples.values
     pixels = np.empty(values.shape, dtype=np.uint8)
@@ -36,7 +36,7 @@ def to_uint8(samples: Samples, levels: Range, background: int) -> NDArray[np.uin
 
 
 def count_clipped(samples: Samples, levels: Range) -> int:
-    """Counts the visible values outside a range, and those that are no numbers."""
+    """Counts the visible values outside a range, and NaN."""
     values = samples.visible()
     num_inside = np.count_nonzero((values >= levels[0]) & (values <= levels[1]))
     num_visible = samples.values.size
@@ -46,14 +46,14 @@ def count_clipped(samples: Samples, levels: Range) -> int:
 
 
 def digest_samples(samples: Samples) -> str:
-    """128-bit BLAKE2b, in hex, of values as they are stored: no range changes it, and what differs below 8 bits differs.
+    """128-bit BLAKE2b, in hex, of values as they are stored, whatever their range.
 
     Gray that is stored as RGB counts as gray.
     """
     values = samples.values
     if values.shape[2] > 1 and (values == values[:, :, :1]).all():
         values = values[:, :, :1]
-    if samples.depth.sample_type == WIDENED and samples.alpha is None:  # as `image.digest_pixels` has it for the same in 8 bits
+    if samples.depth.sample_type == WIDENED and samples.alpha is None:  # equal to `image.digest_pixels` of the 8-bit picture
         pixels = to_uint8(Samples(samples.depth, values, None), (0, 65535), 0)
         return blake2b(repr(pixels.shape).encode() + pixels.tobytes(), digest_size=16).hexdigest()
     alpha = b"" if samples.alpha is None else samples.alpha.tobytes()
@@ -65,7 +65,7 @@ def digest_samples(samples: Samples) -> str:
 def _scaled(values: Values, black: float, white: float) -> NDArray[np.uint8]:
     is_whole = values.dtype.kind != "f" and float(black).is_integer() and float(white).is_integer()
     if is_whole and max(abs(black), abs(white)) < _LARGEST_PRODUCT / (2 * 256):
-        # Whole numbers of 32 bits where they hold the product, since they take half the time.
+        # 32-bit integers where the product fits, since they take half the time.
         wide = np.int32 if values.dtype.itemsize == 2 and abs(black) < 2**20 and abs(white) < 2**20 else np.int64
         span = max(int(white) - int(black), 1)
         inside = np.clip(values.astype(wide), int(black), int(black) + span) - wide(black)

@@ -1,7 +1,7 @@
 """Which values of files with more than 8 bits become black and white.
 
-A camera writes 12 bits into 16, a thermal one values of 7,000 to 9,000: over 256, 17 gray levels are left, or nine.
-One range is found for all images of a type in the data set, never for each image, so that brightness keeps its meaning.
+A camera may write 12 bits into 16, a thermal camera values of 7,000 to 9,000. Divided by 256, 17 gray levels are left, or nine.
+One range is found for all images of a type in the data set, not one for each image, so that brightness keeps its meaning.
 
     values 7,012 to 8,950 in the data set  ->  range 6,976 to 9,023, rounded outwards  ->  7,012 becomes 4, 8,950 becomes 246
 """
@@ -20,13 +20,13 @@ from dataprep.core.errors import ParamsError
 from dataprep.decode.deep_samples import WIDENED, Range, Samples, Values, type_range
 
 Levels: TypeAlias = Mapping[str, Range]
-"""By type of the samples, the value that becomes 0 and the one that becomes 255."""
+"""By sample type, the value that becomes 0 and the one that becomes 255."""
 
 IGNORED = 0.001
-"""The part of the values of an image, and of the images, that cannot widen the range: hot pixels, and an odd file."""
+"""Fraction of the values of an image, and of the images, that cannot widen the range, such as hot pixels or an odd file."""
 
 FEW = 32
-"""Levels of 256; images that keep fewer, though their files have more, are warned of."""
+"""Ingest warns if images keep fewer of the 256 levels than this, though their files have more."""
 
 _STEPS = 5
 """The range is rounded outwards to 1/32 to 1/16 of its width, so that a new image seldom changes it."""
@@ -39,7 +39,7 @@ MEASURED: dict[str, pl.DataType] = {
     "highest": pl.Float64(),
     "num_values": pl.Int64(),
 }
-"""Columns of what an image with more than 8 bits holds, whatever the range; null for others."""
+"""Columns about the values of an image with more than 8 bits, before scaling; null for others."""
 
 SCALED: dict[str, pl.DataType] = {
     "black_level": pl.Float64(),
@@ -47,12 +47,12 @@ SCALED: dict[str, pl.DataType] = {
     "num_levels": pl.Int32(),
     "num_clipped": pl.Int64(),
 }
-"""Columns of what became of it in its range."""
+"""Columns about the scaling of such an image."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """What an image with more than 8 bits holds; see `MEASURED`."""
+    """The values of an image with more than 8 bits; see `MEASURED`."""
 
     sample_type: str
     stated: Range | None
@@ -62,7 +62,7 @@ class Extent:
 
 
 def measure_extent(samples: Samples) -> Extent | None:
-    """Measures the values of an image: the lowest and highest but for `IGNORED`, and how many different ones there are.
+    """Measures the values of an image: the lowest and highest without the fraction `IGNORED`, and the number of different ones.
 
     Returns:
         None where no pixel is both visible and a number.
@@ -123,8 +123,8 @@ def lacking_width(sample_type: str, limits: Range, config: DecodeConfig) -> str 
     if black < white:
         return None
     return (
-        f"ingest.decode.black_level must lie below white_level; for images of {sample_type} they are {said(black)} "
-        f"({config.black_level}) and {said(white)} ({config.white_level}). Set both to values, or to auto"
+        f"ingest.decode.black_level must lie below white_level; for images of {sample_type} they are {format_level(black)} "
+        f"({config.black_level}) and {format_level(white)} ({config.white_level}). Set both to values, or to auto"
     )
 
 
@@ -142,17 +142,17 @@ def out_of_date(seen: pl.DataFrame, levels: Levels) -> pl.DataFrame:
 
 
 def range_of(extent: Extent, config: DecodeConfig) -> Range | None:
-    """The range for values of an extent, of one image or of a data set; None where the file does not state the one asked for.
+    """The range for the values of one image or of a data set; None where `full` is asked for and none is stated.
 
-    `full` is what the file states, where its values keep to it, else what its type can hold. Of a PNG, sBIT may also mean that
-    values were scaled up to 16 bits, as its standard has it: then they pass what it states.
+    `full` is the range that the file states, if its values lie within, else that of its type. By the PNG standard, sBIT may
+    also mean that the values were scaled up to 16 bits; then they exceed the stated range.
     """
     whole = type_range(extent.sample_type)
     stated = extent.stated
     if stated and whole and not (stated[0] <= extent.lowest and extent.highest <= stated[1]):
         stated = None
     full = stated or whole
-    if full and extent.sample_type == WIDENED:  # an 8-bit picture has the levels that it has
+    if full and extent.sample_type == WIDENED:  # an 8-bit picture keeps its levels
         extent = replace(extent, lowest=full[0], highest=full[1])
     if full is None and "full" in (config.black_level, config.white_level):
         return None
@@ -171,17 +171,17 @@ def with_levels(config: DecodeConfig, levels: Levels) -> Decoding:
 
 
 def levels_of(images: pl.DataFrame) -> dict[str, Range]:
-    """The ranges that rows of the manifest were decoded with."""
+    """The ranges with which rows of the manifest were decoded."""
     known = images.select("sample_type", "black_level", "white_level").drop_nulls().unique().sort("sample_type")
     return {name: (black, white) for name, black, white in known.rows()}
 
 
 def describe_levels(images: pl.DataFrame, known: pl.DataFrame, config: DecodeConfig) -> list[str]:
-    """Says, in one line for each type of samples, its range and what is left of it, and warns where little is.
+    """Describes in one line for each sample type its range and the levels that are used, and warns if these are few.
 
     Args:
         images: usable rows of the manifest.
-        known: columns `SCALED` and the type, as they were the last time.
+        known: columns `SCALED` and the type, from the last run.
         config: the section.
     """
     lines = []
@@ -195,12 +195,12 @@ def describe_levels(images: pl.DataFrame, known: pl.DataFrame, config: DecodeCon
             )
         kept, stored = _median(rows["num_levels"]), _median(rows["num_values"].clip(upper_bound=256))
         line = (
-            f"ingest: {rows.height:,} images of {name}: {said(black)} becomes 0 and {said(white)} becomes 255; "
+            f"ingest: {rows.height:,} images of {name}: {format_level(black)} becomes 0 and {format_level(white)} becomes 255; "
             f"the median image uses {kept:,.0f} of 256 levels"
         )
         if clipped := int(rows["num_clipped"].sum()):
             num_cut = rows.filter(pl.col("num_clipped") > 0).height
-            line += f"; values that lie outside and are cut: {clipped:,}, in {num_cut:,} of the images"
+            line += f"; values outside, which are clipped: {clipped:,}, in {num_cut:,} of the images"
         lines.append(line)
         if kept < FEW and stored >= 2 * kept:
             lines.append(_warning(str(name), kept, (black, white), config))
@@ -208,9 +208,9 @@ def describe_levels(images: pl.DataFrame, known: pl.DataFrame, config: DecodeCon
 
 
 def _warning(name: str, kept: float, levels: Range, config: DecodeConfig) -> str:
-    fix = "Set both to auto, or to the values that shall become black and white"
+    fix = "Set both to auto, or to the values that should become black and white"
     if config.black_level == config.white_level == "auto":
-        fix = "A few values far from all others make it so wide: set both to the values that shall become black and white"
+        fix = "A few values far from all others make it so wide: set both to the values that should become black and white"
     return (
         f"warning: images of {name} keep only {kept:,.0f} of 256 gray levels (median), since ingest.decode.black_level "
         f"({config.black_level}) and white_level ({config.white_level}) make the range {_said_range(*levels)}. {fix}"
@@ -218,24 +218,24 @@ def _warning(name: str, kept: float, levels: Range, config: DecodeConfig) -> str
 
 
 def _said_range(black: float, white: float) -> str:
-    return f"{said(black)} to {said(white)}"
+    return f"{format_level(black)} to {format_level(white)}"
 
 
 def _median(column: pl.Series) -> float:
     return _number(column.median())
 
 
-def said(level: float) -> str:
+def format_level(level: float) -> str:
     """A level as text.
 
-    >>> said(4095.0), said(0.25)
+    >>> format_level(4095.0), format_level(0.25)
     ('4,095', '0.25')
     """
     return f"{level:,.0f}" if level == int(level) else f"{level:g}"
 
 
 def _counted(values: Values) -> tuple[Values, NDArray[np.int64]]:
-    """The different values of (N,), ascending, and how often each is there."""
+    """The different values of (N,), ascending, and how often each occurs."""
     if values.dtype == np.uint16:
         counts = np.bincount(values, minlength=1)
         present = np.flatnonzero(counts)

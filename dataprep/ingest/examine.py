@@ -22,7 +22,7 @@ from dataprep.core.errors import ChangedError
 from dataprep.decode.deep_samples import Samples
 from dataprep.decode.image import Pixels, Undecodable, digest_bytes, digest_pixels, load, own_range, verify
 from dataprep.decode.scaling import count_clipped, digest_samples, to_uint8
-from dataprep.decode.value_range import MEASURED, SCALED, lacking_width, measure_extent, said
+from dataprep.decode.value_range import MEASURED, SCALED, format_level, lacking_width, measure_extent
 from dataprep.execute.tasks import run_guarded
 from dataprep.ingest.perceptual_features import WIDEST, fingerprints, shrunk
 from dataprep.ingest.quality import measure, measured_copy
@@ -241,7 +241,7 @@ def _every_pixel(pixels: Pixels, look: _Look) -> str:
     message = f"every pixel is {', '.join(map(str, pixels[0, 0]))}"
     if look.black_level is None or look.white_level is None:
         return message
-    return f"{message} where {said(look.black_level)} becomes 0 and {said(look.white_level)} becomes 255"
+    return f"{message} where {format_level(look.black_level)} becomes 0 and {format_level(look.white_level)} becomes 255"
 
 
 def _is_constant(image: Pixels) -> bool:

@@ -173,7 +173,7 @@ def test_a_hot_pixel_does_not_widen_the_range_and_is_counted(tmp_path: Path) -> 
     assert manifest.filter(pl.col("num_clipped") > 0).select("id", "num_clipped").rows() == [("class0/3.img", 1)]
     assert describe_levels(manifest, manifest.clear(), AUTO) == [
         "ingest: 8 images of uint16: 6,976 becomes 0 and 9,023 becomes 255; the median image uses 230 of 256 levels; values "
-        "that lie outside and are cut: 1, in 1 of the images"
+        "outside, which are clipped: 1, in 1 of the images"
     ]
 
 
@@ -184,7 +184,7 @@ def test_few_levels_are_warned_of_with_what_to_do(tmp_path: Path) -> None:
     assert line == "ingest: 8 images of uint16: 0 becomes 0 and 65,535 becomes 255; the median image uses 17 of 256 levels"
     assert warning == (
         "warning: images of uint16 keep only 17 of 256 gray levels (median), since ingest.decode.black_level (full) and "
-        "white_level (full) make the range 0 to 65,535. Set both to auto, or to the values that shall become black and white"
+        "white_level (full) make the range 0 to 65,535. Set both to auto, or to the values that should become black and white"
     )
 
 
