@@ -27,7 +27,7 @@ class SplitConfig(Section):
     def _simulated_is_for_training(cls, pin: dict[PinField, dict[str, SplitName]]) -> dict[PinField, dict[str, SplitName]]:
         if (split := pin.get("origin", {}).get(SIMULATED, "train")) != "train":
             raise ValueError(
-                f"must leave origin {SIMULATED!r} in train, since scores on simulated images say nothing about real ones; "
+                f"must leave origin {SIMULATED!r} in train, since scores on simulated images say nothing of real ones; "
                 f"got {split!r}. Take the pin out, or give those images another origin"
             )
         return pin

@@ -234,7 +234,7 @@ AUGMENT_CASES = [
         ),
         (
             put(TEXT, {"execute.address": "10.0.0.5:8786", "execute.backend": "dask"}),
-            "params.yaml: execute address must be like tcp://10.0.0.5:8786, which the scheduler tells when it starts; got '10",
+            "params.yaml: execute address must be like tcp://10.0.0.5:8786, which the scheduler prints when it starts; got '10",
         ),
         (changed("  backend: local", "  backend: threads"), "params.yaml: execute.backend should be 'local' or 'dask'; got"),
         (TEXT.split("execute:")[0], "params.yaml: execute is missing"),
