@@ -7,6 +7,7 @@ import pytest
 
 from tests.conftest import striped, write_png
 from tests.end_to_end.conftest import Project
+from tests.stage_command import stage_command
 
 
 @pytest.fixture(scope="module")
@@ -14,19 +15,6 @@ def project(make_project: Callable[[], Project]) -> Project:
     project = make_project()
     project.repro("split")
     return project
-
-
-INGEST = ("--embedded", "raw", "--scan-cache", ".darkroom/scan.parquet", "--manifest", "data/manifest.parquet")
-SPLIT = (
-    "--manifest",
-    "data/manifest.parquet",
-    "--split",
-    "data/split.parquet",
-    "--metrics",
-    "data/split.json",
-    "--earlier",
-    ".darkroom/splits",
-)
 
 
 def empty(raw: Path) -> None:
@@ -89,9 +77,9 @@ def test_one_line_and_exit_code_2(
         make(raw)
     project.set({"ingest.source": "raw/case", **values})
     try:
-        ended = project.run("python", "-m", "pipelines.stages.ingest", *INGEST)
+        ended = project.run(*stage_command("ingest"))
         if ended.exit_code == 0:  # ingest is content; split is not
-            ended = project.run("python", "-m", "pipelines.stages.split", *SPLIT)
+            ended = project.run(*stage_command("split"))
             assert (project.root / "data/split.parquet").read_bytes() == before["split.parquet"]
             (project.root / "data/manifest.parquet").write_bytes(before["manifest.parquet"])
         assert ended.exit_code == 2, ended.output

@@ -4,7 +4,6 @@ import copy
 import math
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from pipelines.params import check_document, read_params
 from tests.closure import ROOT
 from tests.pipelines.bad_params import TEXT, bad_files
 from tests.pipelines.params_lines import put
+from tests.stage_command import stage_command
 
 FILES = list(bad_files())
 
@@ -78,18 +78,8 @@ def test_every_number_has_bounds(where: str) -> None:
 
 
 def stage(folder: Path) -> subprocess.CompletedProcess[str]:
-    paths = (
-        "--manifest",
-        "data/manifest.parquet",
-        "--split",
-        "data/split.parquet",
-        "--metrics",
-        "data/split.json",
-        "--earlier",
-        ".darkroom/splits",
-    )
     return subprocess.run(
-        [sys.executable, "-m", "pipelines.stages.split", *paths],
+        stage_command("split"),
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,

@@ -27,6 +27,7 @@ from pipelines.dvc_lock import DVC_LOCK, LOCK_COPY, keep_copy, looks_whole
 from pipelines.graph import GraphError, declared_outputs, read_stages
 from pipelines.lock import LockError, only_run
 from tests.closure import ROOT
+from tests.stage_command import stage_command
 
 LOCK = """schema: '2.0'
 stages:
@@ -207,10 +208,8 @@ def test_a_copy_is_kept_of_a_whole_lock_and_of_no_other() -> None:
 
 def test_a_stage_keeps_the_copy(folder: Path) -> None:
     Path("params.yaml").write_text((ROOT / "params.yaml").read_text())
-    command = ["--manifest", "data/manifest.parquet", "--split", "data/split.parquet", "--metrics", "data/split.json"]
-    command += ["--earlier", ".darkroom/splits"]
     subprocess.run(
-        [sys.executable, "-m", "pipelines.stages.split", *command],
+        stage_command("split"),
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         check=False,
         capture_output=True,

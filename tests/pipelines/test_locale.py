@@ -16,22 +16,10 @@ from dataprep.store.split_table import read_split
 from tests.closure import ROOT
 from tests.dataprep.core.test_file_names import write_odd_names
 from tests.pipelines.params_lines import put
+from tests.stage_command import stage_command
 
 UTF8 = {"LC_ALL": "C.UTF-8"}
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-STAGE = ("-m", "pipelines.stages.ingest", "--embedded", "raw", "--scan-cache", "scan.parquet", "--manifest", "manifest.parquet")
-SPLIT = (
-    "-m",
-    "pipelines.stages.split",
-    "--manifest",
-    "manifest.parquet",
-    "--split",
-    "split.parquet",
-    "--metrics",
-    "split.json",
-    "--earlier",
-    "splits",
-)
 LABELS = ("-c", "import sys; sys.argv[0] = 'darkroom'; from pipelines.cli import main; main()", "labels", "raw-é")
 
 
@@ -73,18 +61,18 @@ def test_the_locale_changes_neither_the_manifest_nor_the_split(tmp_path: Path, l
         },
     )
     (tmp_path / "params.yaml").write_text(params, encoding="utf-8")
-    manifest, split = tmp_path / "manifest.parquet", tmp_path / "split.parquet"
+    manifest, split = tmp_path / "data/manifest.parquet", tmp_path / "data/split.parquet"
     made: dict[str, bytes] = {}
     for name, locale in {"utf-8": UTF8, "ascii": ASCII, "latin-1": latin_1}.items():
-        (tmp_path / "scan.parquet").unlink(missing_ok=True)
-        assert "│ café" in ran(tmp_path, locale, *STAGE)
+        (tmp_path / ".darkroom/scan.parquet").unlink(missing_ok=True)
+        assert "│ café" in ran(tmp_path, locale, *stage_command("ingest")[1:])
         made[name] = manifest.read_bytes()
     assert made["ascii"] == made["utf-8"]
     assert made["latin-1"] == made["utf-8"]
     assert {"café", "中文", "😀"} <= set(read_manifest(manifest)["label"])
-    ran(tmp_path, UTF8, *SPLIT)
+    ran(tmp_path, UTF8, *stage_command("split")[1:])
     usual = split.read_bytes()
-    ran(tmp_path, latin_1, *SPLIT)
+    ran(tmp_path, latin_1, *stage_command("split")[1:])
     assert split.read_bytes() == usual
     assert set(read_split(split).filter(pl.col("id").str.starts_with("café/"))["split"]) == {"train"}
 

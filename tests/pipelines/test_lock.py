@@ -11,6 +11,7 @@ import pytest
 
 from pipelines.lock import LockError, only_run, who_works
 from tests.closure import ROOT
+from tests.stage_command import stage_command
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
@@ -96,10 +97,8 @@ def test_where_there_are_no_locks_a_stage_goes_on(tmp_path: Path, monkeypatch: p
 
 
 def split(folder: Path) -> subprocess.CompletedProcess[str]:
-    command = ["--manifest", "data/manifest.parquet", "--split", "data/split.parquet", "--metrics", "data/split.json"]
-    command += ["--earlier", ".darkroom/splits"]
     return subprocess.run(
-        [sys.executable, "-m", "pipelines.stages.split", *command],
+        stage_command("split"),
         cwd=folder,
         env=ENVIRONMENT,
         capture_output=True,

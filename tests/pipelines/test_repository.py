@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from pipelines.graph import stage_order
 from pipelines.repository import RepositoryError, need_commit, need_repository, read_history
 from tests.closure import ROOT
+from tests.stage_command import stage_command
 
 WAYS_OUT = "Run: git init && git add . && git commit -m start; or, to do without Git: dvc config core.no_scm true"
 
@@ -49,9 +49,8 @@ def test_a_repository_without_a_commit_is_one_line(folder: Path) -> None:
 
 def test_a_stage_says_it_before_anything_is_read(folder: Path) -> None:
     git("init", "-q")
-    command = ("--manifest", "m", "--split", "s", "--metrics", "j", "--earlier", "e")
     ended = subprocess.run(
-        [sys.executable, "-m", "pipelines.stages.split", *command],
+        stage_command("split"),
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         check=False,
         capture_output=True,
