@@ -1,9 +1,9 @@
-"""Whether a JPEG still holds the picture that was written into it, where decoders fill up or pass over what is not.
+"""Detects damage in a JPEG: decoders fill missing areas with gray or skip invalid data without an error.
 
-libjpeg warns of what it meets, and of the first thing only. Some of that changes pixels (data that end too soon, codes that do
-not exist), some does not (bytes behind the picture, a wrong version number). Where it is silent, a file is looked into that
-could do without its last byte, that has long runs of zeros, or colors that no picture has: Huffman codes fall into step again
-after a few bytes that were overwritten, and from there on all areas are too dark or too bright.
+libjpeg warns, but only of the first problem. Some problems change pixels (data that end too soon, unknown codes), some
+do not (bytes behind the picture, a wrong version number). Where libjpeg is silent, a file is examined if it decodes without its
+last byte, has long runs of zeros, or has colors that no picture has. After a few overwritten bytes, Huffman codes synchronise
+again, and from there on all areas are too dark or too bright.
 """
 
 import math
@@ -32,9 +32,9 @@ from dataprep.decode.jpeg_structure import (
 JpegColors = Literal["GRAY", "RGB", "CMYK"]
 
 LONGEST_WALK = 300_000
-"""Bytes of a scan that are gone through bit by bit, where libjpeg warned; some seconds."""
+"""The largest scan, in bytes, that is read bit by bit where libjpeg warned; it takes some seconds."""
 
-_SHORT = 16_000  # bytes of a file whose colors are looked at; in longer ones damage is seldom silent, and a walk takes long
+_SHORT = 16_000  # bytes of a file whose colors are checked; in larger ones damage is seldom silent, and reading takes long
 _OUT_OF_GAMUT = 12  # gray levels; 1 in 150 of CIFAR-10's files reaches more
 _ZEROS = bytes(8)  # worth a look; and the margin over what one block can be
 _FILLED_FOR_SURE = 4  # bits
@@ -44,7 +44,7 @@ _SECOND_PICTURE = b"MPF\0"
 
 
 class DamageError(Exception):
-    """The picture is not what was written."""
+    """The picture is not the one that was written."""
 
 
 def decode_strictly(content: bytes, colors: JpegColors) -> tuple[NDArray[np.uint8] | None, str | None]:
@@ -73,7 +73,7 @@ def _words(error: ValueError) -> str:
 
 
 def _judge(content: bytes, colors: JpegColors, warning: str) -> tuple[NDArray[np.uint8] | None, str | None]:
-    """Finds what a warning means: decodes once more without metadata and without what lies between the segments."""
+    """Finds what a warning means: decodes again without metadata and without bytes between the segments."""
     try:
         layout = read_layout(content)
     except ValueError as error:
@@ -93,7 +93,7 @@ def _judge(content: bytes, colors: JpegColors, warning: str) -> tuple[NDArray[np
 
 
 def _is_refused(layout: Layout, colors: JpegColors) -> bool:
-    """Says whether libjpeg-turbo does not read such a file at all, damaged or not."""
+    """Whether libjpeg-turbo cannot read such a file at all, damaged or not."""
     try:
         simplejpeg.decode_jpeg(layout.plain, colors, strict=False)
     except ValueError:
@@ -102,7 +102,7 @@ def _is_refused(layout: Layout, colors: JpegColors) -> bool:
 
 
 def _look_closer(content: bytes, colors: JpegColors, pixels: NDArray[np.uint8]) -> str | None:
-    """Looks for damage that libjpeg is silent about; returns what is doubtful."""
+    """Looks for damage that libjpeg does not report; returns what is doubtful."""
     layout, doubt = None, None
     if not content.endswith(END) or content.count(END) > 1 or b"\xff\xc2" in content:
         try:
@@ -125,14 +125,14 @@ def _has_zeros(content: bytes) -> bool:
 
 
 def _needs_last_byte(content: bytes, colors: JpegColors) -> bool:
-    """Says whether the data end too soon without their last byte, as they do in every file that an encoder wrote."""
+    """Whether the data end too soon without their last byte, as in every undamaged file."""
     last = len(content) - len(END) - (2 if content[-4:-2] == b"\xff\0" else 1)
     return _ends_too_soon(content[:last] + END, colors)
 
 
 def _ends_too_soon(content: bytes, colors: JpegColors) -> bool:
     try:
-        # An eighth of the size is enough: it reads all data, and computes few pixels.
+        # An eighth of the size is enough: all data are read, and few pixels computed.
         simplejpeg.decode_jpeg(content, "CMYK" if colors == "CMYK" else "GRAY", min_height=1, min_width=1, min_factor=8)
     except ValueError as error:
         return "extraneous" not in str(error)
@@ -151,7 +151,7 @@ def _is_out_of_gamut(content: bytes, pixels: NDArray[np.uint8]) -> bool:
 
 
 def _judge_scans(layout: Layout, colors: JpegColors, warning: str | None, *, before_end: bool) -> str | None:
-    """Goes through the scans bit by bit; returns what is doubtful."""
+    """Reads the scans bit by bit; returns what is doubtful."""
     num_bytes = sum(len(scan.content) for scan in layout.scans)
     if layout.process not in BASELINE or layout.bits != 8 or num_bytes > LONGEST_WALK:
         if warning and not (before_end and _ends_well(layout, colors)):
@@ -172,7 +172,7 @@ def _judge_scans(layout: Layout, colors: JpegColors, warning: str | None, *, bef
 
 
 def _has_zeros_within(scan: Scan, rest: Rest) -> bool:
-    """Says whether zeros within the data, or across their end, are more than the blocks of a picture can be."""
+    """Whether there are more zeros within the data, or across their end, than the blocks of a picture can contain."""
     most = most_zero_bits(scan)
     if math.isinf(most):
         return False
@@ -182,20 +182,20 @@ def _has_zeros_within(scan: Scan, rest: Rest) -> bool:
 
 
 def _is_harmless(rest: Rest) -> bool:
-    """Says whether what is left was added behind a whole picture: what an encoder wrote ends with a byte filled up with ones.
+    """Whether the rest was added behind a whole picture: an encoder fills the last byte of the picture with ones.
 
-    After damage it looks so by chance in one case of four; then what is left are blocks, up to the end of the data.
+    After damage, the byte looks like that by chance in one of four cases; then the rest is blocks, up to the end of the data.
     """
     return rest.is_filled and (_is_filling(rest.content) or rest.num_filled >= _FILLED_FOR_SURE or not rest.goes_on)
 
 
 def _is_filling(content: bytes) -> bool:
-    """Says whether bytes look like anything but the data of a picture: one value again and again, or text."""
+    """Whether bytes are certainly no data of a picture: one repeated value, or text."""
     return len(set(content)) <= 1 or (content.isascii() and content.decode("ascii").isprintable())
 
 
 def _ends_well(layout: Layout, colors: JpegColors) -> bool:
-    """Says the same of any scan, by decoding: finds its last byte, and in it the bits that change nothing."""
+    """The same for any scan, by decoding: finds its last byte, and in it the bits that change nothing."""
     plain = layout.plain[: -len(END)]
     start, stop = len(plain) - len(layout.scans[-1].content), len(plain)
     while stop - start > 1:  # the data end too soon at `start`, and do not at `stop`

@@ -1,9 +1,9 @@
 """The structure of a JPEG file: its segments, its scans, and what their bits say, without the pixels.
 
-For files that a decoder complains of; the walk through the bits takes some microseconds a coefficient. A scan of a baseline
-file, 32 x 32 pixels in colors at half scale, is 4 units of 6 blocks (4 of luminance, 1 each of blue and red difference). Each
-block is a Huffman code and value for its mean, then codes and values for the other 63 coefficients in zigzag order, until a
-code says that the rest is 0. The last byte is filled up with ones. (ITU-T T.81, annexes B and F.)
+It is for suspicious files, since reading the bits takes some microseconds for each coefficient. Example: the scan of a baseline
+file of 32 x 32 pixels, with colors at half scale, has 4 units of 6 blocks (4 of luminance, 1 each of blue and red difference).
+Each block is a Huffman code and value for its mean, then codes and values for the other 63 coefficients in zigzag order, until
+a code says that the rest is 0. The last byte is filled with ones. (ITU-T T.81, annexes B and F.)
 """
 
 import math
@@ -22,14 +22,14 @@ _START_OF_SCAN, _QUANTISERS, _RESTARTS, _END = 0xDA, 0xDB, 0xDD, 0xD9
 _APP0, _ADOBE = 0xE0, 0xEE
 _FRAMES = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0))
 _NEEDED = (*range(0xC0, 0xD0), _START_OF_SCAN, _QUANTISERS, _RESTARTS, _ADOBE)
-_ALONE = (0x00, 0x01, *range(0xD0, 0xD9))  # markers without a length, and what is none
+_ALONE = (0x00, 0x01, *range(0xD0, 0xD9))  # markers without a length, and a stuffed byte
 _PLAIN_JFIF = b"\xff\xe0\x00\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0"
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]", re.DOTALL)  # neither a stuffed byte, nor filling, nor a restart
 _RESTART = re.compile(rb"\xff+[\xd0-\xd7]")
-_WORD = 40  # bits that are looked at at once: at most 7 are gone, 16 are a code, 15 a value
+_WORD = 40  # bits that are read at once: at most 7 are used already, 16 are a code, 15 a value
 
 HuffmanTable = tuple[bytes, bytes]
-"""How many codes there are of 1 to 16 bits, and what they stand for."""
+"""The number of codes of 1 to 16 bits, and their values."""
 
 _NO_TABLE: HuffmanTable = (b"", b"")
 
@@ -45,7 +45,7 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """One scan: its header, its data with stuffed bytes and restarts, and the tables that hold at its place."""
+    """One scan: its header, its data with stuffed bytes and restarts, and the tables that are valid for it."""
 
     header: bytes
     content: bytes
@@ -61,14 +61,14 @@ class Scan:
 
     @property
     def band(self) -> tuple[int, int, int]:
-        """First and last coefficient, and the lowest bit that is there afterwards."""
+        """First and last coefficient, and the lowest bit that this scan adds."""
         first, last, bits = self.header[-3:]
         return first, last, bits & 15
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What the segments of a file say.
+    """The content of the segments of a file.
 
     Attributes:
         process: the second byte of the marker of its frame: 0xC0 baseline, 0xC2 progressive, and others.
@@ -96,11 +96,11 @@ class Rest:
     content: bytes
     num_filled: int
     is_filled: bool
-    goes_on: bool  # the rest reads as further blocks, and ends with one of them: it was made by a JPEG encoder
+    goes_on: bool  # the rest is further blocks and ends with one of them, so a JPEG encoder wrote it
 
 
 class BrokenScanError(ValueError):
-    """The bits of a scan are no blocks that an encoder writes."""
+    """The bits of a scan are not blocks that an encoder would write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class _Segment:
 
 
 def read_layout(content: bytes) -> Layout:
-    """Goes through the segments of a file, to the end of its first picture.
+    """Reads the segments of a file, to the end of its first picture.
 
     Raises:
         ValueError: there is no frame, or a segment goes beyond the file.
@@ -146,7 +146,7 @@ def read_layout(content: bytes) -> Layout:
 
 
 def _segments(content: bytes) -> Iterator[_Segment]:
-    """Yields what follows each marker, up to the end of the picture; bytes that belong to no segment are passed over."""
+    """Yields what follows each marker, up to the end of the picture; bytes that belong to no segment are skipped."""
     position = 2
     while (found := content.find(b"\xff", position)) >= 0:
         while content[found : found + 1] == b"\xff":
@@ -182,10 +182,10 @@ def _without_metadata(content: bytes) -> bytes:
 
 
 def read_scan(layout: Layout, scan: Scan) -> Rest:
-    """Goes through the blocks of a baseline scan.
+    """Reads the blocks of a baseline scan.
 
     Returns:
-        What is left behind the last block; of a scan with restarts, of its last interval.
+        The rest behind the last block; in a scan with restarts, behind that of the last interval.
 
     Raises:
         BrokenScanError: no encoder writes such a scan.
@@ -204,7 +204,7 @@ def read_scan(layout: Layout, scan: Scan) -> Rest:
 
 
 def is_complete(layout: Layout) -> bool:
-    """Says whether the scans of a progressive file bring every coefficient of each component to its last bit."""
+    """Whether the scans of a progressive file contain every coefficient of each component to its last bit."""
     lowest = {(identifier, place): 99 for identifier in layout.components for place in range(64)}
     for scan in layout.scans:
         first, last, low = scan.band
@@ -319,7 +319,7 @@ def _read_piece(piece: bytes, num_units: int, plan: _Plan) -> Rest:
 
 
 def _goes_on(bits: list[int], start: int, end: int, plan: _Plan) -> bool:
-    """Says whether blocks, from any in a unit to its last, fill what is left up to the ones that end a scan."""
+    """Whether the rest is blocks, starting with any block of a unit, up to the ones that end a scan."""
     for first in range(len(plan)):
         at, number = start, first
         try:
@@ -348,7 +348,7 @@ def _words(raw: bytes) -> list[int]:
 
 
 def _read_block(bits: list[int], at: int, end: int, tables: Sequence[list[int]]) -> tuple[int, int]:
-    """Goes over one block; returns the place behind it and the step of its mean."""
+    """Reads one block; returns the place behind it and the step of its mean."""
     means, others = tables
     word, gone = bits[at >> 3], at & 7
     entry = means[word >> (24 - gone) & 0xFFFF]

@@ -53,7 +53,7 @@ class _Kind:
 
 
 def check_strips(content: bytes) -> str | None:
-    """Checks the strips and tiles of the first picture that are packed by deflate or as JPEG, where libtiff hides damage.
+    """Checks the strips and tiles of the first picture that are packed by deflate or as JPEG: libtiff reports no damage there.
 
     No other way of packing has a checksum, so nothing is known of files that use one.
 

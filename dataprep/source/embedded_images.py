@@ -1,4 +1,4 @@
-"""Images that come with the dependencies, so that the whole line runs before a user has any of their own.
+"""Images that come with the dependencies, so that all stages run before a user has own images.
 
 `embedded:digits` are the 1,797 handwritten digits of scikit-learn (8 x 8 pixels, 17 gray levels, white ink on black;
 E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits, UCI Machine Learning Repository, 1998).
@@ -13,7 +13,7 @@ from PIL import Image
 
 def write_digits(folder: Path) -> None:
     """Writes `<label>/<number>.png`; the folder appears whole or not at all."""
-    from sklearn.datasets import load_digits  # takes a second to import, needed once
+    from sklearn.datasets import load_digits  # takes a second to import, and is needed once
 
     digits = load_digits()
     temporary = folder.with_name(f".{folder.name}.tmp")

@@ -1,4 +1,4 @@
-"""What the ending of a name says of a file: whether it is an image."""
+"""Whether a file is meant as an image, by the ending of its name."""
 
 import os
 from collections import Counter
@@ -16,7 +16,7 @@ IMAGE_ENDINGS = frozenset({
     "wdp", "webp", "wmf", "x3f", "xbm", "xcf", "xpm",
 })
 # fmt: on
-"""What Darkroom reads, what other programs read, and the raw files of cameras: who names a file so means an image."""
+"""Formats that Darkroom reads, that other programs read, and raw files of cameras."""
 
 
 def ending_of(path: str) -> str:
@@ -40,7 +40,7 @@ def link_may_be_folder(link: bytes) -> bool:
 
 
 def likely_images(paths: Sequence[str]) -> list[str]:
-    """The paths that look like images: by their endings, or by that of half of all paths, as in a folder of `.dat` files."""
+    """The paths that look like images: by an ending of images, or of half of all paths, as in a folder of `.dat` files."""
     counts = Counter(map(ending_of, paths))
     most = counts.most_common(1)[:1]
     usual = {ending for ending, count in most if 2 * count >= len(paths)} if not counts.keys() & IMAGE_ENDINGS else set()

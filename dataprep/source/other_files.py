@@ -1,9 +1,9 @@
-"""Files of a raw folder that are no images and do not claim to be: tables, programs, notes, thumbnails' databases.
+"""Files of a raw folder that are not meant as images: tables, programs, notes, databases of thumbnails.
 
-They are skipped and do not count as damaged. A file counts as an image where its name says so: by an ending of
-`IMAGE_ENDINGS`, or by one that other images of this folder have (`.dat`, or none at all).
-A text with any other ending is such a file. So is what is no text or has no ending, but only beside images: where it is all
-that a class has, it may be the class, damaged, and is quarantined.
+They are skipped and do not count as damaged. A file is meant as an image if its name has one of `IMAGE_ENDINGS`, or one
+that other images of this folder have (`.dat`, or none at all). A text with any other ending is not meant as an image.
+Neither is binary content or a file without ending, if its class has images. Where a class has no other files, they may be
+damaged images, and are quarantined.
 """
 
 from collections import Counter
@@ -19,7 +19,7 @@ _NO_CONTENT = ("not_an_image", "empty")
 
 
 def is_text(content: bytes) -> bool:
-    """Whether bytes are text, by the rule of Git: no zero among the first 8,000; nothing is none.
+    """Whether bytes are text, by the rule of Git: no zero among the first 8,000. An empty file is no text.
 
     >>> is_text(b"label,file"), is_text(bytes(9)), is_text(b"")
     (True, False, False)
@@ -28,7 +28,7 @@ def is_text(content: bytes) -> bool:
 
 
 def mark_other_files(rows: pl.DataFrame) -> pl.DataFrame:
-    """Gives such files the reason `other_file`.
+    """Gives files that are not meant as images the reason `other_file`.
 
     Args:
         rows: path, label, file_digest, reason, message, is_text.

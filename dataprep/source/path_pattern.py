@@ -1,8 +1,8 @@
-"""What a path says: `{group}/{label}/{name}` read as a pattern over the parts of a relative path.
+"""Path patterns: `{group}/{label}/{name}` reads label and group from a relative path.
 
-`{label}`, `{group}`, `{split}`, `{origin}` and `{name}` each stand for one whole part or a piece of one, `*` for anything
-within a part, `**` for any number of parts, and everything else for itself. What that cannot say, a regular expression can:
-`regex:` and then groups of the same names, `(?P<label>...)`.
+`{label}`, `{group}`, `{split}`, `{origin}` and `{name}` each match a folder or file name or a part of it. `*` is any text
+within a name, `**` any number of folders, and all other text itself. Where that is not enough, write `regex:` and a regular
+expression with groups of the same names, `(?P<label>...)`.
 """
 
 import difflib
@@ -20,7 +20,7 @@ _TOKEN = re.compile(r"\{(?P<field>[^{}]*)\}|(?P<deep>\*\*/?)|(?P<any>\*)|(?P<lit
 
 _REGEX = "regex:"
 
-# Many times what any pattern takes that does not try the same again and again.
+# Many times what a pattern takes that does not backtrack without end.
 _SECONDS, _SECONDS_PER_PATH = 1.0, 1e-4
 
 SPLIT_NAMES: dict[str, SplitName] = {
@@ -37,7 +37,7 @@ SPLIT_NAMES: dict[str, SplitName] = {
 
 @dataclass(frozen=True, slots=True)
 class PathFacts:
-    """What one path says; None where the pattern has no such field."""
+    """The fields of one path; None where the pattern has no such field."""
 
     label: str
     group: str | None = None
@@ -81,7 +81,7 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
 
 
 def split_named(word: str) -> SplitName | None:
-    """The split that a folder name means, None where it means none.
+    """The split that a folder name stands for, None if it stands for none.
 
     >>> split_named("Val")
     'validation'
@@ -90,7 +90,7 @@ def split_named(word: str) -> SplitName | None:
 
 
 def read_path(path: str, pattern: re.Pattern[str]) -> PathFacts | None:
-    """Reads what a relative posix path says, or None where it does not match or its {split} names no split."""
+    """Reads the fields of a relative posix path; None if it does not match or its {split} names no split."""
     match = pattern.fullmatch(path)
     if match is None:
         return None
@@ -99,22 +99,22 @@ def read_path(path: str, pattern: re.Pattern[str]) -> PathFacts | None:
     given = None if word is None else split_named(word)
     if not fields["label"] or (word is not None and given is None):
         return None
-    # A group of a regular expression may match nothing; then nothing is told.
+    # A group of a regular expression may match an empty text; then the path has no such field.
     return PathFacts(fields["label"], fields.get("group") or None, given, fields.get("origin") or None)
 
 
 def read_paths(paths: Sequence[str], pattern: re.Pattern[str]) -> list[PathFacts | None]:
-    """Reads what many paths say, each as `read_path` does.
+    """Reads the fields of many paths, as `read_path` does.
 
     Raises:
-        ParamsError: the pattern takes far longer than reading does; a regular expression may try more ways than can be counted.
+        ParamsError: the pattern takes far too long; a regular expression may backtrack almost without end.
     """
     limit = _SECONDS + _SECONDS_PER_PATH * len(paths)
     facts: list[PathFacts | None] = []
     try:
         with cpu_seconds(limit):
             for path in paths:
-                facts.append(read_path(path, pattern))  # noqa: PERF401  # its length says how far it came
+                facts.append(read_path(path, pattern))  # noqa: PERF401  # its length shows how far it came
     except OutOfTime as error:
         raise ParamsError(
             f"params.yaml: ingest.pattern must read {len(paths):,} paths within {limit:.0f} s; after {len(facts):,} it tries "

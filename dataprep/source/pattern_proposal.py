@@ -1,4 +1,4 @@
-"""Which pattern fits the paths of a raw folder.
+"""Proposes the pattern that fits the paths of a raw folder.
 
 It is found from the folder levels: a level of split names is the split; of the others, the deepest one whose names recur under
 the folders above it is the label, or the topmost where none does. Two cases look like this and are not:
@@ -15,7 +15,7 @@ from dataprep.core.errors import SourceError, first_five
 from dataprep.source.path_pattern import compile_pattern, split_named
 
 RECURS = 1.5
-"""Folders above it, on average, under which a name must stand to be the label rather than a part of what is above."""
+"""A name is a label if it occurs in at least so many of the folders above, on average."""
 
 _NUMBER = re.compile(r"\d+")
 _TOKEN_END = re.compile(r"[_\-. ]")
@@ -73,7 +73,7 @@ def _label_level(folders: list[tuple[str, ...]], names: list[set[str]], levels: 
 
 
 def doubts(paths: Sequence[str], pattern: str) -> list[str]:
-    """Says where a pattern that fits the folders may be wrong all the same: what the names alone cannot tell."""
+    """Says where a pattern that fits the folders may still be wrong, since names alone do not decide it."""
     if pattern.startswith("regex:") or not any("/" in path for path in paths):
         return []
     compiled = compile_pattern(pattern)
@@ -105,7 +105,7 @@ def doubts(paths: Sequence[str], pattern: str) -> list[str]:
 
 
 def _counts_anew(folders: list[tuple[str, ...]], label: int, fields: list[str]) -> bool:
-    """Whether the names of a level are numbers that count what is in each folder above, and so mean another thing in each.
+    """Whether the names of a level are numbers that start again in each folder above, and so mean something else in each.
 
     In most folders they run without a gap, from the same first number to another last one. (Digits under writers end with
     the same one, or have gaps.)
@@ -134,7 +134,7 @@ def _label_of_two_levels(fields: Sequence[str], label: int) -> str:
 
 
 def _label_in_file_names(paths: Sequence[str], depth: int, fields: list[str]) -> str | None:
-    """The pattern for numbered folders, such as pages of a writer, whose files begin with what recurs in all of them."""
+    """The pattern for numbered folders, such as pages of a writer, whose file names begin with the label."""
     places = [tuple(path.split("/")) for path in paths if path.count("/") == depth]
     folders = {place[-2] for place in places}
     words = {_NUMBER.sub("#", folder) for folder in folders}

@@ -31,7 +31,7 @@ ReadKnown = Callable[[bytes, int], bytes]
 """Reads a file by its relative path and its number of bytes."""
 
 _FOLDER = "folder"
-"""In place of a reason: an entry that is a folder, which is listed by what it holds."""
+"""In place of a reason: the entry is a folder, and its files are listed."""
 
 _FOUND = {"path": pl.Binary(), "bytes": pl.Int64(), "modified_ns": pl.Int64(), "changed_ns": pl.Int64(), "reason": pl.String()}
 
@@ -103,7 +103,7 @@ def list_source(source: Source, skip: Sequence[str] = ()) -> Listing:
 def scan(source: Source, skip: Sequence[str] = ()) -> pl.DataFrame:
     """Lists every entry below a folder that is not a folder itself; links are listed and not followed.
 
-    A folder that cannot be listed, and a link to one, is an entry: nobody knows how many files it stands for.
+    A folder that cannot be listed, or a link to a folder, is one entry, since the number of its files is unknown.
 
     Args:
         source: the folder; of one elsewhere see `list_files` for what the times are.
@@ -120,7 +120,7 @@ def scan(source: Source, skip: Sequence[str] = ()) -> pl.DataFrame:
 
 
 def check_still_there(source: Source) -> None:
-    """Refuses a source that went away while it was read: each of its files would else be taken for a bad one.
+    """Refuses a source that disappeared while it was read; otherwise each of its files would count as unreadable.
 
     Raises:
         SourceError: the folder is gone or, as a mount point without its disk, empty.
@@ -169,7 +169,7 @@ def read_file(source: Source, path: bytes, num_bytes: int) -> bytes:
     """
     if not isinstance(source, Path):
         return read_remote_file(source, path, num_bytes)
-    # Not blocking: a pipe that took the file's place would otherwise wait for a writer.
+    # Not blocking: a pipe in the place of the file would otherwise wait for a writer.
     root = encode_name(source)
     handle = os.open(os.path.join(root, path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
@@ -189,9 +189,9 @@ def read_file(source: Source, path: bytes, num_bytes: int) -> bytes:
 
 @contextmanager
 def open_source(source: Source) -> Iterator[ReadKnown]:
-    """Opens the folder to read many of its files whose digests are known, and then say whether what was read is the file meant.
+    """Opens the folder to read many files whose digests are known, so that the caller can check what was read.
 
-    So it does not matter where links may lead by now, and a file costs a third of the time of `read_file`.
+    So links need no check, and a file takes a third of the time of `read_file`.
 
     Args:
         source: the raw folder.
@@ -212,7 +212,7 @@ def open_source(source: Source) -> Iterator[ReadKnown]:
 def _read_known(folder: int, path: bytes, num_bytes: int) -> bytes:
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK, dir_fd=folder)
     try:
-        # No large buffer: memory of some MiB would be mapped and unmapped for each file.
+        # No large buffer: some MiB would be mapped and unmapped for each file.
         content = os.read(handle, num_bytes + 1)
         while 0 < len(content) < num_bytes and (more := os.read(handle, num_bytes + 1 - len(content))):
             content += more

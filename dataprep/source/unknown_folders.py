@@ -1,6 +1,6 @@
-"""Folders of the source whose content nobody knows, and those that hold nothing: which classes are missing for it.
+"""Folders of unknown content, and empty ones: which classes may be missing because of them.
 
-A folder that cannot be listed, or that a link leads to, may hold a whole class; counted as one file it would pass every limit.
+A folder that cannot be listed, or that is a link, may hold a whole class. Counted as one file, it would pass every limit.
 """
 
 import re
@@ -16,7 +16,7 @@ UNKNOWN = {
     "unreadable_folder": "cannot be listed",
     "link_to_folder": "is a link, and links are not followed",
 }
-"""Reasons of `scan` for entries that may hold any number of files, and what is said of them."""
+"""Reasons of `scan` for entries that may hold any number of files, and the words for them."""
 
 _MEND = {
     "unreadable_folder": "give this user the right to list it",
@@ -24,7 +24,7 @@ _MEND = {
 }
 
 _TAILS = 1000
-"""Paths from which it is learnt what stands below a folder."""
+"""The number of paths that show what folders contain."""
 
 
 _LABELS, _FEWEST_TAILS = 100_000, 20
@@ -85,8 +85,8 @@ def empty_classes(found: pl.DataFrame, empty: Sequence[bytes], pattern: str, cla
         return []
     compiled, known = compile_pattern(pattern), set(class_names)
     tails = _tails_by_depth(empty, _some_files(found))
-    told = [_labels(folder, tails, compiled) for folder in empty]
-    return sorted({label for labels in told if len(labels) == 1 for label in labels} - known)
+    by_folder = [_labels(folder, tails, compiled) for folder in empty]
+    return sorted({label for labels in by_folder if len(labels) == 1 for label in labels} - known)
 
 
 def _some_files(found: pl.DataFrame) -> list[str]:
@@ -95,7 +95,7 @@ def _some_files(found: pl.DataFrame) -> list[str]:
 
 
 def _tails_by_depth(folders: Sequence[bytes], paths: Sequence[str]) -> dict[int, list[str]]:
-    """What stands below folders as deep as each of these; once per depth, since there may be thousands of folders."""
+    """What folders of the same depth contain; computed once per depth, since there may be thousands of folders."""
     tails = {}
     most = max(_FEWEST_TAILS, _LABELS // max(1, len(folders)))
     for depth in {_depth(folder) for folder in folders}:
@@ -109,7 +109,7 @@ def _depth(folder: bytes) -> int:
 
 
 def _labels(folder: bytes, tails: Mapping[int, Sequence[str]], compiled: re.Pattern[str]) -> list[str]:
-    """The labels that files of this folder would have, if they were named below it as files are below its neighbours."""
+    """The labels that files of this folder would have, if they were named like files in folders of the same depth."""
     name = decode_name(folder)
     facts = read_paths([f"{name}/{tail}" for tail in tails[_depth(folder)]], compiled)
     return sorted({printable(encode_name(fact.label)) for fact in facts if fact is not None})
