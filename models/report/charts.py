@@ -4,11 +4,13 @@ import io
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, SymmetricalLogLocator
+from numpy.typing import NDArray
 
 TRAIN_COLOR, VALIDATION_COLOR, QUIET_COLOR = "#7c8794", "#2f6fde", "#8a939e"
 
@@ -54,7 +56,6 @@ def learning_curves(history: pl.DataFrame) -> str:
 def _draw(axes: Axes, curves: pl.DataFrame, title: str, best_epoch: int) -> None:
     epochs = curves["epoch"].to_numpy()
     for name, color in (("train", TRAIN_COLOR), ("validation", VALIDATION_COLOR)):
-        # On a log scale an error of 0 has no place: the line has a gap there.
         axes.plot(epochs, curves[name].to_numpy(), color=color, label=name, linewidth=1.6, marker="o", markersize=2.5)
     axes.axvline(best_epoch, color=QUIET_COLOR, linewidth=0.8, linestyle=":")
     axes.annotate(
@@ -65,11 +66,25 @@ def _draw(axes: Axes, curves: pl.DataFrame, title: str, best_epoch: int) -> None
         va="bottom",
         fontsize=8,
     )
-    if (curves.select("train", "validation").to_numpy() > 0).any():
-        axes.set_yscale("log", nonpositive="mask")
-        axes.yaxis.set_major_formatter(_PLAIN)
-        axes.yaxis.set_minor_formatter(_PLAIN)
-        axes.yaxis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
+    _scale(axes, curves.select("train", "validation").to_numpy())
     axes.set_title(title, fontsize=10, loc="left", pad=14)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _scale(axes: Axes, values: NDArray[np.float64]) -> None:
+    """A log scale; where a value is 0, which has no place on one, the scale is linear below the smallest value above 0."""
+    positive = values[np.isfinite(values) & (values > 0)]
+    if not positive.size:
+        return
+    smallest = float(positive.min())
+    if (values == 0).any():
+        axes.set_yscale("symlog", linthresh=smallest, linscale=0.5)
+        axes.yaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=smallest))
+        axes.yaxis.set_minor_locator(SymmetricalLogLocator(base=10, linthresh=smallest, subs=[2.0, 5.0]))
+        axes.set_ylim(bottom=-smallest / 4)  # the line at 0 is not cut
+    else:
+        axes.set_yscale("log")
+        axes.yaxis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
+    axes.yaxis.set_major_formatter(_PLAIN)
+    axes.yaxis.set_minor_formatter(_PLAIN)

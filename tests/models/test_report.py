@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from matplotlib.figure import Figure
 from playwright.sync_api import Page, sync_playwright
 
 from dataprep.decode.value_range import with_levels
@@ -19,7 +20,7 @@ from models.diagnose.diagnosis import diagnose
 from models.diagnose.leakage_estimate import LeakageEstimate, ProbeScore
 from models.diagnose.metrics import measure
 from models.evaluate.robustness import Robustness, Superposed, UnderOperation
-from models.report.charts import learning_curves
+from models.report.charts import _draw, learning_curves
 from models.report.content import Content, Example, Quarantined, _balance, _weakest_alone, collect
 from models.report.names import breakable
 from models.report.page import render
@@ -127,6 +128,19 @@ def html(content: Content) -> str:
 def test_the_page_is_the_same_bytes_twice(content: Content, html: str) -> None:
     assert render(content) == html
     assert learning_curves(HISTORY) == learning_curves(HISTORY)
+
+
+def test_a_curve_goes_on_where_the_error_is_zero() -> None:
+    curves = pl.DataFrame({"epoch": [1, 2, 3, 4], "train": [9.0, 0.5, 0.0, 0.0], "validation": [20.0, 1.0, 0.1, 2.0]})
+    axes = Figure().subplots()
+    _draw(axes, curves, "error", 3)
+    places = [axes.transData.transform(np.column_stack(line.get_data()))[:, 1] for line in axes.lines[:2]]
+    assert np.isfinite(places).all()
+    train, validation = places
+    assert train[2] == train[3] < validation.min() < validation.max()
+    assert axes.bbox.y0 < train[3]
+    assert train[0] - train[1] > 2 * (validation[3] - validation[1])  # a factor of 18 against one of 2
+    assert "0" in [label.get_text() for label in axes.get_yticklabels()]
 
 
 def test_the_page_shows_augmentation_and_warns_of_what_destroys_labels(content: Content, html: str) -> None:
