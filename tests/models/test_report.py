@@ -145,7 +145,7 @@ def test_a_curve_goes_on_where_the_error_is_zero() -> None:
 
 def test_the_page_shows_augmentation_and_warns_of_what_destroys_labels(content: Content, html: str) -> None:
     assert '<img class="sheet fits" src="data:image/png;base64,' in html
-    assert "Superposed validation images, 60 of them: all classes found and none besides in 73.1% (60.0% to 80.0%)" in html
+    assert "Superposed validation images, 60 of them: all classes found, and no other, in 73.1% (60.0% to 80.0%)" in html
     warned = re.findall(r'<p class="warning"><b>([a-z ]+)</b> is on, and under it alone', html)
     assert warned == ["rotation"]  # a vertical flip is worse, and off
     calm = ROBUSTNESS.model_copy(update={"operations": ROBUSTNESS.operations[::2]})

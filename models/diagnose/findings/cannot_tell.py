@@ -4,7 +4,7 @@ import math
 
 from dataprep.core.confidence_intervals import trials_to_decide
 from models.diagnose.facts import Facts
-from models.diagnose.finding import Action, Finding, by_hand, in_points
+from models.diagnose.finding import Action, Finding, by_hand, in_points, with_interval
 from models.diagnose.metrics import Accuracy
 from models.diagnose.significance import times_to_tell_apart, times_to_tell_from
 
@@ -27,7 +27,7 @@ def find(facts: Facts) -> Finding | None:
         points=points,
         interval=interval,
         headline=headline,
-        evidence="Each comparison counts what is independent: groups and distinct pictures.",
+        evidence=f"Target less accuracy: {with_interval(points, interval)}; only what is independent counts.",
         causes=["too few independent images for a difference this small"],
         actions=actions,
     )
