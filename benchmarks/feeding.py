@@ -118,8 +118,8 @@ def train(name: str, folder: Path) -> float:
     import tensorflow as tf
 
     from dataprep.store.statistics import Statistics
+    from models.train.compiled_network import compile_network
     from models.train.datasets import PREFETCHED, train_dataset
-    from models.train.fit import build_model
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -128,7 +128,7 @@ def train(name: str, folder: Path) -> float:
     model = PARAMS.model.model_copy(update={"network": network_config})
     per_channel = {"mean": [[[128.0]]], "std": [[[70.0]]]}
     statistics_of = Statistics.model_validate({"per": "channel", "num_images": 1, "class_counts": {}, **per_channel})
-    network = build_model(model, PARAMS.train, train_set, statistics_of)
+    network = compile_network(model, PARAMS.train, train_set, statistics_of)
     if name in STREAMS:
         config, workers = STREAMS[name]
         order = Order(BATCH, seed=0, memory_gib=0.0)  # from the shards

@@ -19,7 +19,9 @@ from dataprep.execute.tasks import num_workers
 from dataprep.feed.batches import find_train_set
 from dataprep.store.shards import read_index
 from dataprep.store.statistics import read_statistics
-from models.train.fit import build_model, encode_model, fit
+from models.train.compiled_network import compile_network
+from models.train.encoding import encode_model
+from models.train.fit import fit
 from models.train.keras_environment import settle_keras
 from models.train.model_file import recipe_of
 from pipelines.command import OutputOption, PathOption, PlaceOption, run
@@ -38,7 +40,7 @@ def main(
     config, index = params.train, read_index(prepared, stage="prepare")
     environment = settle_keras(config.threads)
     train_set = find_train_set(prepared, augmented)
-    network = build_model(params.model, config, train_set, read_statistics(statistics, index))
+    network = compile_network(params.model, config, train_set, read_statistics(statistics, index))
     with Live(str(live), save_dvc_exp=False, dvcyaml=None) as log:
         epochs = fit(
             network,

@@ -67,9 +67,9 @@ def test_git_sees_nothing_but_the_lock(project: Project) -> None:
 
 def test_a_changed_learning_rate_reruns_training_and_what_follows_and_the_old_one_is_remembered(project: Project) -> None:
     lock = project.read("dvc.lock")
-    project.set({"train.learning_rate": 0.004})
+    project.set({"train.optimizer.learning_rate": 0.004})
     assert project.repro().ran() == ["ingest", "train", "evaluate", "diagnose"]
-    project.set({"train.learning_rate": 0.002})
+    project.set({"train.optimizer.learning_rate": 0.002})
     back = project.repro()
     assert back.ran() == ["ingest"]
     assert "Stage 'train' is cached" in back.output
@@ -168,8 +168,8 @@ def test_dvc_shows_metrics_plots_and_changed_parameters(project: Project) -> Non
     assert plots.exit_code == 0, plots.output
     page = project.read("dvc_plots/index.html")
     assert all(title in page for title in ("Loss", "Accuracy", "Confusion matrix"))
-    project.set({"train.learning_rate": 0.5})
-    assert "train.learning_rate" in project.run("dvc", "params", "diff").output
+    project.set({"train.optimizer.learning_rate": 0.5})
+    assert "train.optimizer.learning_rate" in project.run("dvc", "params", "diff").output
 
 
 def test_an_experiment_with_other_fractions_runs(project: Project) -> None:
@@ -241,7 +241,7 @@ def test_darkroom_show_ends_with_the_report(project: Project) -> None:
     assert ended.output.strip().endswith("report: reports/index.html")
     assert "validation" in ended.output
     assert "out of date" not in ended.output
-    project.set({"train.learning_rate": 0.5})
+    project.set({"train.optimizer.learning_rate": 0.5})
     assert "earlier run; out of date: train. Run: dvc repro" in project.run("darkroom", "show").output
 
 

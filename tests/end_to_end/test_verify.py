@@ -177,7 +177,7 @@ def test_missing_and_foreign_files(project: Project) -> None:
 
 
 def test_what_is_out_of_date_is_not_damaged(project: Project) -> None:
-    project.set({"train.learning_rate": 0.5, "prepare.image_size": [9, 9]})
+    project.set({"train.optimizer.learning_rate": 0.5, "prepare.image_size": [9, 9]})
     assert verify()[0] == 0
 
 

@@ -7,11 +7,15 @@ import pytest
 from dataprep.config.statistics import StatisticsConfig
 from dataprep.store.statistics import measure_train, write_statistics
 from models.config.model import ModelConfig
-from models.config.train import TrainConfig
+from models.config.train import AdamConfig, TrainConfig
 from pipelines.params import Params
 from tests.conftest import write_striped_tree
 from tests.dataprep.augment.test_stored_copies import copy_all
 from tests.dataprep.prepare.test_packing import dealt, prepare
+
+
+def adam(learning_rate: float) -> AdamConfig:
+    return AdamConfig(kind="adam", learning_rate=learning_rate, beta_1=0.9, beta_2=0.999)
 
 
 @pytest.fixture(scope="session")
@@ -33,4 +37,4 @@ def small(params: Params) -> ModelConfig:
 
 @pytest.fixture(scope="session")
 def short(params: Params) -> TrainConfig:
-    return params.train.model_copy(update={"epochs": 6, "patience": 6, "batch_size": 8, "learning_rate": 0.01})
+    return params.train.model_copy(update={"epochs": 6, "patience": 6, "batch_size": 8, "optimizer": adam(0.01)})

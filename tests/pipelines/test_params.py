@@ -127,14 +127,22 @@ AUGMENT_CASES = [
         ),
         (
             changed("learning_rate:", "learningrate:"),
-            "params.yaml: unknown key train.learningrate. Did you mean learning_rate?",
+            "params.yaml: unknown key train.optimizer.learningrate. Did you mean learning_rate?",
         ),
         (
             changed("    interpolation:", "    interpolate:"),
             "params.yaml: unknown key prepare.resize.interpolate. Did you mean interpolation?",
         ),
         (changed("statistics:\n", "statistic:\n"), "params.yaml: unknown key statistic. Did you mean statistics?"),
-        (changed("  patience:", "  xyz:"), "params.yaml: unknown key train.xyz. Known here: optimizer, learning_rate"),
+        (
+            changed("    beta_1:", "    momentum: 0.9\n    beta_1:"),
+            "params.yaml: unknown key train.optimizer.momentum of train.optimizer.kind 'adam'; 'sgd' or 'rmsprop' has it.",
+        ),
+        (
+            changed("  batch_size: 32", "  learning_rate: 0.002\n  batch_size: 32"),
+            "params.yaml: unknown key train.learning_rate. It is now train.optimizer.learning_rate. Write it there",
+        ),
+        (changed("  patience:", "  xyz:"), "params.yaml: unknown key train.xyz. Known here: optimizer, batch_size"),
         (
             with_value("prepare.image_size", "32"),
             "params.yaml: prepare.image_size must be a list of two whole numbers; got 32. Correct the list",
@@ -258,7 +266,7 @@ def test_a_missing_file_says_where_to_run(tmp_path: Path) -> None:
 
 def test_numbers_are_read_as_dvc_reads_them() -> None:
     read = check_params(changed("learning_rate: 0.002", "learning_rate: 1e-3"), Path("params.yaml"))
-    assert read.train.learning_rate == 0.001  # PyYAML would read a string
+    assert read.train.optimizer.learning_rate == 0.001  # PyYAML would read a string
 
 
 def test_off_is_a_word_as_it_is_for_dvc() -> None:

@@ -45,7 +45,7 @@ def check_others_stay(before: str, after: str, *keys: str) -> None:
     ("key", "value"),
     [
         ("train.epochs", "3"),
-        ("train.learning_rate", "1e-3"),
+        ("train.optimizer.learning_rate", "1e-3"),
         ("prepare.invert", "true"),
         ("prepare.saturate.ink", "dark"),
         ("ingest.source", "/home/me/scans"),

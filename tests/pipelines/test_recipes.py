@@ -143,7 +143,7 @@ def test_an_unknown_recipe_names_the_known_ones() -> None:
 def test_a_mistake_that_was_there_before_is_not_the_recipe_s(project: Path) -> None:
     path = project / "params.yaml"
     path.write_text(path.read_text().replace("  learning_rate", "  learningrate"))
-    with pytest.raises(ParamsError, match=r"^params.yaml: unknown key train.learningrate"):
+    with pytest.raises(ParamsError, match=r"^params.yaml: unknown key train.optimizer.learningrate"):
         apply_recipe(RECIPES[0])
     path.unlink()
     with pytest.raises(ParamsError, match=r"^params.yaml is missing"):

@@ -12,7 +12,7 @@ def find(facts: Facts) -> Finding | None:
         return None
     low, high = gap.evaluated.accuracy_interval
     points, interval = in_points(gap.running - gap.evaluated.accuracy, gap.running - high, gap.running - low)
-    lower_rate = experiment("Lower the learning rate.", {"train.learning_rate": train.learning_rate / 2})
+    lower_rate = experiment("Lower the learning rate.", {"train.optimizer.learning_rate": train.optimizer.learning_rate / 2})
     if facts.settings.batch_normalisation:
         causes = ["batch normalisation, whose averages need more or larger batches"]
         actions = [

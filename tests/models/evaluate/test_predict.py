@@ -24,7 +24,8 @@ from models.config.train import TrainConfig
 from models.evaluate.model_needs import check_batch
 from models.evaluate.predict import load_model, predict
 from models.evaluate.predictions import PREDICTIONS, class_names_of, predictions_frame, read_predictions
-from models.train.fit import build_model, encode_model
+from models.train.compiled_network import compile_network
+from models.train.encoding import encode_model
 from models.train.model_file import recipe_of
 from pipelines.params import Params
 from tests.models.made_up import predictions
@@ -41,7 +42,7 @@ def model(tiny: Path, small: ModelConfig, short: TrainConfig, tmp_path_factory: 
     path = tmp_path_factory.mktemp("model") / "model.keras"
     index = read_index(tiny / "prepared", stage="prepare")
     train_set = find_train_set(tiny / "prepared", tiny / "augmented")
-    network = build_model(small, short, train_set, read_statistics(tiny / "statistics.json", index))
+    network = compile_network(small, short, train_set, read_statistics(tiny / "statistics.json", index))
     path.write_bytes(encode_model(network, recipe=recipe_of(index)))
     return path
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from models.config.network import NETWORKS, NetworkConfig
-from models.train.fit import encode_model
+from models.train.encoding import encode_model
 from pipelines.params import Params
 from tests.closure import ROOT, imported_names
 from tests.models.networks.building import SHAPE, build, images, targets

@@ -18,10 +18,14 @@ from models.config.train import TrainConfig
 from models.evaluate.predict import load_model, predict
 from models.evaluate.robustness import measure_robustness
 from models.train import datasets as inputs
-from models.train.fit import build_model, encode_model, exact_match, fit
+from models.train.compiled_network import compile_network
+from models.train.encoding import encode_model
+from models.train.fit import fit
 from models.train.model_file import recipe_of
+from models.train.objectives import exact_match
 from pipelines.params import Params
 from tests.dataprep.augment.augmenting import config_with
+from tests.models.conftest import adam
 from tests.models.made_up import split_of
 
 
@@ -41,7 +45,7 @@ def train(
 ) -> pl.DataFrame:
     train_set = find_train_set(tiny / "prepared", tiny / "augmented")
     index = index_of(tiny)
-    network = build_model(model, config, train_set, read_statistics(tiny / "statistics.json", index))
+    network = compile_network(model, config, train_set, read_statistics(tiny / "statistics.json", index))
     history = fit(
         network,
         train_set,
@@ -79,7 +83,7 @@ def test_the_same_seed_gives_the_same_file_and_another_seed_another(
 def test_few_steps_leave_a_model_that_knows_its_train_images(
     tiny: Path, params: Params, tmp_path: Path, batch_size: int, learning_rate: float
 ) -> None:
-    config = params.train.model_copy(update={"batch_size": batch_size, "learning_rate": learning_rate, "epochs": 4})
+    config = params.train.model_copy(update={"batch_size": batch_size, "optimizer": adam(learning_rate), "epochs": 4})
     train(tiny, params.model, config, params, tmp_path / "model.keras")
     network = load_model(tmp_path / "model.keras", read_index(tiny / "prepared", stage="prepare"))
     rows = pl.concat(predict(network, tiny / "prepared", params.evaluate))
@@ -156,7 +160,7 @@ def test_each_normalisation_is_saved_as_the_same_bytes(tiny: Path, small: ModelC
         find_train_set(tiny / "prepared", tiny / "augmented"),
         read_statistics(tiny / "statistics.json", index_of(tiny)),
     )
-    saved = [encode_model(build_model(config, short, train_set, statistics), recipe={}) for _ in range(2)]
+    saved = [encode_model(compile_network(config, short, train_set, statistics), recipe={}) for _ in range(2)]
     assert saved[0] == saved[1]
 
 
@@ -173,7 +177,7 @@ def test_it_learns_and_the_file_holds_the_best_epoch(
 def test_it_stops_early_and_still_keeps_the_best_epoch(
     tiny: Path, small: ModelConfig, short: TrainConfig, params: Params, tmp_path: Path
 ) -> None:
-    wild = short.model_copy(update={"learning_rate": 3.0, "epochs": 30, "patience": 2})
+    wild = short.model_copy(update={"optimizer": adam(3.0), "epochs": 30, "patience": 2})
     history = train(tiny, small, wild, params, tmp_path / "model.keras")
     losses = history["val_loss"].to_list()
     assert len(losses) < 30
@@ -182,10 +186,10 @@ def test_it_stops_early_and_still_keeps_the_best_epoch(
 
 
 def test_divergence_is_one_line(tiny: Path, small: ModelConfig, short: TrainConfig, params: Params, tmp_path: Path) -> None:
-    wild = short.model_copy(update={"learning_rate": 1e38, "optimizer": "adam"})
+    wild = short.model_copy(update={"optimizer": adam(1.0).model_copy(update={"learning_rate": 1e38})})
     network = small.network.model_copy(update={"batch_normalisation": False, "dropout": 0.0})
     plain = small.model_copy(update={"network": network})
-    with pytest.raises(TrainError, match=r"the loss must be a number; .* Lower train.learning_rate \(1e\+38\)"):
+    with pytest.raises(TrainError, match=r"the loss must be a number; .* Lower train.optimizer.learning_rate \(1e\+38\)"):
         train(tiny, plain, wild, params, tmp_path / "model.keras")
 
 

@@ -44,7 +44,7 @@ def test_batch_normalisation_is_no_cause_where_there_is_none(params: Params) -> 
     finding = found(rare_class_known(450), params, 0.99, unmixed(params), batch_normalisation=False)
     assert finding is not None
     assert not any("normalisation" in text for text in (*finding.causes, *(action.text for action in finding.actions)))
-    assert finding.actions[0].changes == {"train.learning_rate": params.train.learning_rate / 2}
+    assert finding.actions[0].changes == {"train.optimizer.learning_rate": params.train.optimizer.learning_rate / 2}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,49 @@
+"""The network as it is before the first step: built, seeded, and compiled with its optimizer and its loss."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+from dataprep.feed.batches import TrainSet
+from dataprep.store.statistics import Statistics
+from models.config.model import ModelConfig
+from models.config.train import TrainConfig
+from models.layers.network import build_network
+from models.train.objectives import objective_of
+from models.train.optimizers import make_optimizer
+
+_MOST_MOMENTUM = 0.99
+_LEFT_AFTER_AN_EPOCH = 0.01
+"""Weight of the first values of an average after one epoch."""
+
+
+def compile_network(model: ModelConfig, train: TrainConfig, train_set: TrainSet, statistics: Statistics) -> keras.Model:
+    """Seeds Keras, builds the network and compiles it."""
+    keras.backend.clear_session()  # or names count on from a network made before, and the saved file with them
+    keras.utils.set_random_seed(train.seed)
+    tf.config.experimental.enable_op_determinism()
+    mean, divisor = statistics.scaling()
+    network = build_network(
+        model,
+        shape=train_set.shape,
+        num_classes=train_set.num_classes,
+        mean=mean,
+        divisor=divisor,
+        momentum=averaging_momentum(math.ceil(train_set.num_images / train.batch_size)),
+    )
+    objective = objective_of(model.head)
+    network.compile(optimizer=make_optimizer(train.optimizer), loss=objective.loss, metrics=[objective.accuracy])
+    return network
+
+
+def averaging_momentum(steps_per_epoch: int) -> float:
+    """Momentum with which the averages of batch normalisation forget what they started from within the first epoch.
+
+    Keras' 0.99 takes some hundred steps; on a small set, early stopping and evaluation would judge averages that are far from
+    those of the weights. From 459 steps on it is Keras' own.
+
+    >>> averaging_momentum(2), averaging_momentum(1000)
+    (0.1, 0.99)
+    """
+    return round(min(_MOST_MOMENTUM, math.pow(_LEFT_AFTER_AN_EPOCH, 1 / steps_per_epoch)), 6)
