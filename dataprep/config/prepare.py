@@ -31,11 +31,12 @@ class ResizeConfig(Section):
 
 
 class SaturateConfig(Section):
-    """Whether the paper of a gray image is made uniform, and how paper and ink are separated."""
+    """Whether the paper of a gray image is made uniform, how it is separated from ink, and whether ink keeps its levels."""
 
     method: Literal["off", "threshold", "otsu"]
     threshold: Annotated[int, Field(ge=0, le=255)]
     ink: Literal["dark", "light"]
+    output: Literal["keep_ink", "binary"]
 
 
 class PrepareConfig(Section):

@@ -176,6 +176,12 @@ def preparer(decode: Decoding, prepare: PrepareConfig) -> Callable[[bytes], Pixe
     return prepared
 
 
+def _settings(prepare: PrepareConfig) -> str:
+    """What is asked of the pixels. Shards made before `saturate.output` existed hold what `keep_ink` makes, and stay good."""
+    unsaid = {"saturate": {"output"}} if prepare.saturate.output == "keep_ink" else None
+    return prepare.model_dump_json(exclude=unsaid)
+
+
 def _plan(images: pl.DataFrame, names: list[str], decode: DecodeConfig, prepare: PrepareConfig) -> list[_Plan]:
     """One plan for each shard: an image's bucket depends on its id alone, so that a new image touches one shard."""
     # In slices: as Python objects, all ids of a large data set would be the largest thing in memory.
@@ -183,7 +189,7 @@ def _plan(images: pl.DataFrame, names: list[str], decode: DecodeConfig, prepare:
     sizes = images["bytes"].to_numpy()
     # What is black and white of more than 8 bits enters with the images that have them: others keep their shards.
     decoded = decode.model_dump_json(include={"max_pixels", "background"})
-    made_of = (PIXELS_VERSION, *_DECODERS, names, decoded, prepare.model_dump_json())
+    made_of = (PIXELS_VERSION, *_DECODERS, names, decoded, _settings(prepare))
     plans = []
     for split in SPLITS:
         own = np.flatnonzero((images["split"] == split).to_numpy())

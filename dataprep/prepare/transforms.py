@@ -110,15 +110,21 @@ def denoise(image: Pixels, denoise_px: int) -> Pixels:
 
 
 def saturate(image: Pixels, config: SaturateConfig) -> Pixels:
-    """Makes the paper of a gray image uniform; ink keeps its shades.
+    """Makes the paper of a gray image uniform; ink keeps its gray levels, or becomes uniform too.
 
-    Dark ink: every value above the threshold becomes 255. Light ink: every value below it becomes 0. The threshold itself is
-    ink. Otsu's method parts the values of each image anew, and what lies on the side of the paper becomes uniform; an image
-    of one value has no two sides and stays as it is.
+    Dark ink: every value above the threshold is paper and becomes 255. Light ink: every value below it is paper and becomes 0.
+    The threshold itself is ink. With output `binary`, dark ink becomes 0 and light ink 255.
+
+        values 99, 100, 101 with threshold 100    keep_ink       binary
+        dark ink                                  99, 100, 255   0, 0, 255
+        light ink                                 0, 100, 101    0, 255, 255
+
+    Otsu's method finds a threshold for each image. An image of one value has none: `keep_ink` leaves it as it is, and for
+    `binary` it is all paper.
 
     Args:
         image: (H, W, 1) uint8.
-        config: method, threshold (0-255), which values are ink.
+        config: method, threshold (0-255), which values are ink, what becomes of ink.
 
     Source: N. Otsu, A threshold selection method from gray-level histograms, 1979.
     """
@@ -126,13 +132,16 @@ def saturate(image: Pixels, config: SaturateConfig) -> Pixels:
         return image
     if config.method == "otsu":
         level, mask = cv2.threshold(image, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-        if level == 0 and image.min() > 0:  # OpenCV's answer for one value
-            return image
+        if level == 0 and (image.min() > 0 or not mask.any()):  # OpenCV's answer for one value
+            return image if config.output == "keep_ink" else np.full_like(image, 255 if config.ink == "dark" else 0)
     else:
         # cv2 asks for "above"; light ink begins at the threshold.
         above = config.threshold if config.ink == "dark" else config.threshold - 1
         mask = cv2.threshold(image, above, 255, cv2.THRESH_BINARY)[1]
-    light = _as_uint8(mask).reshape(image.shape)  # 255 or 0: bitwise it is 7 times as fast as a masked assignment
+    light = _as_uint8(mask).reshape(image.shape)
+    if config.output == "binary":
+        return light
+    # Bitwise it is 7 times as fast as a masked assignment.
     return image | light if config.ink == "dark" else image & light
 
 
@@ -205,7 +214,8 @@ def _plan_saturate(config: PrepareConfig) -> Planned:
     if method == "off":
         return None
     at = f" {config.saturate.threshold}" if method == "threshold" else ""
-    return f"{method}{at}, ink {ink}", partial(saturate, config=config.saturate)
+    binary = ", binary" if config.saturate.output == "binary" else ""
+    return f"{method}{at}, ink {ink}{binary}", partial(saturate, config=config.saturate)
 
 
 def _plan_invert(config: PrepareConfig) -> Planned:

@@ -21,7 +21,7 @@ PREPARE = PrepareConfig(
     color="gray",
     resize=ResizeConfig(mode="pad", interpolation="cubic", pad_value=255),
     denoise_px=3,
-    saturate=SaturateConfig(method="otsu", threshold=0, ink="light"),
+    saturate=SaturateConfig(method="otsu", threshold=0, ink="light", output="keep_ink"),
     invert=True,
     images_per_shard=5,
     mib_per_shard=64,

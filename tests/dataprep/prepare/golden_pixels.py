@@ -5,11 +5,11 @@
 
 import itertools
 import json
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
-from dataprep.config.prepare import PrepareConfig
+from dataprep.config.prepare import PrepareConfig, ResizeConfig
 from dataprep.core.rng import uniforms_for
 from dataprep.decode.image import Pixels, digest_pixels
 from dataprep.prepare.transforms import PIXELS_VERSION, steps_of
@@ -24,7 +24,7 @@ _PLAIN: dict[str, Any] = {
     "color": "gray",
     "resize": {"mode": "stretch", "interpolation": "cubic", "pad_value": 9},
     "denoise_px": 0,
-    "saturate": {"method": "off", "threshold": 150, "ink": "dark"},
+    "saturate": {"method": "off", "threshold": 150, "ink": "dark", "output": "keep_ink"},
     "invert": False,
     "images_per_shard": 1,
     "mib_per_shard": 64,
@@ -53,19 +53,24 @@ def digests() -> dict[str, str]:
 
 
 def _configs() -> dict[str, dict[str, Any]]:
-    modes = itertools.product(("stretch", "pad", "fit", "crop"), ("nearest", "linear", "cubic", "area", "lanczos"))
-    inks = itertools.product(("threshold", "otsu"), ("dark", "light"))
+    modes = itertools.product(*(get_args(ResizeConfig.model_fields[name].annotation) for name in ("mode", "interpolation")))
+    inks = itertools.product(("threshold", "otsu"), ("dark", "light"), ("keep_ink", "binary"))
     return {
         "rgb": {"color": "rgb"},
         **{f"{mode} {name}": {"resize": {"mode": mode, "interpolation": name, "pad_value": 9}} for mode, name in modes},
         **{f"denoise {side}": {"denoise_px": side} for side in (3, 5, 7)},
-        **{f"saturate {method} {ink}": {"saturate": {"method": method, "threshold": 150, "ink": ink}} for method, ink in inks},
+        **{
+            f"saturate {method} {ink}{' binary' if output == 'binary' else ''}": {
+                "saturate": {"method": method, "threshold": 150, "ink": ink, "output": output}
+            }
+            for method, ink, output in inks
+        },
         "invert": {"invert": True},
         "everything": {
             "image_size": (96, 96),
             "resize": {"mode": "pad", "interpolation": "lanczos", "pad_value": 255},
             "denoise_px": 3,
-            "saturate": {"method": "otsu", "threshold": 0, "ink": "dark"},
+            "saturate": {"method": "otsu", "threshold": 0, "ink": "dark", "output": "keep_ink"},
             "invert": True,
         },
     }

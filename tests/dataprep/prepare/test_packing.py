@@ -8,14 +8,14 @@ import pytest
 from dataprep.config.decode import Decoding
 from dataprep.config.prepare import PrepareConfig, ResizeConfig, SaturateConfig
 from dataprep.core.errors import ArtifactError, SourceError
-from dataprep.prepare.packing import prepare_images
+from dataprep.prepare.packing import _settings, prepare_images
 from dataprep.store.shards import ShardEntry, ShardReader, check_shards, read_index
 from tests.conftest import local, random_image, striped, write_png
 from tests.dataprep.ingest.ingesting import run
 
 DECODE = Decoding(max_pixels=1_000_000, background=255, black_level="full", white_level="full", levels={})
 STRETCH = ResizeConfig(mode="stretch", interpolation="linear", pad_value=9)
-KEEP = SaturateConfig(method="off", threshold=0, ink="dark")
+KEEP = SaturateConfig(method="off", threshold=0, ink="dark", output="keep_ink")
 CONFIG = PrepareConfig(
     image_size=(8, 8),
     color="gray",
@@ -48,6 +48,26 @@ def prepare(
     """Prepares and returns the shards that had to be made."""
     shards = prepare_images(images, output, source=source, decode=DECODE, prepare=config, execute=local(workers))
     return [shard.entry for shard in shards if shard.made]
+
+
+def test_ink_made_binary_makes_every_shard_anew_and_ink_that_is_kept_makes_none(
+    make_tree: Callable[..., Path], tmp_path: Path
+) -> None:
+    source = make_tree(classes=3, images=9)
+    images = dealt(source)
+    keep, binary = (
+        CONFIG.model_copy(update={"saturate": SaturateConfig(method="otsu", threshold=0, ink="light", output=output)})
+        for output in ("keep_ink", "binary")
+    )
+    kept = prepare(images, tmp_path / "prepared", source, keep)
+    assert "output" not in _settings(keep)  # older shards, of which nothing was asked, stay good
+    made = prepare(images, tmp_path / "prepared", source, binary)
+    assert len(made) == len(kept)
+    assert {entry.file for entry in made}.isdisjoint(entry.file for entry in kept)
+    index = read_index(tmp_path / "prepared", stage="prepare")
+    assert index.prepare == binary
+    with ShardReader(tmp_path / "prepared", made[0], index.layout, stage="prepare") as shard:
+        assert set(np.unique(shard.images())) == {0, 255}
 
 
 def test_shards_hold_each_image_once_with_its_label(make_tree: Callable[..., Path], tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 import json
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from skimage.filters import threshold_otsu
 from skimage.transform import resize as skimage_resize
 
-from dataprep.config.prepare import PrepareConfig
+from dataprep.config.prepare import PrepareConfig, ResizeConfig
 from dataprep.decode.image import Pixels, to_gray
 from dataprep.prepare.transforms import (
     _STEPS,
@@ -32,13 +32,12 @@ OFF: dict[str, Any] = {
     "color": "gray",
     "resize": {"mode": "stretch", "interpolation": "linear", "pad_value": 9},
     "denoise_px": 0,
-    "saturate": {"method": "off", "threshold": 100, "ink": "dark"},
+    "saturate": {"method": "off", "threshold": 100, "ink": "dark", "output": "keep_ink"},
     "invert": False,
     "images_per_shard": 5,
     "mib_per_shard": 64,
 }
-MODES = ("stretch", "pad", "fit", "crop")
-INTERPOLATIONS = ("nearest", "linear", "cubic", "area", "lanczos")
+MODES, INTERPOLATIONS = (get_args(ResizeConfig.model_fields[name].annotation) for name in ("mode", "interpolation"))
 
 
 def config(**changes: object) -> PrepareConfig:
@@ -57,14 +56,15 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     **{f"denoise {side}": ("denoise", {"denoise_px": side}) for side in (3, 5, 7)},
     "denoise rgb": ("denoise", {"denoise_px": 3, "color": "rgb"}),
     **{
-        f"saturate {method} {ink}": ("saturate", {"saturate": {"method": method, "ink": ink}})
+        f"saturate {method} {ink} {output}": ("saturate", {"saturate": {"method": method, "ink": ink, "output": output}})
         for method in ("threshold", "otsu")
         for ink in ("dark", "light")
+        for output in ("keep_ink", "binary")
     },
     "invert": ("invert", {"invert": True}),
     "invert rgb": ("invert", {"invert": True, "color": "rgb"}),
 }
-TWICE_IS_ONCE = {"gray", "rgb", "resize"} | {f"saturate threshold {ink}" for ink in ("dark", "light")}
+TWICE_IS_ONCE = {"gray", "rgb", "resize"} | {f"saturate threshold {ink} keep_ink" for ink in ("dark", "light")}
 
 every_variant = pytest.mark.parametrize("variant", VARIANTS)
 few = settings(max_examples=25)  # of each variant
@@ -156,6 +156,8 @@ def test_only_what_is_on_is_a_step_and_the_order_is_fixed() -> None:
         ("invert", "255 - value"),
     ]
     assert [step.name for step in steps(config(color="rgb"))] == ["rgb", "resize"]
+    binary = steps(config(saturate={"method": "otsu", "ink": "light", "output": "binary"}))
+    assert binary[-1].setting == "otsu, ink light, binary"
 
 
 def test_color_decides_the_channels() -> None:
@@ -194,7 +196,8 @@ def test_extreme_proportions_keep_their_one_value(size: tuple[int, int], mode: s
 @given(image=images(), size=st.tuples(sides, sides))
 def test_stretching_and_fitting_are_one_where_proportions_agree(image: Pixels, size: tuple[int, int]) -> None:
     size = image.shape[0] * 2, image.shape[1] * 2
-    results = [resize(image, size, config(resize={"mode": mode, "interpolation": "cubic"}).resize) for mode in MODES[:3]]
+    modes = ("stretch", "pad", "fit")
+    results = [resize(image, size, config(resize={"mode": mode, "interpolation": "cubic"}).resize) for mode in modes]
     assert np.array_equal(results[0], results[1])
     assert np.array_equal(results[0], results[2])
 
@@ -324,6 +327,30 @@ def test_saturation_is_what_the_handwritten_version_does(image: Pixels, threshol
     for ink, expected in (("dark", dark), ("light", light)):
         asked = config(saturate={"method": "threshold", "threshold": threshold, "ink": ink}).saturate
         assert np.array_equal(saturate(image, asked), expected)
+
+
+def test_binary_makes_paper_and_ink_uniform() -> None:
+    image = row([0, 99, 100, 101, 255])
+    for ink, expected in (("dark", [0, 0, 0, 255, 255]), ("light", [0, 0, 255, 255, 255])):
+        asked = config(saturate={"method": "threshold", "ink": ink, "output": "binary"}).saturate
+        assert saturate(image, asked).ravel().tolist() == expected
+
+
+@pytest.mark.parametrize("method", ["threshold", "otsu"])
+@pytest.mark.parametrize("ink", ["dark", "light"])
+@given(image=images(1))
+def test_binary_changes_the_ink_alone_and_leaves_two_values(method: str, ink: str, image: Pixels) -> None:
+    kept, binary = (
+        saturate(image, config(saturate={"method": method, "ink": ink, "output": output}).saturate)
+        for output in ("keep_ink", "binary")
+    )
+    of_paper, of_ink = (255, 0) if ink == "dark" else (0, 255)
+    assert set(np.unique(binary)) <= {0, 255}
+    assert (kept[binary == of_ink] == image[binary == of_ink]).all()
+    if image.min() < image.max():
+        assert (kept[binary == of_paper] == of_paper).all()
+    elif method == "otsu":
+        assert (binary == of_paper).all()  # one value has no two sides: all is paper
 
 
 @given(image=images(1), threshold=st.integers(0, 255))
