@@ -44,7 +44,8 @@ def files(
     for row in listed.iter_rows(named=True):
         notes = [f"{row['status']}: {row['reason']}" if row["reason"] else row["status"], row["message"]]
         notes += [", ".join(row["issues"] or []), row["near_duplicate"] and f"near duplicate of {row['near_duplicate']}"]
-        notes.append(row["first"] and f"same picture as {row['first']}")
+        if row["first"]:
+            notes.append("first of its copies" if row["first"] == row["id"] else f"same picture as {row['first']}")
         print("\t".join(on_one_line(text) for text in [row["id"], *filter(None, notes)]))
     print(f"{listed.height:,} of {rows.height:,} files")
 

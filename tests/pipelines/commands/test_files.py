@@ -72,10 +72,10 @@ def test_files_lists_exact_copies_together(
     monkeypatch.setattr("pipelines.graph.output_path", lambda *_: tmp_path / "manifest.parquet")
     output = CliRunner().invoke(app, ["files", "--duplicates"], catch_exceptions=False).output.splitlines()
     assert output == [
-        "class0/03.png\tok\tsame picture as class0/03.png",
+        "class0/03.png\tok\tfirst of its copies",
         "class0/again.bmp\tok\tsame picture as class0/03.png",
         "class0/copy.png\tok\tsame picture as class0/03.png",
-        "class1/01.png\tok\tsame picture as class1/01.png",
+        "class1/01.png\tok\tfirst of its copies",
         "class1/copy.png\tok\tsame picture as class1/01.png",
         "5 of 11 files",
     ]
