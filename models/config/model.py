@@ -40,3 +40,12 @@ class ModelConfig(Section):
                 f"{self.normalise.method!r}. Set model.normalise.method to none"
             )
         return self
+
+    @model_validator(mode="after")
+    def _penalties_have_layers(self) -> "ModelConfig":
+        if self.network.gives_probabilities and (self.l1 or self.l2):
+            raise ValueError(
+                f"must have l1 and l2 0 for network.kind {self.network.kind!r}, whose layers bring their own penalties; got "
+                f"{self.l1:g} and {self.l2:g}. Set both to 0"
+            )
+        return self

@@ -18,6 +18,8 @@ What a kind may say beside:
 
 - `takes_gray_levels: ClassVar[bool] = True`: it normalises by itself, as a pretrained backbone does, and wants gray levels 0 to
   255. `model.normalise.method` must then be `none`;
+- `gives_probabilities: ClassVar[bool] = True`: it has a head of its own. What `build` gives are then probabilities
+  (N, num_classes) of the sort that `model.head` names, which it checks;
 - a key `batch_normalisation`: where it is true, a batch needs two images, and the verdict on training names it.
 
 A network that is built may have layers with `trainable` false; training leaves these as they are.
@@ -51,6 +53,7 @@ class NetworkConfig(Section):
     kind: str
 
     takes_gray_levels: ClassVar[bool] = False
+    gives_probabilities: ClassVar[bool] = False
     kinds: ClassVar[Mapping[str, type[Section]]]
 
 
@@ -121,7 +124,8 @@ def _refuse_keys_of_other_kinds(section: type[Section], kind: str, value: Mappin
     if not foreign:
         return
     keys = ", ".join(section.model_fields)
-    others = " and ".join(sorted({owner for key in foreign for owner in owners[key]}))
+    some = {owner for key in foreign for owner in owners[key]}
+    others = " and ".join(sorted({owner for owner in some if all(owner in owners[key] for key in foreign)} or some))
     raise ValueError(
         f"has {first_five(foreign)}, of kind {others}; kind is {kind}, whose keys are {keys}. Remove what is not its own; with "
         f"dvc exp run: -S '~model.network' -S '+model.network={{kind: {kind}, ...}}'"

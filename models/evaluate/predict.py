@@ -1,6 +1,7 @@
 """Probabilities for every image of every split, from the saved model alone, without dropout or augmentation."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -9,12 +10,13 @@ import polars as pl
 
 from dataprep.config.base import SPLITS
 from dataprep.core.artifacts import Place
-from dataprep.core.errors import ArtifactError, in_short
+from dataprep.core.errors import ArtifactError
 from dataprep.feed.batches import ordered_batches
 from dataprep.store.shards import ShardIndex, read_index
 from models.config.evaluate import EvaluateConfig
-from models.evaluate.model_needs import check_batch, check_needs
+from models.evaluate.model_needs import check_batch
 from models.evaluate.predictions import LARGEST_PROBABILITY, predictions_frame
+from models.layers.keras_file import Fault, Shapes, check_needs, load_checked
 from models.train.model_file import check_recipe, model_fault, open_model_file
 
 
@@ -29,19 +31,17 @@ def load_model(path: Path, index: ShardIndex) -> keras.Model:
         ArtifactError: the file is missing, damaged, would need code to be run or more memory than it holds bytes, was trained
             on other images, or has weights that are no numbers.
     """
+    fault = partial(model_fault, path)
     with open_model_file(path) as archive:
         check_recipe(path, archive, index)
-        check_needs(path, archive, index)
-    try:
-        network: keras.Model = keras.models.load_model(path, compile=False, safe_mode=True)
-        weights = network.get_weights()
-    except Exception as error:  # Keras reports damage in many classes, and a truncated file as "File not found"
-        raise model_fault(path, f"cannot be loaded as a Keras model ({in_short(error)})") from error
-    if strange := sum(not np.isfinite(weight).all() for weight in weights):
-        raise model_fault(
-            path, f"must have weights that are finite numbers; {strange:,} of {len(weights):,} arrays hold others"
-        )
-    return network
+        check_needs(archive, fault, partial(_check_shapes, fault=fault, index=index))
+    return load_checked(path, fault)
+
+
+def _check_shapes(shapes: Shapes, *, fault: Fault, index: ShardIndex) -> None:
+    expected = (None, *index.shape), (None, len(index.class_names))
+    if shapes != expected:
+        raise fault(f"must take {expected[0]} and give {expected[1]}; it takes {shapes[0]} and gives {shapes[1]}")
 
 
 def predict(network: keras.Model, prepared: Place, config: EvaluateConfig) -> Iterator[pl.DataFrame]:

@@ -1,7 +1,7 @@
 """What every kind of network shares beside its own settings."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import keras
@@ -9,7 +9,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Penalties on weights, and the momentum of the averages of batch normalisation."""
+    """What the head is, penalties on weights, and the momentum of the averages of batch normalisation."""
+
+    num_classes: int
+    head: Literal["softmax", "sigmoid"]
 
     l1: float
     l2: float

@@ -35,13 +35,18 @@ def build_network(
     Raises:
         ParamsError: the file of the kind cannot be used.
     """
-    context = Context(config.l1, config.l2, momentum)
+    context = Context(num_classes, config.head, config.l1, config.l2, momentum)
     inputs = keras.Input(shape, dtype="uint8", name="image")
     x = noisy(normalised(inputs, config.normalise, mean, divisor), config.input_noise, name="input_noise")
     x = network_module(config.network.kind).build(config.network, x, context)
+    outputs = x if config.network.gives_probabilities else _head(x, context)
+    return keras.Model(inputs, outputs, name=f"darkroom_{config.network.kind}")
+
+
+def _head(x: keras.KerasTensor, context: Context) -> keras.KerasTensor:
+    """(N, ...) to (N, num_classes) probabilities."""
     if len(x.shape) > 2:
         x = flattened(x)
-    outputs = keras.layers.Dense(
-        num_classes, activation=config.head, kernel_regularizer=context.penalty(), name="probabilities"
+    return keras.layers.Dense(
+        context.num_classes, activation=context.head, kernel_regularizer=context.penalty(), name="probabilities"
     )(x)
-    return keras.Model(inputs, outputs, name=f"darkroom_{config.network.kind}")

@@ -1,21 +1,21 @@
 """What a .keras file says of itself, read before Keras sees it: which members it has, how large, and what it was trained on."""
 
 import json
-import os
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dataprep.core.artifacts import missing, open_file
-from dataprep.core.errors import ArtifactError, first_five, in_short, shortened
+from dataprep.core.artifacts import missing
+from dataprep.core.errors import ArtifactError, in_short, shortened
 from dataprep.store.shards import ShardIndex
+from models.layers.keras_file import open_keras_file
 
 RECIPE = "darkroom"
 """The key of the recipe in metadata.json."""
 
-_MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
 _LARGEST_TEXT = 2**26  # bytes of a member of JSON
 _STAGE = "train"
 
@@ -33,23 +33,10 @@ def open_model_file(path: Path) -> Iterator[zipfile.ZipFile]:
         ArtifactError: it is missing, no such file, or would be larger unpacked than it is.
     """
     try:
-        file = open_file(path)
+        with open_keras_file(path, partial(model_fault, path)) as archive:
+            yield archive
     except FileNotFoundError as error:
         raise missing(path, _STAGE) from error
-    with file:
-        try:
-            archive = zipfile.ZipFile(file)
-        except Exception as error:  # a doctored archive fails in many classes
-            raise model_fault(path, f"cannot be loaded as a Keras model ({in_short(error)})") from error
-        members = archive.infolist()
-        if sorted(member.filename for member in members) != sorted(_MEMBERS):
-            found = first_five(member.filename for member in members)
-            raise model_fault(path, f"must hold {', '.join(sorted(_MEMBERS))}, each once, and nothing else; it holds {found}")
-        # Stored members cannot be larger than the file, unless they share its bytes.
-        unpacked, size = sum(member.file_size for member in members), os.fstat(file.fileno()).st_size
-        if unpacked > size or any(member.compress_type != zipfile.ZIP_STORED for member in members):
-            raise model_fault(path, f"must be stored as it is; its {size:,} bytes are packed and claim to be {unpacked:,}")
-        yield archive
 
 
 def check_recipe(path: Path, archive: zipfile.ZipFile, index: ShardIndex) -> None:

@@ -3,6 +3,7 @@
 import keras
 import pytest
 
+from models.config.network import network_module
 from models.layers.memory import check_memory, layer_sizes
 from pipelines.params import Params
 from tests.models.networks.building import SHAPE, build, model_of
@@ -11,10 +12,14 @@ from tests.models.networks.variants import VARIANTS
 SHAPELESS = (keras.layers.InputLayer, keras.layers.Flatten, keras.layers.Dropout, keras.layers.GaussianNoise)
 
 
+def has_sizes(kind: str) -> bool:
+    return hasattr(network_module(kind), "sizes")
+
+
 @pytest.mark.parametrize(
     ("variant", "method"),
     [
-        *((variant, "standard") for variant in VARIANTS.values()),
+        *((variant, "standard") for variant in VARIANTS.values() if has_sizes(str(variant["kind"]))),
         *(({"kind": "perceptron"}, method) for method in ("scale", "log", "none")),
     ],
     ids=repr,

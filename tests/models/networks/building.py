@@ -1,5 +1,6 @@
 """Networks built from settings, and images for them."""
 
+import importlib
 from collections.abc import Mapping
 
 import keras
@@ -25,6 +26,8 @@ def build(
     per_pixel: bool = False,
     **others: object,
 ) -> keras.Model:
+    if write_files := getattr(importlib.import_module(f"tests.models.networks.test_{network['kind']}"), "write_files", None):
+        write_files(shape)
     scale = shape if per_pixel else (1, 1, shape[2])
     mean, divisor = np.full(scale, 100, dtype=np.float32), np.full(scale, 50, dtype=np.float32)
     keras.backend.clear_session()
