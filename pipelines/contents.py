@@ -15,7 +15,7 @@ from dataprep.core.file_names import encode_name
 from dataprep.source.raw_folder import EMBEDDED, locate_folder
 from pipelines.dvc_lock import DVC_LOCK
 from pipelines.params import read_params
-from pipelines.trouble import Trouble, keep_beside
+from pipelines.trouble import Trouble, free_name, keep_beside
 from pipelines.verify import hash_files
 
 DAMAGED = Path(".darkroom/damaged")
@@ -108,6 +108,8 @@ def _is_foreign(manifest: Path, source: str, lock: Path) -> bool:
 def _replace(copy: Path, source: Path | None) -> str:
     DAMAGED.mkdir(parents=True, exist_ok=True)
     kept = DAMAGED / (copy.parent.name + copy.name)
+    if os.path.lexists(kept):  # of an earlier mending
+        kept = free_name(kept, "damaged")
     shutil.move(copy, kept)
     if source is None:
         return f"moved to {kept}; dvc repro makes it anew where it is needed, dvc commit the list of a folder"

@@ -64,8 +64,8 @@ class _Lock(BaseModel):
     stages: dict[str, _Stage] = Field(default_factory=dict)
 
 
-def explain_troubles(*, deep: bool) -> list[str]:
-    """One line for each trouble, with the command that mends it.
+def explain_troubles(*, deep: bool) -> Iterator[str]:
+    """Yields one line for each trouble, with the command that mends it.
 
     Args:
         deep: also reads DVC's cache and the manifest.
@@ -76,11 +76,11 @@ def explain_troubles(*, deep: bool) -> list[str]:
         RepositoryError: DVC would not start here.
     """
     with _looking(deep=deep) as troubles:
-        return [str(trouble) for trouble in troubles]
+        yield from map(str, troubles)
 
 
-def mend_troubles(*, deep: bool) -> list[str]:
-    """Mends each trouble that can be mended here; one line for each.
+def mend_troubles(*, deep: bool) -> Iterator[str]:
+    """Mends each trouble that can be mended here, and yields one line for each as soon as it is mended.
 
     Args:
         deep: also reads DVC's cache and the manifest.
@@ -91,7 +91,8 @@ def mend_troubles(*, deep: bool) -> list[str]:
         RepositoryError: DVC would not start here.
     """
     with _looking(deep=deep) as troubles:
-        return [trouble.mended() for trouble in troubles]
+        for trouble in troubles:
+            yield trouble.mended()
 
 
 @contextlib.contextmanager

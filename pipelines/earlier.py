@@ -8,9 +8,9 @@ from pathlib import Path
 import polars as pl
 
 from dataprep.core.artifacts import write_bytes
-from dataprep.core.errors import ArtifactError
+from dataprep.core.errors import DarkroomError
 from dataprep.store.split_table import read_split
-from pipelines.graph import GraphError, cache_folder
+from pipelines.graph import cache_folder
 
 _KEPT = 3
 _LOCKED = r"path: {path}\n\s+hash: md5\n\s+md5: (?P<md5>[0-9a-f]{{32}})\n"
@@ -33,7 +33,7 @@ def read_earlier(split: Path, kept: Path) -> tuple[pl.DataFrame, str] | None:
     for path, name in candidates:
         try:
             return read_split(path, ["id", "split"]), name
-        except ArtifactError:  # of an earlier format version, or damaged: nothing to compare with
+        except DarkroomError:  # of an earlier format version, or damaged: nothing to compare with
             continue
     return None
 
@@ -66,6 +66,6 @@ def _copy_of(md5: str, kept: Path) -> Path | None:
         return path
     try:
         path = cache_folder() / "files/md5" / md5[:2] / md5[2:]
-    except GraphError:
+    except DarkroomError:  # also where another DVC is at work: the comparison is left out
         return None
     return path if path.is_file() else None

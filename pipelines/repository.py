@@ -69,14 +69,23 @@ def _need_commit(history: History) -> None:
 
 def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "LC_ALL": "C"}  # its words are read
-    return subprocess.run(["git", *arguments], env=environment, capture_output=True, text=True, check=False)  # noqa: S603, S607
+    return subprocess.run(  # noqa: S603
+        ["git", *arguments],  # noqa: S607
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        errors="surrogateescape",  # it prints names of folders, which may be any bytes
+        check=False,
+    )
 
 
 def _does_without_git() -> bool:
     """Whether DVC's configuration, of the project, the user or the system, says so."""
     command = [sys.executable, "-m", "dvc", "config", "core.no_scm"]
-    told = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # the arguments are our own
-    return told.stdout.strip().lower() in ("true", "yes", "on", "1")
+    answer = subprocess.run(  # noqa: S603  # the arguments are our own
+        command, capture_output=True, encoding="utf-8", errors="surrogateescape", check=False
+    )
+    return answer.stdout.strip().lower() in ("true", "yes", "on", "1")
 
 
 def _here() -> str:

@@ -1,5 +1,6 @@
 """One thing that is not as it should be, and how what is replaced is kept."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +27,14 @@ class Trouble:
 
 def keep_beside(path: Path, ending: str) -> Path:
     """Moves a file or folder to its own name with an ending and the next free number."""
-    number = 1
-    while (kept := path.with_name(f"{path.name}.{ending}-{number}")).exists():
-        number += 1
+    kept = free_name(path, ending)
     path.rename(kept)
+    return kept
+
+
+def free_name(path: Path, ending: str) -> Path:
+    """The path with an ending and the next number at which nothing is, not even a broken link."""
+    number = 1
+    while os.path.lexists(kept := path.with_name(f"{path.name}.{ending}-{number}")):
+        number += 1
     return kept

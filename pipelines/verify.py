@@ -223,7 +223,8 @@ def _what(entry: Hashed | None) -> str:
 
 def _rebuild(output: Output, *files: Path) -> str:
     """Whatever DVC could still take for whole goes first: it compares sizes and times, and restores from its cache."""
-    return f"{_remove(*files)} && dvc repro {shlex.quote(output.stage)}"
+    there = [path for path in files if os.path.lexists(path)]
+    return f"{_remove(*there)} && dvc repro {shlex.quote(output.stage)}" if there else f"dvc repro {shlex.quote(output.stage)}"
 
 
 def _remove(*files: Path) -> str:

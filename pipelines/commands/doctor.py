@@ -12,9 +12,10 @@ def doctor(
     """Finds what a kill, a merge or a copied folder left that stops DVC, explains it, and mends it if asked."""
     from pipelines.doctor import explain_troubles, mend_troubles
 
-    lines = mend_troubles(deep=not quick) if mend else explain_troubles(deep=not quick)
-    for line in lines:
-        print(line)
-    if not lines and not quick:
+    count = 0
+    for line in mend_troubles(deep=not quick) if mend else explain_troubles(deep=not quick):
+        print(line, flush=True)  # the next one may take long, or fail
+        count += 1
+    if not count and not quick:
         print("doctor: nothing is torn, foreign or left behind")
-    raise typer.Exit(2 if lines and not mend else 0)
+    raise typer.Exit(2 if count and not mend else 0)

@@ -18,7 +18,7 @@ def verify() -> None:
     for damage in found:
         print(damage)
     if found:
-        print(f"verify: {len(found):,} of {len({*paths, *(damage.path for damage in found)}):,} files damaged")
+        print(f"verify: {len(found):,} of {len({*paths, *(damage.path for damage in found)}):,} files damaged or missing")
         raise typer.Exit(2)
     copies = sum(path.is_relative_to(cache) for path in paths)
     num_bytes = sum(entry.num_bytes for entry in hashed.values())

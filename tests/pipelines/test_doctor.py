@@ -22,10 +22,12 @@ from voluptuous import Invalid
 from dataprep.core.file_names import printable
 from pipelines.at_work import HOLDERS, Holder, is_alive
 from pipelines.cli import app
-from pipelines.doctor import fault_of
+from pipelines.contents import DAMAGED, _replace
+from pipelines.doctor import fault_of, mend_troubles
 from pipelines.dvc_lock import DVC_LOCK, LOCK_COPY, keep_copy, looks_whole
 from pipelines.graph import GraphError, declared_outputs, read_stages
 from pipelines.lock import LockError, only_run
+from pipelines.trouble import Trouble
 from tests.closure import ROOT
 from tests.stage_command import stage_command
 
@@ -478,3 +480,25 @@ def test_a_raw_folder_that_is_empty_or_missing_is_asked_after_and_no_data_are_mo
     assert doctor("--mend") == (0, line)
     assert doctor("--quick") == (0, "")
     assert sorted(os.listdir("data")) == ["manifest.parquet", "prepared"]
+
+
+def test_each_line_is_printed_when_its_trouble_is_mended(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    printed: list[str] = []
+
+    def fail() -> str:
+        assert printed == ["a: torn: cleared"]
+        raise PermissionError(errno.EACCES, "Permission denied", "b")
+
+    troubles = [Trouble(Path("a"), "torn", lambda: "cleared"), Trouble(Path("b"), "torn", fail)]
+    monkeypatch.setattr("pipelines.doctor.find_troubles", lambda *_, **__: troubles)
+    with pytest.raises(PermissionError):
+        printed.extend(mend_troubles(deep=False))
+
+
+def test_a_second_damaged_copy_does_not_overwrite_the_first(folder: Path) -> None:
+    copy = Path("cache/files/md5/ab/cdef")
+    copy.parent.mkdir(parents=True)
+    for content in (b"first", b"second", b"third"):
+        copy.write_bytes(content)
+        _replace(copy, None)
+    assert sorted(path.read_bytes() for path in DAMAGED.iterdir()) == [b"first", b"second", b"third"]

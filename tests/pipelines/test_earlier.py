@@ -9,6 +9,7 @@ import pytest
 from dataprep.store.split_table import encode_split
 from pipelines import earlier
 from pipelines.earlier import keep, read_earlier
+from pipelines.lock import LockError
 
 SPLIT, KEPT = Path("data/split.parquet"), Path(".darkroom/splits")
 
@@ -62,3 +63,12 @@ def test_the_committed_one_comes_first_from_what_was_kept_or_from_the_cache() ->
     found = read_earlier(SPLIT, KEPT)
     assert found is not None
     assert found[1] == "the last run in this folder"
+
+
+def test_beside_another_dvc_nothing_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy() -> Path:
+        raise LockError("DVC cannot look at the graph now: another DVC command works in this folder")
+
+    commit(table("train"))
+    monkeypatch.setattr(earlier, "cache_folder", busy)
+    assert read_earlier(SPLIT, KEPT) is None

@@ -99,3 +99,8 @@ def test_where_git_is_not_installed_or_refuses_nothing_is_claimed(folder: Path, 
     (folder / "git").chmod(0o755)
     assert read_history() == "unknown"
     need_repository()
+
+
+def test_words_of_git_that_are_no_utf_8_are_read(folder: Path) -> None:
+    Path(".git").write_bytes(b"gitdir: /nowhere/\xff\n")
+    assert read_history() == "no repository"
