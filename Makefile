@@ -35,6 +35,7 @@ bench: .venv/installed ## every benchmark; wants the real images (DARKROOM_DATA)
 	python -m benchmarks.augment
 	python -m benchmarks.feeding
 	python -m benchmarks.gain
+	python -m benchmarks.whole
 
 picture: .venv/installed ## the README's pictures
 	python docs/picture.py reports/index.html docs/report.png

@@ -1,6 +1,9 @@
 """Charts of the report as SVG text, the same bytes for the same numbers."""
 
+import base64
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import matplotlib as mpl
@@ -37,20 +40,37 @@ def learning_curves(history: pl.DataFrame) -> str:
         history: one row per epoch: epoch, loss, accuracy, val_loss, val_accuracy.
     """
     best = history.sort("val_loss", "epoch").row(0, named=True)
-    with mpl.rc_context():
-        mpl.rcdefaults()  # whatever the user's matplotlibrc says
-        mpl.rcParams.update(_STYLE)
+    with styled():
         figure = Figure(figsize=(6.4, 2.6), layout="constrained")
-        FigureCanvasSVG(figure)
         error_axes, loss_axes = figure.subplots(1, 2)
         errors = history.with_columns(train=100 * (1 - pl.col("accuracy")), validation=100 * (1 - pl.col("val_accuracy")))
         losses = history.with_columns(train="loss", validation="val_loss")
         _draw(error_axes, errors, "error in %, log scale", best["epoch"])
         _draw(loss_axes, losses, "loss, log scale", best["epoch"])
         error_axes.legend(frameon=False, fontsize=9)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        return as_svg(figure)
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """The look of all charts, whatever the user's matplotlibrc says."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
+        yield
+
+
+def as_svg(figure: Figure) -> str:
+    """Writes a figure as SVG, without the date."""
+    FigureCanvasSVG(figure)
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
+
+
+def svg_address(svg: str) -> str:
+    """Encodes SVG text as `data:image/svg+xml;base64,...`."""
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode("ascii")
 
 
 def _draw(axes: Axes, curves: pl.DataFrame, title: str, best_epoch: int) -> None:

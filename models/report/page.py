@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from dataprep.config.base import SPLITS, SplitName
 from dataprep.store.split_report import SplitMetrics
 from models.diagnose.metrics import Confusion
+from models.report.charts import svg_address
 from models.report.content import Content, Example
 from models.report.names import breakable
 
@@ -33,13 +34,8 @@ class Cell:
 
 def render(content: Content) -> str:
     """Renders the page as HTML."""
-    environment = Environment(
-        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["percent"] = lambda fraction, digits=1: f"{100 * fraction:.{digits}f}%"
-    environment.filters["breakable"] = breakable
-    environment.filters["count"] = lambda number: f"{number:,}"
-    style, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("style.css", "script.js"))
+    environment = page_environment(_HERE)
+    style, script = read_style(), (_HERE / "script.js").read_text(encoding="utf-8")
     confusion = content.metrics.confusion[content.shown_split]
     scores = {split: content.metrics.of_split(split) for split in SPLITS}
     return environment.get_template("template.html").render(
@@ -57,11 +53,11 @@ def render(content: Content) -> str:
             [example.label, example.predicted, example.id, example.confidence, example.image] for example in content.cells
         ],
         most_shown=max((row.num_shown for row in content.balance), default=1) or 1,
-        curves=_svg_address(content.learning_curves),
+        curves=svg_address(content.learning_curves),
         style=style,
         script=script,
-        style_hash=_policy_hash(style),
-        script_hash=_policy_hash(script),
+        style_hash=policy_hash(style),
+        script_hash=policy_hash(script),
     )
 
 
@@ -108,9 +104,22 @@ def _by_class(correct: list[Example]) -> dict[str, list[Example]]:
     return grouped
 
 
-def _svg_address(svg: str) -> str:
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode("ascii")
+def page_environment(folder: Path) -> Environment:
+    """The templates of a folder; all that they show is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["percent"] = lambda fraction, digits=1: f"{100 * fraction:.{digits}f}%"
+    environment.filters["breakable"] = breakable
+    environment.filters["count"] = lambda number: f"{number:,}"
+    return environment
 
 
-def _policy_hash(text: str) -> str:
+def read_style() -> str:
+    """The style of all pages."""
+    return (_HERE / "style.css").read_text(encoding="utf-8")
+
+
+def policy_hash(text: str) -> str:
+    """Admits a style or script by its content, in a content security policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")

@@ -1,0 +1,79 @@
+"""One trial: the network that its parameters describe, fitted on the prepared images, judged after each epoch."""
+
+import math
+
+import keras
+
+from dataprep.config.augment import AugmentConfig
+from dataprep.core.artifacts import Place
+from dataprep.core.errors import TrainError
+from dataprep.feed.batches import TrainSet
+from dataprep.store.statistics import Statistics
+from models.config.model import ModelConfig
+from models.config.train import TrainConfig
+from models.search.study import Report
+from models.train.compiled_network import compile_network
+from models.train.fit import fit
+
+
+class _Judge(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no types
+    """Reports the score of each epoch, and stops where the trial is hopeless."""
+
+    def __init__(self, column: str, report: Report) -> None:
+        super().__init__()
+        self._column = column
+        self._report = report
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        score = (logs or {}).get(self._column, math.nan)
+        if math.isfinite(score) and self._report(epoch + 1, score):
+            self.model.stop_training = True
+
+
+def train_trial(
+    train_set: TrainSet,
+    statistics: Statistics,
+    *,
+    prepared: Place,
+    model: ModelConfig,
+    train: TrainConfig,
+    augment: AugmentConfig,
+    workers: int,
+    metric: str,
+    report: Report,
+) -> float:
+    """Fits a network; nothing is saved, and no test image is read.
+
+    Args:
+        train_set: what to fit on.
+        statistics: of the train split.
+        prepared: the folder with the validation shards.
+        model: the network of this trial.
+        train: how it is fitted.
+        augment: what may happen to train images.
+        workers: processes that vary them.
+        metric: accuracy or loss, of validation.
+        report: takes each epoch and its score.
+
+    Raises:
+        TrainError: the loss was not a number in any epoch.
+
+    Returns:
+        The score of the epoch with the lowest validation loss, which training would keep.
+    """
+    column = f"val_{metric}"
+    network = compile_network(model, train, train_set, statistics)
+    history = fit(
+        network,
+        train_set,
+        prepared=prepared,
+        config=train,
+        augment=augment,
+        workers=workers,
+        callbacks=[_Judge(column, report)],
+        verbose=0,
+    )
+    score = float(history.sort("val_loss", "epoch")[column][0])
+    if not math.isfinite(score):
+        raise TrainError(f"train: the validation {metric} must be a number; it was none in the best epoch")
+    return score

@@ -1,0 +1,136 @@
+"""A search in this project: its space file, its trials, and the runs of the best through the whole line."""
+
+import copy
+import io
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+
+from dataprep.core.artifacts import write_text
+from dataprep.core.errors import DarkroomError, ParamsError
+from models.config.search import SearchConfig, Value
+from models.search.space import value_at
+from pipelines.explain import explain
+from pipelines.params import PARAMS_FILE, Params, check_document, check_params
+from pipelines.yaml_text import load_yaml, read_text
+
+FOLDER = Path(".darkroom/search")
+PAGES = Path("reports/search")
+
+_FROM_TRAINING_ON = ("train", "evaluate", "diagnose")
+
+
+def read_space(path: Path) -> SearchConfig:
+    """Reads and checks the file of a search space.
+
+    Raises:
+        ParamsError: it is missing or no YAML, a key is unknown or missing, or a value cannot be.
+    """
+    if not path.is_file():
+        raise ParamsError(f"{path} must be the file of a search space; there is none. docs/search.md shows one")
+    document = load_yaml(read_text(path), path)
+    if not isinstance(document, Mapping):
+        raise ParamsError(f"{path} must hold trials, epochs, space and so on; docs/search.md shows one. Correct it")
+    try:
+        return SearchConfig.model_validate(document)
+    except ValidationError as error:
+        first = min(error.errors(include_url=False), key=lambda entry: entry["type"] != "extra_forbidden")
+        raise ParamsError(f"{path}: {explain(first, SearchConfig)}") from error
+
+
+def need_prepared(stale: list[str]) -> None:
+    """Refuses to search on images that are not those which params.yaml asks for.
+
+    Args:
+        stale: the stages that are out of date.
+
+    Raises:
+        DarkroomError: a stage before training is among them.
+    """
+    before = [stage for stage in stale if stage not in _FROM_TRAINING_ON]
+    if before:
+        raise DarkroomError(
+            f"the prepared images must be up to date; {', '.join(before)} would run first. Run: dvc repro statistics augment"
+        )
+
+
+def check_keys(params: Mapping[object, object], config: SearchConfig, path: Path) -> None:
+    """Refuses a space that names keys which params.yaml does not hold.
+
+    Raises:
+        ParamsError: with the first of them.
+    """
+    for key, dimension in config.space.items():
+        *above, last = key.split(".")
+        section: Mapping[object, object] = params
+        for name in above:
+            found = section.get(name)
+            section = found if isinstance(found, Mapping) else {}
+        if last not in section:
+            raise ParamsError(
+                f"{path}: space has the key {key}, which {PARAMS_FILE} does not hold, for example to be "
+                f"{value_at(dimension, 0)!r}. Correct it, or choose the kind that has it in {PARAMS_FILE} first"
+            )
+
+
+def with_values(params: Mapping[object, object], values: Mapping[str, Value]) -> dict[object, object]:
+    """A copy of the document of params.yaml with other values of these keys."""
+    changed: dict[object, object] = copy.deepcopy(dict(params))
+    _set(changed, values)
+    return changed
+
+
+def params_of_trial(params: Mapping[object, object], values: Mapping[str, Value], *, epochs: int) -> Params:
+    """The parameters of one trial.
+
+    Raises:
+        ParamsError: values that are each within their bounds cannot be together.
+    """
+    return check_document(with_values(params, {**values, "train.epochs": epochs}), PARAMS_FILE)
+
+
+def apply_values(values: Mapping[str, Value]) -> None:
+    """Writes values into params.yaml, whose other lines and comments stay.
+
+    Raises:
+        ParamsError: they cannot be together.
+    """
+    yaml = YAML()
+    yaml.default_flow_style = False  # as DVC writes, and as wide
+    params = yaml.load(read_text(PARAMS_FILE))
+    _set(params, values)
+    buffer = io.StringIO()
+    yaml.dump(params, buffer)
+    check_params(buffer.getvalue(), PARAMS_FILE)
+    write_text(PARAMS_FILE, buffer.getvalue())
+
+
+@contextmanager
+def workspace_kept(checkout: Callable[[], object]) -> Iterator[None]:
+    """Puts params.yaml, dvc.lock and what DVC made back as they were, whatever happens within.
+
+    Args:
+        checkout: fetches what dvc.lock names from DVC's cache.
+    """
+    files = {path: path.read_text(encoding="utf-8") for path in (PARAMS_FILE, Path("dvc.lock")) if path.is_file()}
+    try:
+        yield
+    finally:
+        for path, text in files.items():
+            write_text(path, text)
+        checkout()
+
+
+def _set(params: MutableMapping[object, object], values: Mapping[str, Value]) -> None:
+    for key, value in values.items():
+        *above, last = key.split(".")
+        section: MutableMapping[object, object] = params
+        for name in above:
+            below = section[name]
+            if not isinstance(below, MutableMapping):
+                raise DarkroomError(f"{PARAMS_FILE}: {key} must lie in a section. Correct the space")
+            section = below
+        section[last] = list(value) if isinstance(value, tuple) else value
