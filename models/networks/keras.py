@@ -8,15 +8,12 @@ from pydantic import field_validator
 
 from dataprep.config.base import Name
 from dataprep.core.errors import ArtifactError, shortened
-from models.config.network import NetworkConfig
+from models.config.network import SAVED_NETWORKS, NetworkConfig
 from models.layers.context import Context
 from models.layers.keras_file import Fault, Shapes, check_needs, load_checked, open_keras_file
 
 if TYPE_CHECKING:
     import keras
-
-FOLDER = Path("saved_networks")
-"""Training depends on this folder, so that DVC sees a file in it change."""
 
 _TRIED = 8
 """Images on which the network is tried before it is trained."""
@@ -37,8 +34,8 @@ class Keras(NetworkConfig):
     def _is_a_name(cls, file: str) -> str:
         if Path(file).name != file or not file.endswith(".keras"):
             raise ValueError(
-                f"must be the name of a .keras file in {FOLDER}/, which DVC watches; got {shortened(file)}. Put it there, as "
-                "keras.Model.save writes it"
+                f"must be the name of a .keras file in {SAVED_NETWORKS}/, which DVC watches; got {shortened(file)}. Put "
+                "it there, as keras.Model.save writes it"
             )
         return file
 
@@ -49,7 +46,7 @@ def build(config: Keras, inputs: "keras.KerasTensor", context: Context) -> "kera
     Raises:
         ArtifactError: the file is missing or damaged, would need code to be run, takes other images or gives no probabilities.
     """
-    path = FOLDER / config.file
+    path = SAVED_NETWORKS / config.file
     fault = partial(_fault, path)
     check_shapes = partial(_check_shapes, image=inputs.shape[1:], num_classes=context.num_classes, fault=fault)
     try:

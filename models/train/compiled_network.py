@@ -10,7 +10,7 @@ from dataprep.store.statistics import Statistics
 from models.config.model import ModelConfig
 from models.config.train import TrainConfig
 from models.layers.network import build_network
-from models.train.objectives import objective_of
+from models.train.objectives import Head, objective_of
 from models.train.optimizers import make_optimizer
 
 _MOST_MOMENTUM = 0.99
@@ -32,9 +32,14 @@ def compile_network(model: ModelConfig, train: TrainConfig, train_set: TrainSet,
         divisor=divisor,
         momentum=averaging_momentum(math.ceil(train_set.num_images / train.batch_size)),
     )
-    objective = objective_of(model.head)
-    network.compile(optimizer=make_optimizer(train.optimizer), loss=objective.loss, metrics=[objective.accuracy])
+    compile_anew(network, model.head, train)
     return network
+
+
+def compile_anew(network: keras.Model, head: Head, train: TrainConfig) -> None:
+    """Gives a network a new optimizer, and the loss and the accuracy of its head."""
+    objective = objective_of(head)
+    network.compile(optimizer=make_optimizer(train.optimizer), loss=objective.loss, metrics=[objective.accuracy])
 
 
 def averaging_momentum(steps_per_epoch: int) -> float:

@@ -1,6 +1,7 @@
 """From streams of numpy batches to what Keras fits on. Batches are made in a thread beside the training step."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeAlias
 
 import numpy as np
@@ -25,6 +26,17 @@ PREFETCHED = 4
 
 Failures: TypeAlias = list[Exception]
 """What went wrong while batches were made. TensorFlow makes one class of it, and a page of text."""
+
+
+@contextmanager
+def own_failures(failures: Failures) -> Iterator[None]:
+    """Raises what went wrong while batches were made, in place of TensorFlow's error about it."""
+    try:
+        yield
+    except tf.errors.OpError:
+        if failures:
+            raise failures[0] from None
+        raise
 
 
 def train_dataset(

@@ -13,7 +13,7 @@ from dataprep.core.artifacts import Place
 from dataprep.core.errors import TrainError
 from dataprep.feed.batches import Order, TrainSet, num_train_batches
 from models.config.train import TrainConfig
-from models.train.datasets import Failures, train_dataset, validation_dataset
+from models.train.datasets import Failures, own_failures, train_dataset, validation_dataset
 
 
 def fit(
@@ -47,7 +47,6 @@ def fit(
         One row per epoch: epoch, loss, accuracy (running means, with augmentation and dropout; of head sigmoid, the fraction of
         images whose classes are all right), val_loss, val_accuracy.
     """
-    stopping = keras.callbacks.EarlyStopping(monitor="val_loss", patience=config.patience, restore_best_weights=True)
     if augment.superpose.probability > 0 and augment.superpose.num_images > train_set.num_classes:
         raise TrainError(
             f"params.yaml: augment.superpose.num_images must be at most the number of classes, {train_set.num_classes}; got "
@@ -57,20 +56,55 @@ def fit(
     failures: Failures = []
     train = train_dataset(train_set, augment, order, epochs=config.epochs, workers=workers, failures=failures)
     validation = validation_dataset(prepared, train_set, augment, batch_size=config.batch_size, failures=failures)
-    try:
-        history = network.fit(
+    with own_failures(failures):
+        return fit_datasets(
+            network,
             train,
-            steps_per_epoch=num_train_batches(train_set, augment, order),
-            epochs=config.epochs,
-            validation_data=validation,
-            callbacks=[stopping, keras.callbacks.TerminateOnNaN(), *callbacks],
+            validation,
+            num_batches=num_train_batches(train_set, augment, order),
+            config=config,
+            callbacks=callbacks,
             verbose=verbose,
-            shuffle=False,  # the stream is shuffled
         )
-    except tf.errors.OpError:
-        if failures:
-            raise failures[0] from None
-        raise
+
+
+def fit_datasets(
+    network: keras.Model,
+    train: tf.data.Dataset,
+    validation: tf.data.Dataset,
+    *,
+    num_batches: int,
+    config: TrainConfig,
+    callbacks: Sequence[keras.callbacks.Callback],
+    verbose: Literal[0, 1, 2],
+) -> pl.DataFrame:
+    """Fits on datasets until the validation loss has not fallen for `patience` epochs, then puts the best weights back.
+
+    Args:
+        network: compiled; changed in place.
+        train: all epochs, one after the other, as one stream of batches.
+        validation: batches, the same in each epoch.
+        num_batches: of one epoch.
+        config: epochs and patience.
+        callbacks: what else wants to hear of each epoch.
+        verbose: Keras' own display.
+
+    Raises:
+        TrainError: the loss was not a number in any epoch.
+
+    Returns:
+        One row per epoch, as `fit` returns them.
+    """
+    stopping = keras.callbacks.EarlyStopping(monitor="val_loss", patience=config.patience, restore_best_weights=True)
+    history = network.fit(
+        train,
+        steps_per_epoch=num_batches,
+        epochs=config.epochs,
+        validation_data=validation,
+        callbacks=[stopping, keras.callbacks.TerminateOnNaN(), *callbacks],
+        verbose=verbose,
+        shuffle=False,  # the stream is shuffled
+    )
     if not any(map(math.isfinite, history.history.get("val_loss", []))):
         raise TrainError(
             f"train: the loss must be a number; it was none in any of {len(history.epoch) or 1} epochs. "

@@ -19,11 +19,12 @@ from dataprep.execute.tasks import num_workers
 from dataprep.feed.batches import find_train_set
 from dataprep.store.shards import read_index
 from dataprep.store.statistics import read_statistics
+from models.layers.features import source_of_weights
 from models.train.compiled_network import compile_network
 from models.train.encoding import encode_model
-from models.train.fit import fit
 from models.train.keras_environment import settle_keras
 from models.train.model_file import recipe_of
+from models.train.two_phases import fit_in_phases
 from pipelines.command import OutputOption, PathOption, PlaceOption, run
 from pipelines.params import read_params
 
@@ -42,9 +43,10 @@ def main(
     train_set = find_train_set(prepared, augmented)
     network = compile_network(params.model, config, train_set, read_statistics(statistics, index))
     with Live(str(live), save_dvc_exp=False, dvcyaml=None) as log:
-        epochs = fit(
+        epochs = fit_in_phases(
             network,
             train_set,
+            model=params.model,
             prepared=prepared,
             config=config,
             augment=params.augment,
@@ -52,7 +54,7 @@ def main(
             callbacks=[DVCLiveCallback(live=log)],
             verbose=1 if sys.stdout.isatty() else 2,
         )
-    recipe = {**recipe_of(index), "environment": environment.model_dump()}
+    recipe = {**recipe_of(index), **source_of_weights(network), "environment": environment.model_dump()}
     write_files({model: encode_model(network, recipe=recipe), history: epochs.write_csv().encode()})
     best = epochs.sort("val_loss", "epoch").row(0, named=True)
     print(

@@ -16,7 +16,7 @@ from models.backbones.efficientnet_lite0 import (
     set_pytorch_weights,
 )
 from models.backbones.levels import rgb_levels
-from models.backbones.pretrained import weights_hash
+from models.layers.features import weights_hash
 from tests.models.backbones.golden_lite0 import GOLDEN, SHAPES, SIDE, STEP, made_up
 
 
@@ -32,7 +32,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_features_equal_those_of_the_pytorch_original(cache: Path, shape: tuple[int, int, int]) -> None:
     images = keras.Input(shape, dtype="uint8")
     network = load_efficientnet_lite0(SIDE, cache).network
-    whole = keras.Model(images, network(rgb_levels(images, side=SIDE, interpolation="bilinear"), training=False))
+    levels = rgb_levels(keras.layers.Rescaling(1.0)(images), side=SIDE, interpolation="bilinear")
+    whole = keras.Model(images, network(levels, training=False))
     features = whole.predict_on_batch(made_up(shape)[np.newaxis])
     assert features.shape == (1, 1280)
     golden = json.loads(GOLDEN.read_text())["x".join(map(str, shape))]

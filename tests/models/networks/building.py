@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from models.config.model import ModelConfig
+from models.config.network import NetworkConfig
 from models.layers.network import build_network
 from pipelines.params import Params
 
@@ -15,7 +16,9 @@ SHAPE = (8, 6, 3)
 
 def model_of(params: Params, network: Mapping[str, object], **others: object) -> ModelConfig:
     """The project's own section `model` with another network, and other values."""
-    return ModelConfig.model_validate({**params.model.model_dump(), "network": network, **others})
+    section = NetworkConfig.kinds[str(network["kind"])]
+    normalise = {"normalise": {"method": "none"}} if issubclass(section, NetworkConfig) and section.takes_gray_levels else {}
+    return ModelConfig.model_validate({**params.model.model_dump(), **normalise, "network": network, **others})
 
 
 def build(

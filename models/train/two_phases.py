@@ -1,0 +1,169 @@
+"""Training in two phases: the layers behind a frozen backbone first, then the backbone's last layers as well.
+
+In the first phase the features of an image are always the same, unless the image is varied. Where they are, they are computed
+once, and an epoch takes seconds. Where images are varied, `model.network.varied_copies` variations of each are computed once,
+and the epochs take turns with them; with 0 each epoch varies the images anew and runs them through the whole network.
+
+The second phase is `model.network.fine_tune`. A network without a backbone has one phase.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Literal
+
+import keras
+import polars as pl
+
+from dataprep.augment.mixing import is_mixing
+from dataprep.augment.operations import active_operations
+from dataprep.config.augment import AugmentConfig
+from dataprep.core.artifacts import Place
+from dataprep.feed.batches import Order, TrainSet
+from models.config.model import ModelConfig
+from models.config.network import FineTune
+from models.config.train import TrainConfig
+from models.layers.features import FEATURES
+from models.train.compiled_network import compile_anew
+from models.train.datasets import Failures, own_failures, train_dataset, validation_dataset
+from models.train.fit import fit, fit_datasets
+from models.train.kept_features import (
+    BATCH,
+    keep_features,
+    num_epoch_batches,
+    ordered_dataset,
+    shuffled_dataset,
+    split_at_features,
+)
+from models.train.objectives import Head
+
+
+def fit_in_phases(
+    network: keras.Model,
+    train_set: TrainSet,
+    *,
+    model: ModelConfig,
+    prepared: Place,
+    config: TrainConfig,
+    augment: AugmentConfig,
+    workers: int,
+    callbacks: Sequence[keras.callbacks.Callback],
+    verbose: Literal[0, 1, 2],
+) -> pl.DataFrame:
+    """Fits a network in the phases that it has; in the end it has the weights of the best epoch of all.
+
+    Args:
+        network: compiled; changed in place.
+        train_set: what to fit on.
+        model: the settings of the network.
+        prepared: the folder with the validation shards.
+        config: epochs, batch size, patience, seed of the order.
+        augment: what may happen to train images.
+        workers: processes that vary them beside the training step; 0 = none.
+        callbacks: what else wants to hear of each epoch.
+        verbose: Keras' own display: 0 none, 1 a progress bar, 2 a line per epoch.
+
+    Raises:
+        TrainError, DarkroomError, OSError: as `models.train.fit.fit` does.
+
+    Returns:
+        One row per epoch, as `fit` returns them; the epochs of the second phase count on.
+    """
+    on_images = partial(fit, prepared=prepared, augment=augment, workers=workers, callbacks=callbacks, verbose=verbose)
+    num_copies = _num_copies(network, model, augment)
+    if num_copies:
+        on_features = partial(_fit_on_features, prepared=prepared, augment=augment, workers=workers, callbacks=callbacks)
+        first = on_features(network, train_set, num_copies, head=model.head, config=config, verbose=verbose)
+    else:
+        first = on_images(network, train_set, config=config)
+    fine_tune: FineTune | None = getattr(model.network, "fine_tune", None)
+    if fine_tune is None:
+        return first
+    before = network.get_weights()
+    unfreeze_last(network, fine_tune.layers)
+    config = _at_rate_of(fine_tune, config)
+    compile_anew(network, model.head, config)
+    second = on_images(network, train_set, config=config)
+    if not _least(second) < _least(first):
+        network.set_weights(before)
+    return pl.concat([first, second.with_columns(pl.col("epoch") + first.height)])
+
+
+def unfreeze_last(network: keras.Model, num_layers: int) -> None:
+    """Lets the last layers of a frozen backbone be trained; its batch normalisation stays as it is and does not count.
+
+    Args:
+        network: not compiled yet, or to be compiled anew.
+        num_layers: of those that have weights to train; more than there are mean all.
+    """
+    backbone = next(layer for layer in network.layers if isinstance(layer, keras.Model))
+    backbone.trainable = True
+    leaves = list(_leaves(backbone))
+    trained = [layer for layer in leaves if layer.trainable_weights and not isinstance(layer, keras.layers.BatchNormalization)]
+    for layer in leaves:
+        layer.trainable = layer in trained[-num_layers:]
+
+
+def _num_copies(network: keras.Model, model: ModelConfig, augment: AugmentConfig) -> int:
+    """Of how many variations of each image features are kept; 0 where the whole network must see each image in each epoch."""
+    frozen = any(layer.name == FEATURES for layer in network.layers)
+    if not frozen or model.input_noise:
+        return 0
+    varied = augment.online and (active_operations(augment) or is_mixing(augment))
+    if varied or augment.balance != "none":  # which draws images anew for each epoch
+        return getattr(model.network, "varied_copies", 0)
+    return 1
+
+
+def _fit_on_features(
+    network: keras.Model,
+    train_set: TrainSet,
+    num_copies: int,
+    *,
+    head: Head,
+    prepared: Place,
+    config: TrainConfig,
+    augment: AugmentConfig,
+    workers: int,
+    callbacks: Sequence[keras.callbacks.Callback],
+    verbose: Literal[0, 1, 2],
+) -> pl.DataFrame:
+    backbone, rest = split_at_features(network)
+    order = Order(BATCH, config.seed, config.memory_gib)
+    failures: Failures = []
+    train = train_dataset(train_set, augment, order, epochs=num_copies, workers=workers, failures=failures)
+    validation = validation_dataset(prepared, train_set, augment, batch_size=BATCH, failures=failures)
+    with own_failures(failures):
+        stream = iter(train)
+        per_copy = len(train) // num_copies
+        copies = [keep_features(backbone, stream, num_batches=per_copy, verbose=verbose) for _ in range(num_copies)]
+        kept = keep_features(backbone, iter(validation), num_batches=len(validation), verbose=verbose)
+    compile_anew(rest, head, config)
+    return fit_datasets(
+        rest,
+        shuffled_dataset(copies, batch_size=config.batch_size, seed=config.seed, epochs=config.epochs),
+        ordered_dataset(kept, batch_size=config.batch_size),
+        num_batches=num_epoch_batches(copies, config.batch_size),
+        config=config,
+        callbacks=callbacks,
+        verbose=verbose,
+    )
+
+
+def _at_rate_of(fine_tune: FineTune, config: TrainConfig) -> TrainConfig:
+    optimizer = config.optimizer.model_copy(update={"learning_rate": fine_tune.learning_rate})
+    return config.model_copy(update={"epochs": fine_tune.epochs, "optimizer": optimizer})
+
+
+def _least(epochs: pl.DataFrame) -> float:
+    """The least validation loss; losses that are no number are none."""
+    losses: list[float] = epochs["val_loss"].to_list()
+    return min(loss for loss in losses if not math.isnan(loss))
+
+
+def _leaves(network: keras.Model) -> Iterator[keras.Layer]:
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
+            yield from _leaves(layer)
+        else:
+            yield layer
