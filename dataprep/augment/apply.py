@@ -1,4 +1,4 @@
-"""Variations of train images: the operations of the menu, applied with the parameters that were drawn for them.
+"""Variations of train images: the operations, applied with the parameters that were drawn for them.
 
 What happens to an image is a pure function of (seed, id, epoch, copy). Geometric operations are one warp, noise is added to
 the batch; albumentations, which only this module knows, draws nothing here: it applies the numbers that it is given.

@@ -7,7 +7,7 @@ from dataprep.config.augment import AugmentConfig
 from dataprep.core.rng import uniforms_for
 
 
-def shows_per_class(counts: NDArray[np.int64], config: AugmentConfig) -> NDArray[np.float64]:
+def repeats_per_class(counts: NDArray[np.int64], config: AugmentConfig) -> NDArray[np.float64]:
     """How often an image of each class is shown in an epoch, at least once.
 
     Args:
@@ -18,30 +18,30 @@ def shows_per_class(counts: NDArray[np.int64], config: AugmentConfig) -> NDArray
         (num_classes,) float64.
     """
     least = {"none": 0.0, "oversample": 1.0, "to_fraction": config.balance_fraction}[config.balance]
-    shows: NDArray[np.float64] = np.maximum(least * counts.max(initial=0) / np.maximum(counts, 1), 1.0)
-    return shows
+    repeats: NDArray[np.float64] = np.maximum(least * counts.max(initial=0) / np.maximum(counts, 1), 1.0)
+    return repeats
 
 
 def copies_per_class(counts: NDArray[np.int64], config: AugmentConfig) -> NDArray[np.float64]:
     """How many copies an image of each class gets on average, so that with them the classes are balanced; (num_classes,)."""
     if not config.copies:
         return np.zeros(len(counts))
-    copies: NDArray[np.float64] = (1 + config.copies) * shows_per_class(counts, config) - 1
+    copies: NDArray[np.float64] = (1 + config.copies) * repeats_per_class(counts, config) - 1
     return copies
 
 
 def total_per_class(counts: NDArray[np.int64], per_class: NDArray[np.float64]) -> NDArray[np.int64]:
-    """What `shows_per_image` comes to for (num_classes,) images of each class."""
+    """What `repeats_per_image` comes to for (num_classes,) images of each class."""
     return (np.floor(per_class) * counts + np.rint(per_class % 1 * counts)).astype(np.int64)
 
 
 def shown_per_class(counts: NDArray[np.int64], config: AugmentConfig) -> NDArray[np.int64]:
     """How many images of each class are shown in an epoch, copies among them, of (num_classes,) images without copies."""
     stored = counts + total_per_class(counts, copies_per_class(counts, config))
-    return total_per_class(stored, shows_per_class(stored, config))
+    return total_per_class(stored, repeats_per_class(stored, config))
 
 
-def shows_per_image(
+def repeats_per_image(
     labels: NDArray[np.int64], keys: NDArray[np.uint64], per_class: NDArray[np.float64], seed: int, *purpose: object
 ) -> NDArray[np.int64]:
     """Whole numbers for the images of each class, whose sum is what the class is to have, rounded.
@@ -58,12 +58,12 @@ def shows_per_image(
     Returns:
         (N,) int64.
     """
-    shows = np.floor(per_class).astype(np.int64)[labels]
+    repeats = np.floor(per_class).astype(np.int64)[labels]
     parts = per_class % 1
     if not parts.any():
-        return shows
+        return repeats
     drawn = uniforms_for(keys, seed, "once more", *purpose)
     for label in np.flatnonzero(parts).tolist():
         rows = np.flatnonzero(labels == label)
-        shows[rows[np.argsort(drawn[rows], kind="stable")[: round(float(parts[label]) * len(rows))]]] += 1
-    return shows
+        repeats[rows[np.argsort(drawn[rows], kind="stable")[: round(float(parts[label]) * len(rows))]]] += 1
+    return repeats

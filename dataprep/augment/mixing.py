@@ -1,6 +1,6 @@
 """Superposition of images and of their labels: mixup, cutmix, and mixtures of several classes.
 
-Sampled first, for a whole window of images, then applied to parts of it; an image gets one of them at most.
+Sampled first, for a whole buffer of images, then applied to parts of it; an image gets one of them at most.
 
 Sources: H. Zhang, M. Cisse, Y. Dauphin, D. Lopez-Paz: mixup, Beyond Empirical Risk Minimization, 2018. S. Yun et al.: CutMix,
 Regularization Strategy to Train Strong Classifiers with Localizable Features, 2019.

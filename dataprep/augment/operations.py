@@ -1,4 +1,4 @@
-"""The menu of operations, and how their parameters are drawn: for a whole batch at once, before anything is applied.
+"""The operations, and how their parameters are drawn: for a whole batch at once, before anything is applied.
 
 What is drawn for an image is a pure function of (seed, id, epoch, copy), whatever stands beside it in the batch.
 """
@@ -20,7 +20,7 @@ Strength = Literal["weakest", "strongest", "random"]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One entry of the menu.
+    """One operation.
 
     Attributes:
         ranges: what is drawn from a range of the operation's section: the parameter's name and that of the range.

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dataprep.augment.apply import apply_variation
-from dataprep.augment.balance import copies_per_class, shows_per_image
+from dataprep.augment.balance import copies_per_class, repeats_per_image
 from dataprep.augment.operations import Variation, active_operations, check_suited, sample_variation
 from dataprep.config.augment import AugmentConfig
 from dataprep.config.execute import ExecuteConfig
@@ -146,5 +146,5 @@ def _copies_per_image(
             keys.append(stable_hashes(shard.ids()))
     every = np.concatenate(labels)
     per_class = copies_per_class(np.bincount(every, minlength=len(layout.class_names)), config)
-    copies = shows_per_image(every, np.concatenate(keys), per_class, config.seed, "copies")
+    copies = repeats_per_image(every, np.concatenate(keys), per_class, config.seed, "copies")
     return np.split(copies, np.cumsum([entry.num_images for entry in entries])[:-1])

@@ -50,7 +50,7 @@ Turn = Annotated[Range, AfterValidator(_within(-180, 180))]
 Slant = Annotated[Range, AfterValidator(_within(-60, 60))]
 Offset = Annotated[Range, AfterValidator(_within(-1, 1))]
 Factor = Annotated[Range, AfterValidator(_within(0.1, 10))]
-Part = Annotated[Range, AfterValidator(_within(0, 1))]
+AreaFraction = Annotated[Range, AfterValidator(_within(0, 1))]
 Levels = Annotated[Range, AfterValidator(_within(0, 255))]
 
 
@@ -132,7 +132,7 @@ class ContrastConfig(OperationConfig):
 class ErasingConfig(OperationConfig):
     """A rectangle that covers this fraction of the image becomes `augment.fill`."""
 
-    fraction: Part
+    fraction: AreaFraction
 
 
 class NoiseConfig(OperationConfig):
@@ -144,7 +144,7 @@ class NoiseConfig(OperationConfig):
 class SaltAndPepperConfig(OperationConfig):
     """A fraction of the pixels becomes white or black, one as often as the other."""
 
-    fraction: Part
+    fraction: AreaFraction
 
 
 class MixupConfig(OperationConfig):

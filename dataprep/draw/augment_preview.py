@@ -43,27 +43,29 @@ class _Shown:
     captions: Sequence[str]
 
 
-def draw_variations(prepared: Place, config: AugmentConfig, *, num_images: int, seed: int, menu: bool, title: str) -> Pixels:
+def draw_variations(
+    prepared: Place, config: AugmentConfig, *, num_images: int, seed: int, all_operations: bool, title: str
+) -> Pixels:
     """Draws one row for each image: as prepared, under each operation at its weakest, strongest and at random, and varied.
 
     Args:
         prepared: the folder of the shards; train images are shown.
-        config: the menu.
+        config: the section.
         num_images: how many, spread over the classes.
         seed: another number chooses other images.
-        menu: whether operations that are off are shown as well.
+        all_operations: whether operations that are off are shown as well.
         title: stands above.
 
     Returns:
         (H, W, 3) uint8.
 
     Raises:
-        ArtifactError: the images are not there, or not such as the menu wants.
+        ArtifactError: the images are not there, or not such as the operations want.
     """
     rows, images = _read_images(prepared, num_images, seed)
     check_suited(config, images.shape[3])
     keys = stable_hashes(rows["id"].to_list())
-    names = suited_operations(images.shape[3]) if menu else list(active_operations(config))
+    names = suited_operations(images.shape[3]) if all_operations else list(active_operations(config))
     labels = rows["label"].rank("dense").to_numpy().astype(np.int64)
     columns = [_Shown(Column("as prepared", " x ".join(map(str, images.shape[1:]))), images, [""] * len(images))]
     columns += [shown for name in names for shown in _of_operation(name, images, keys, config)]

@@ -1,10 +1,15 @@
 """Batches from shards in bounded memory: shuffled and varied for training, in order for evaluation.
 
-A train set that fits `memory_gib` is read once and shuffled as a whole. Of a larger one, an epoch visits blocks of consecutive
-rows in random order, some dozens of blocks make a window, and a window is shuffled in memory. Rows are varied in parts, by
-workers beside the training step; the order and every pixel are a pure function of (seed, epoch, shards), for any number of
-workers and any batch size. All that is shown of one image in an epoch stands in one window: in sets of many windows, classes of
-fewer images than there are windows are therefore spread unevenly, however they are balanced.
+A train set that fits `memory_gib` is read once and shuffled as a whole. A larger one goes through a shuffle buffer: an epoch
+visits blocks of consecutive rows in random order, and as many of them as fit the buffer are shuffled together.
+
+    a train set of 200 rows = blocks 0 to 3 of 64, 64, 64 and 8 rows;  a buffer of 128 rows
+    order of the blocks in this epoch: 2, 0, 3, 1  ->  buffers: rows of 2 and 0, then rows of 3 and 1
+    each buffer is shuffled, cut into parts that workers vary, and the parts are cut into batches
+
+The order and every pixel are a pure function of (seed, epoch, shards), for any number of workers and any batch size. All
+repeats of an image in an epoch stand in one buffer: in sets of many buffers, classes of fewer images than there are buffers are
+therefore spread unevenly, however they are balanced.
 """
 
 import itertools
@@ -19,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dataprep.augment.apply import augment_images
-from dataprep.augment.balance import shows_per_class, shows_per_image, total_per_class
+from dataprep.augment.balance import repeats_per_class, repeats_per_image, total_per_class
 from dataprep.augment.mixing import NOT_MIXED, Mixing, Targets, is_mixing, mix_images, mix_targets, mixed_alone, sample_mixing
 from dataprep.augment.operations import active_operations
 from dataprep.config.augment import AugmentConfig
@@ -35,7 +40,7 @@ from dataprep.store.shards import ShardEntry, ShardReader, check_shards, made_of
 N = TypeVar("N", np.float32, np.int64)
 
 BLOCK_ROWS = 64
-WINDOW_BYTES = 64 * 2**20
+BUFFER_BYTES = 64 * 2**20
 PART_BYTES = 2 * 2**20
 PART_ROWS = 1024
 
@@ -96,7 +101,7 @@ class _Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class _Window:
+class _ShuffleBuffer:
     """Rows in memory, images (n, H, W, C), labels (n,), keys (n,); and which of them are shown, (m,), in this order."""
 
     images: Pixels
@@ -108,7 +113,7 @@ class _Window:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some images of a window, first those that are shown, then those that they are mixed with, and what is to be done.
+    """Some images of a buffer, first those that are shown, then those that they are mixed with, and what is to be done.
 
     images (m, H, W, C), labels, keys and copies (m,); mixing of the first n, whose partners are rows of this part, if any is.
     """
@@ -187,7 +192,7 @@ def even_sizes(total: int, most: int) -> list[int]:
 def _num_shown(train_set: TrainSet, config: AugmentConfig) -> int:
     """Images of an epoch, each as often as it is shown."""
     counts = np.array(train_set.class_counts)
-    return int(total_per_class(counts, shows_per_class(counts, config)).sum())
+    return int(total_per_class(counts, repeats_per_class(counts, config)).sum())
 
 
 def vary_part(part: Part, *, config: AugmentConfig, num_classes: int) -> tuple[Pixels, Targets, int]:
@@ -288,75 +293,75 @@ def _class_counts(files: list[ShardFile], num_classes: int) -> list[int]:
 
 
 def _parts(train_set: TrainSet, config: AugmentConfig, order: Order, epochs: Iterable[int]) -> Iterator[Part]:
-    """Cuts windows into what one worker does at a time."""
+    """Cuts buffers into what one worker does at a time."""
     rows = _read_rows(train_set, config)
-    per_class = shows_per_class(np.array(train_set.class_counts), config)
+    per_class = repeats_per_class(np.array(train_set.class_counts), config)
     part_rows = min(max(PART_BYTES // math.prod(train_set.shape), 1), PART_ROWS)
     whole = _read_blocks(train_set, _blocks(train_set)) if train_set.num_bytes <= order.memory_gib * 2**30 else None
     for epoch in epochs:
-        shows = shows_per_image(rows.labels, rows.keys, per_class, config.seed, epoch)
-        windows = _windows(train_set, rows, shows, whole, rng_for(order.seed, "shuffle", epoch))
-        for number, window in enumerate(windows):
+        repeats = repeats_per_image(rows.labels, rows.keys, per_class, config.seed, epoch)
+        buffers = _buffers(train_set, rows, repeats, whole, rng_for(order.seed, "shuffle", epoch))
+        for number, buffer in enumerate(buffers):
             mixing = None
             if config.online and is_mixing(config):
-                mixing = sample_mixing(window.labels[window.shown], config, rng_for(config.seed, "mixing", epoch, number))
-            for start in range(0, len(window.shown), part_rows):
-                yield _part(window, mixing, slice(start, start + part_rows), epoch)
+                mixing = sample_mixing(buffer.labels[buffer.shown], config, rng_for(config.seed, "mixing", epoch, number))
+            for start in range(0, len(buffer.shown), part_rows):
+                yield _part(buffer, mixing, slice(start, start + part_rows), epoch)
 
 
-def _part(window: _Window, mixing: Mixing | None, part: slice, epoch: int) -> Part:
+def _part(buffer: _ShuffleBuffer, mixing: Mixing | None, part: slice, epoch: int) -> Part:
     """The images of a part and those that they are mixed with; partners become rows of the part."""
     if mixing is None:
-        rows = window.shown[part]
-        return Part(window.images[rows], window.labels[rows], window.keys[rows], window.copies[part], None, epoch)
-    chosen = np.arange(len(window.shown))[part]
+        rows = buffer.shown[part]
+        return Part(buffer.images[rows], buffer.labels[rows], buffer.keys[rows], buffer.copies[part], None, epoch)
+    chosen = np.arange(len(buffer.shown))[part]
     own = mixing[part]
     mixed = own.kind != NOT_MIXED
     others = np.unique(own.partners[mixed])
     partners = np.zeros_like(own.partners)
     partners[mixed] = len(chosen) + np.searchsorted(others, own.partners[mixed])
     every = np.concatenate([chosen, others])
-    rows = window.shown[every]
+    rows = buffer.shown[every]
     return Part(
-        window.images[rows],
-        window.labels[rows],
-        window.keys[rows],
-        window.copies[every],
+        buffer.images[rows],
+        buffer.labels[rows],
+        buffer.keys[rows],
+        buffer.copies[every],
         Mixing(own.kind, partners, own.weights, own.places),
         epoch,
     )
 
 
-def _windows(
-    train_set: TrainSet, rows: _Rows, shows: NDArray[np.int64], whole: Pixels | None, rng: np.random.Generator
-) -> Iterator[_Window]:
-    """One window of all rows where they are in memory, else one after the other from the shards."""
+def _buffers(
+    train_set: TrainSet, rows: _Rows, repeats: NDArray[np.int64], whole: Pixels | None, rng: np.random.Generator
+) -> Iterator[_ShuffleBuffer]:
+    """One buffer of all rows where they are in memory, else one after the other from the shards."""
     if whole is not None:
-        yield _window(whole, np.arange(len(whole)), rows, shows, rng)
+        yield _buffer(whole, np.arange(len(whole)), rows, repeats, rng)
         return
     blocks = _blocks(train_set)
     first_rows = np.cumsum([0, *[file.num_images for file in train_set.files]])
     order = rng.permutation(len(blocks))
     rows_before = np.cumsum([0, *[blocks[index][2] - blocks[index][1] for index in order]])
-    window_rows = max(WINDOW_BYTES // math.prod(train_set.shape), BLOCK_ROWS)
+    buffer_rows = max(BUFFER_BYTES // math.prod(train_set.shape), BLOCK_ROWS)
     first = 0
-    while first < len(order):  # small blocks are many to a window
-        last = max(int(np.searchsorted(rows_before, rows_before[first] + window_rows, side="right")) - 1, first + 1)
+    while first < len(order):  # small blocks are many to a buffer
+        last = max(int(np.searchsorted(rows_before, rows_before[first] + buffer_rows, side="right")) - 1, first + 1)
         chosen = [blocks[index] for index in order[first:last]]
         first = last
         numbers = np.concatenate([first_rows[number] + np.arange(start, stop) for number, start, stop in chosen])
-        yield _window(_read_blocks(train_set, chosen), numbers, rows, shows, rng)
+        yield _buffer(_read_blocks(train_set, chosen), numbers, rows, repeats, rng)
 
 
-def _window(
-    images: Pixels, numbers: NDArray[np.int64], rows: _Rows, shows: NDArray[np.int64], rng: np.random.Generator
-) -> _Window:
+def _buffer(
+    images: Pixels, numbers: NDArray[np.int64], rows: _Rows, repeats: NDArray[np.int64], rng: np.random.Generator
+) -> _ShuffleBuffer:
     """Shuffles the images that stand in these rows of the train set, each as often as it is shown."""
-    times = shows[numbers]
+    times = repeats[numbers]
     shown = np.repeat(np.arange(len(numbers)), times)
     copies = np.arange(len(shown)) - np.repeat(np.cumsum(times) - times, times)
     shuffled = rng.permutation(len(shown))
-    return _Window(images, rows.labels[numbers], rows.keys[numbers], shown[shuffled], copies[shuffled])
+    return _ShuffleBuffer(images, rows.labels[numbers], rows.keys[numbers], shown[shuffled], copies[shuffled])
 
 
 def _blocks(train_set: TrainSet) -> list[tuple[int, int, int]]:

@@ -70,7 +70,7 @@ def warn_of_little_detail(detail: Detail, least: float) -> list[str]:
     if detail.fraction >= least:
         return []
     return [
-        f"prepare keeps {detail.sentence} (median of {detail.num_images:,} images), and what tells classes apart may be lost. "
-        "Look: darkroom preview prepare. Enlarge prepare.image_size, keep prepare.color rgb where color matters, or lower "
+        f"prepare keeps {detail.sentence} (median of {detail.num_images:,} images), and what the classes differ in may be "
+        "lost. Look: darkroom preview prepare. Enlarge prepare.image_size, keep prepare.color rgb where color matters, or lower "
         "prepare.warn_below_fraction"
     ]

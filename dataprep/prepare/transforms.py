@@ -230,7 +230,8 @@ _INTERPOLATIONS = {
     "lanczos": cv2.INTER_LANCZOS4,
 }
 
-# In this order: what denoise means does not depend on the size of the source, and paper is told from ink without grains.
+# In this order: what denoise means does not depend on the size of the source, and the threshold between paper and ink sees
+# no grain.
 _STEPS: dict[str, Callable[[PrepareConfig], Planned]] = {
     "gray": _plan_gray,
     "rgb": _plan_rgb,

@@ -130,7 +130,9 @@ def collect(
     cells = mistakes_by_cell(predictions, config.split, config.images_per_cell)
     ids = {image_id for rows in (worst, correct, cells) for image_id in rows["id"].to_list()}
     thumbnails = read_thumbnails(prepared, ids, max_px=config.thumbnail_px)
-    sheet = draw_variations(prepared, augment, num_images=SHEET_IMAGES, seed=config.seed, menu=False, title="train images")
+    sheet = draw_variations(
+        prepared, augment, num_images=SHEET_IMAGES, seed=config.seed, all_operations=False, title="train images"
+    )
     quarantined = manifest.filter(pl.col("status") == "quarantined")
     return Content(
         metrics=metrics,

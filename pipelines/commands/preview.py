@@ -43,7 +43,7 @@ def preview_augment(
     output: Annotated[Path, typer.Option(dir_okay=False, help="The PNG to write.")] = Path("reports/preview-augment.png"),
     images: Annotated[int, typer.Option(min=1, max=100, help="How many train images, spread over the classes.")] = 6,
     seed: Annotated[int, typer.Option(min=0, help="Another number chooses other images.")] = 0,
-    menu: Annotated[bool, typer.Option("--all", help="Operations that are off as well.")] = False,  # noqa: FBT002  # a flag
+    all_operations: Annotated[bool, typer.Option("--all", help="Operations that are off as well.")] = False,  # noqa: FBT002  # a flag
 ) -> None:
     """Draws a few train images under each operation of augment and under all, with params.yaml as it is now."""
     from dataprep.core.artifacts import locate
@@ -57,7 +57,7 @@ def preview_augment(
     num_train = sum(entry.num_images for entry in read_index(prepared, stage="prepare").of_split("train"))
     shown = f"{min(images, num_train):,} of {num_train:,} train images"
     title = f"augment: {shown}, seed {seed}"
-    sheet = draw_variations(prepared, config, num_images=images, seed=seed, menu=menu, title=title)
+    sheet = draw_variations(prepared, config, num_images=images, seed=seed, all_operations=all_operations, title=title)
     _write_sheet(output, sheet)
     print(f"preview: {shown} -> {output}")
 

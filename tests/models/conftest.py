@@ -11,7 +11,7 @@ from models.config.train import AdamConfig, TrainConfig
 from pipelines.params import Params
 from tests.conftest import write_striped_tree
 from tests.dataprep.augment.test_stored_copies import copy_all
-from tests.dataprep.prepare.test_packing import dealt, prepare
+from tests.dataprep.prepare.test_packing import prepare, split_rows
 
 
 def adam(learning_rate: float) -> AdamConfig:
@@ -23,7 +23,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
     """A folder with raw/, prepared/, augmented/ and statistics.json: 3 striped classes of 40 images, 8 x 8."""
     folder = tmp_path_factory.mktemp("tiny")
     write_striped_tree(folder / "raw", classes=3, images=40)
-    prepare(dealt(folder / "raw"), folder / "prepared", folder / "raw")
+    prepare(split_rows(folder / "raw"), folder / "prepared", folder / "raw")
     copy_all(folder / "prepared", folder / "augmented", params.augment)
     write_statistics(folder / "statistics.json", measure_train(folder / "prepared", StatisticsConfig(per="pixel")))
     return folder

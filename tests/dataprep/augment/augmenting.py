@@ -12,14 +12,14 @@ from pipelines.params import read_params
 from tests.closure import ROOT
 from tests.conftest import random_image
 
-MENU = read_params(ROOT / "params.yaml").augment.model_copy(update={"copies": 0, "label_safe": ()})
+AUGMENT = read_params(ROOT / "params.yaml").augment.model_copy(update={"copies": 0, "label_safe": ()})
 KEYS = stable_hashes([f"{number}.png" for number in range(400)])
 MIXING = ("mixup", "cutmix", "superpose")
 
 
 def config_with(**changes: Mapping[str, object]) -> AugmentConfig:
     """All operations off but those named, which happen always unless they say otherwise."""
-    values = MENU.model_dump()
+    values = AUGMENT.model_dump()
     for name in (*OPERATIONS, *MIXING):
         values[name] |= {"probability": 0.0}
     for name, change in changes.items():

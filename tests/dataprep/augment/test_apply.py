@@ -1,4 +1,4 @@
-"""One conformance suite over the whole menu; what each operation does by itself; and that nothing depends on the order."""
+"""One conformance suite over all operations; what each operation does by itself; and that nothing depends on the order."""
 
 import multiprocessing
 import subprocess
@@ -16,7 +16,7 @@ from dataprep.augment.operations import OPERATIONS, Strength, alone, sample_vari
 from dataprep.config.augment import AugmentConfig
 from dataprep.core.rng import stable_hashes
 from dataprep.decode.image import Pixels, digest_pixels
-from tests.dataprep.augment.augmenting import EVERYTHING, KEYS, MENU, NOTHING, config_with, smooth_stack, stack
+from tests.dataprep.augment.augmenting import AUGMENT, EVERYTHING, KEYS, NOTHING, config_with, smooth_stack, stack
 
 CHANNELS = [1, 3]
 SUITED = [(name, channels) for channels in CHANNELS for name in suited_operations(channels)]
@@ -37,7 +37,7 @@ def test_an_operation_keeps_shape_and_type_repeats_itself_and_leaves_its_input(
 ) -> None:
     images = stack(channels, shape=(24, 31))
     before = images.copy()
-    config = alone(MENU, name, strength)
+    config = alone(AUGMENT, name, strength)
     varied = augment_images(images, KEYS[:40], config, epoch=1)
     assert (varied.shape, varied.dtype.name) == (images.shape, "uint8")
     assert np.array_equal(images, before)
@@ -237,7 +237,7 @@ def test_motion_blur_spreads_a_point_over_its_length_and_keeps_its_light() -> No
 @pytest.mark.parametrize("name", ["elastic", "grid_distortion"])
 def test_distortions_move_pixels_a_little_and_differ_from_image_to_image(name: str) -> None:
     images = np.repeat(smooth_stack(count=1), 20, axis=0)
-    varied = augment_images(images, KEYS[:20], alone(MENU, name, "strongest"), epoch=1)
+    varied = augment_images(images, KEYS[:20], alone(AUGMENT, name, "strongest"), epoch=1)
     difference = np.abs(varied.astype(int) - images)[:, 4:-4, 4:-4]
     assert 1 < difference.mean() < 40
     assert len({image.tobytes() for image in varied}) == 20

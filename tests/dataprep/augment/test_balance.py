@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataprep.augment.balance import copies_per_class, shown_per_class, shows_per_class, shows_per_image, total_per_class
+from dataprep.augment.balance import copies_per_class, repeats_per_class, repeats_per_image, shown_per_class, total_per_class
 from dataprep.config.augment import AugmentConfig
 from dataprep.core.rng import stable_hashes
 from tests.dataprep.augment.augmenting import NOTHING
@@ -43,26 +43,26 @@ def test_what_images_are_shown_comes_to_what_their_class_is_to_have(labels: list
     config, own = balanced("to_fraction", fraction), np.array(labels)
     counts = np.bincount(own, minlength=4)
     keys = stable_hashes([str(number) for number in range(len(labels))])
-    per_class = shows_per_class(counts, config)
-    shows = shows_per_image(own, keys, per_class, 0, 1)
-    assert shows.min() >= 1
+    per_class = repeats_per_class(counts, config)
+    repeats = repeats_per_image(own, keys, per_class, 0, 1)
+    assert repeats.min() >= 1
     assert (
-        np.bincount(own, weights=shows, minlength=4).astype(int).tolist()
-        == total_per_class(counts, shows_per_class(counts, config)).tolist()
+        np.bincount(own, weights=repeats, minlength=4).astype(int).tolist()
+        == total_per_class(counts, repeats_per_class(counts, config)).tolist()
     )
     for label in range(4):
-        of_class = shows[own == label]
+        of_class = repeats[own == label]
         assert len(of_class) == 0 or of_class.max() - of_class.min() <= 1
 
 
 def test_who_is_shown_once_more_changes_with_the_epoch_and_not_with_the_order() -> None:
     labels = np.array([0] * 50 + [1] * 20)
     keys = stable_hashes([str(number) for number in range(70)])
-    per_class = shows_per_class(np.bincount(labels), balanced("oversample"))
-    first = shows_per_image(labels, keys, per_class, 0, 1)
-    assert not np.array_equal(first, shows_per_image(labels, keys, per_class, 0, 2))
+    per_class = repeats_per_class(np.bincount(labels), balanced("oversample"))
+    first = repeats_per_image(labels, keys, per_class, 0, 1)
+    assert not np.array_equal(first, repeats_per_image(labels, keys, per_class, 0, 2))
     order = np.random.default_rng(0).permutation(70)
-    assert np.array_equal(shows_per_image(labels[order], keys[order], per_class, 0, 1), first[order])
+    assert np.array_equal(repeats_per_image(labels[order], keys[order], per_class, 0, 1), first[order])
 
 
 @pytest.mark.parametrize("counts", [[100, 30, 7], [7, 1, 0], [3000, 1, 20]])
@@ -70,7 +70,7 @@ def test_who_is_shown_once_more_changes_with_the_epoch_and_not_with_the_order() 
 def test_what_is_shown_with_copies_is_what_is_stored_and_then_shown(counts: list[int], config: AugmentConfig) -> None:
     labels = np.repeat(np.arange(3), counts)
     keys = stable_hashes([str(number) for number in range(len(labels))])
-    copies = shows_per_image(labels, keys, copies_per_class(np.array(counts), config), 0, "copies")
+    copies = repeats_per_image(labels, keys, copies_per_class(np.array(counts), config), 0, "copies")
     stored = np.array(counts) + np.bincount(labels, weights=copies, minlength=3).astype(int)
-    shown = total_per_class(stored, shows_per_class(stored, config))
+    shown = total_per_class(stored, repeats_per_class(stored, config))
     assert shown_per_class(np.array(counts), config).tolist() == shown.tolist()

@@ -3,14 +3,14 @@ import pytest
 
 from dataprep.augment.operations import OPERATIONS, active_operations, alone, sample_variation, section_of, suited_operations
 from dataprep.config.augment import AugmentConfig, OperationConfig
-from tests.dataprep.augment.augmenting import EVERYTHING, KEYS, MENU, MIXING, NOTHING
+from tests.dataprep.augment.augmenting import AUGMENT, EVERYTHING, KEYS, MIXING, NOTHING
 
 
 def test_the_menu_is_the_sections_of_augment_in_their_order() -> None:
-    sections = [name for name in AugmentConfig.model_fields if isinstance(getattr(MENU, name), OperationConfig)]
+    sections = [name for name in AugmentConfig.model_fields if isinstance(getattr(AUGMENT, name), OperationConfig)]
     assert sections == [*OPERATIONS, *MIXING]
     for name, operation in OPERATIONS.items():
-        assert set(operation.ranges.values()) <= set(type(section_of(MENU, name)).model_fields)
+        assert set(operation.ranges.values()) <= set(type(section_of(AUGMENT, name)).model_fields)
 
 
 def test_operations_that_are_off_are_neither_drawn_nor_applied() -> None:
@@ -36,7 +36,7 @@ def test_channel_shuffle_wants_three_channels() -> None:
     [([-10.0, 10.0], 0.0, 10.0), ([-20.0, 10.0], 0.0, -20.0), ([3.0, 9.0], 3.0, 9.0), ([-9.0, -3.0], -3.0, -9.0)],
 )
 def test_weakest_is_nearest_to_nothing_and_strongest_farthest(ends: list[float], weakest: float, strongest: float) -> None:
-    config = MENU.model_copy(update={"rotation": MENU.rotation.model_copy(update={"degrees": tuple(ends)})})
+    config = AUGMENT.model_copy(update={"rotation": AUGMENT.rotation.model_copy(update={"degrees": tuple(ends)})})
     assert alone(config, "rotation", "weakest").rotation.degrees == (weakest, weakest)
     assert alone(config, "rotation", "strongest").rotation.degrees == (strongest, strongest)
     assert alone(config, "rotation", "random").rotation.degrees == tuple(ends)

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,8 @@ from dataprep.core.rng import stable_hashes
 from dataprep.decode.image import digest_pixels
 from dataprep.store.shards import Filled, ShardReader, read_index
 from tests.conftest import local
-from tests.dataprep.augment.augmenting import EVERYTHING, KEYS
-from tests.dataprep.prepare.test_packing import CONFIG, dealt, prepare
+from tests.dataprep.augment.augmenting import EVERYTHING, KEYS, config_with
+from tests.dataprep.prepare.test_packing import CONFIG, prepare, split_rows
 
 
 def copy_all(prepared: Path, augmented: Path, config: AugmentConfig, workers: int = 1) -> list[Filled]:
@@ -24,7 +24,7 @@ def copy_all(prepared: Path, augmented: Path, config: AugmentConfig, workers: in
 @pytest.fixture
 def prepared(make_tree: Callable[..., Path], tmp_path: Path) -> Path:
     source = make_tree(classes=3, images=9)
-    prepare(dealt(source), tmp_path / "prepared", source)
+    prepare(split_rows(source), tmp_path / "prepared", source)
     return tmp_path / "prepared"
 
 
@@ -96,7 +96,7 @@ def test_rare_classes_get_more_copies(make_tree: Callable[..., Path], tmp_path: 
     source = make_tree(classes=3, images=9)
     for number in range(5):
         (source / f"class2/{number:02d}.png").unlink()
-    prepare(dealt(source), tmp_path / "prepared", source)
+    prepare(split_rows(source), tmp_path / "prepared", source)
     before = np.bincount([label for _, label in rows_of(tmp_path / "prepared", "prepare").values()])
     assert before[2] < before[0]
     config = EVERYTHING.model_copy(update={"copies": 1, "balance": "oversample"})
@@ -109,7 +109,7 @@ def test_copies_of_other_rows_are_other_shards(make_tree: Callable[..., Path], t
     source = make_tree(classes=3, images=30)
     for number in range(17):
         (source / f"class2/{number:02d}.png").unlink()
-    prepare(dealt(source), tmp_path / "prepared", source)
+    prepare(split_rows(source), tmp_path / "prepared", source)
     plans = []
     for fraction in (0.6, 0.9):
         config = EVERYTHING.model_copy(update={"copies": 1, "balance": "to_fraction", "balance_fraction": fraction})
@@ -127,7 +127,7 @@ def test_the_many_copies_of_a_few_images_share_shards(make_tree: Callable[..., P
     for number in range(57):
         (source / f"class1/{number:02d}.png").unlink()
     whole = CONFIG.model_copy(update={"images_per_shard": 1000})
-    prepare(dealt(source), tmp_path / "prepared", source, whole)
+    prepare(split_rows(source), tmp_path / "prepared", source, whole)
     config = EVERYTHING.model_copy(update={"copies": 1, "balance": "oversample"})
     tasks = plan_copies(tmp_path / "prepared", tmp_path / "augmented", config)
     assert max(task.numbers.max() for task in tasks) > 15
@@ -146,8 +146,17 @@ def test_color_operations_want_color_images(prepared: Path, tmp_path: Path) -> N
         plan_copies(prepared, tmp_path / "augmented", config)
 
 
+OPERATIONS_OF_VERSION_2 = (
+    *("pen_width", "horizontal_flip", "vertical_flip", "zoom", "shear", "rotation", "shift", "elastic", "grid_distortion"),
+    *("gaussian_blur", "motion_blur", "brightness", "contrast", "inversion", "erasing", "noise", "salt_and_pepper"),
+)
+"""Those that were there when the digest was taken; an operation that is added changes no copy while it is off."""
+
+
 def test_the_pixels_of_copies_are_those_of_their_version() -> None:
     """Where this fails, the code makes other copies of the same images: raise COPIES_VERSION, and take the new digest."""
     images = np.random.default_rng(0).integers(0, 256, (50, 12, 10, 1), dtype=np.uint8)
-    copies = augment_images(images, KEYS[:50], EVERYTHING, epoch=0, copy=1)
+    often: dict[str, Mapping[str, object]] = {name: {"probability": 0.4} for name in OPERATIONS_OF_VERSION_2}
+    config = config_with(**{**often, "rotation": {"probability": 0.8, "degrees": [-30.0, 20.0]}})
+    copies = augment_images(images, KEYS[:50], config, epoch=0, copy=1)
     assert (COPIES_VERSION, digest_pixels(copies)) == (2, "1729a98ebcc93b35de87ede36885e8c5")

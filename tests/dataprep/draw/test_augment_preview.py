@@ -13,7 +13,7 @@ from dataprep.draw.augment_preview import draw_variations
 from dataprep.draw.contact_sheet import Column, cell_at, shown
 from dataprep.store.shards import ShardReader, read_index
 from tests.dataprep.augment.augmenting import config_with
-from tests.dataprep.prepare.test_packing import dealt, prepare
+from tests.dataprep.prepare.test_packing import prepare, split_rows
 
 TILE = 96
 
@@ -21,12 +21,12 @@ TILE = 96
 @pytest.fixture
 def prepared(make_tree: Callable[..., Path], tmp_path: Path) -> Path:
     source = make_tree(classes=3, images=9)
-    prepare(dealt(source), tmp_path / "prepared", source)
+    prepare(split_rows(source), tmp_path / "prepared", source)
     return tmp_path / "prepared"
 
 
-def draw(prepared: Path, config: AugmentConfig, *, menu: bool = False) -> Pixels:
-    return draw_variations(prepared, config, num_images=3, seed=0, menu=menu, title="title")
+def draw(prepared: Path, config: AugmentConfig, *, all_operations: bool = False) -> Pixels:
+    return draw_variations(prepared, config, num_images=3, seed=0, all_operations=all_operations, title="title")
 
 
 def train_images(prepared: Path) -> dict[str, Pixels]:
@@ -75,7 +75,7 @@ def stands_in(sheet: Pixels, row: int, columns: list[Column], pictures: list[Pix
 
 
 def test_the_whole_menu_can_be_drawn_and_mixing_where_it_is_on(prepared: Path) -> None:
-    few, all_of_them = draw(prepared, config_with()), draw(prepared, config_with(), menu=True)
+    few, all_of_them = draw(prepared, config_with()), draw(prepared, config_with(), all_operations=True)
     num_columns = sum(3 if operation.ranges else 1 for name, operation in OPERATIONS.items() if name != "channel_shuffle")
     assert all_of_them.shape[1] - few.shape[1] == num_columns * (TILE + 16)
     mixed = draw(prepared, config_with(mixup={"probability": 0.2}, superpose={"probability": 0.2}))

@@ -23,7 +23,7 @@ from dataprep.feed.batches import (
 from dataprep.store.shards import ShardReader, read_index
 from tests.dataprep.augment.augmenting import EVERYTHING, NOTHING, config_with
 from tests.dataprep.augment.test_stored_copies import copy_all
-from tests.dataprep.prepare.test_packing import CONFIG, dealt, prepare
+from tests.dataprep.prepare.test_packing import CONFIG, prepare, split_rows
 
 
 @pytest.mark.parametrize("most", [2, 3, 4, 5, 32])
@@ -42,11 +42,11 @@ def test_batches_of_one_image_stay_where_they_are_asked_for() -> None:
 
 @pytest.fixture
 def folders(make_tree: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
-    """Prepared images of 3 classes and one copy of each train image, read in blocks of 4 rows and windows of 32."""
+    """Prepared images of 3 classes and one copy of each train image, read in blocks of 4 rows and buffers of 32."""
     monkeypatch.setattr(stream, "BLOCK_ROWS", 4)
-    monkeypatch.setattr(stream, "WINDOW_BYTES", 0)
+    monkeypatch.setattr(stream, "BUFFER_BYTES", 0)
     source = make_tree(classes=3, images=30)
-    prepare(dealt(source), tmp_path / "prepared", source)
+    prepare(split_rows(source), tmp_path / "prepared", source)
     copy_all(tmp_path / "prepared", tmp_path / "augmented", EVERYTHING.model_copy(update={"copies": 1}))
     return tmp_path / "prepared", tmp_path / "augmented"
 
@@ -160,7 +160,7 @@ def test_balanced_classes_are_shown_alike_each_time_in_another_variation(
     source = make_tree(classes=3, images=30)
     for number in range(20):
         (source / f"class2/{number:02d}.png").unlink()
-    prepare(dealt(source), tmp_path / "prepared", source)
+    prepare(split_rows(source), tmp_path / "prepared", source)
     copy_all(tmp_path / "prepared", tmp_path / "augmented", NOTHING)
     folders = tmp_path / "prepared", tmp_path / "augmented"
     counts = find_train_set(*folders).class_counts
@@ -189,7 +189,7 @@ def test_superposed_evaluation_is_always_the_same_whatever_the_batch_size(folder
 
 def test_small_blocks_fill_a_window(folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     train_set = find_train_set(*folders)
-    monkeypatch.setattr(stream, "WINDOW_BYTES", 10**9)
+    monkeypatch.setattr(stream, "BUFFER_BYTES", 10**9)
     opened: list[int] = []
     read = stream._read_blocks
 
@@ -207,7 +207,7 @@ def test_copies_of_an_earlier_split_are_refused(
 ) -> None:
     source = make_tree(classes=3, images=30)
     turned = pl.col("split").replace({"train": "test", "test": "train"})
-    prepare(dealt(source).with_columns(turned), tmp_path / "turned", source)
+    prepare(split_rows(source).with_columns(turned), tmp_path / "turned", source)
     with pytest.raises(ArtifactError, match=r"holds copies of other images than .*turned does\. Run: dvc repro augment"):
         find_train_set(tmp_path / "turned", folders[1])
 
@@ -248,6 +248,6 @@ def test_copies_of_an_earlier_data_set_are_refused(
 ) -> None:
     source = make_tree(classes=3, images=30)
     larger = CONFIG.model_copy(update={"image_size": (12, 12)})
-    prepare(dealt(source), tmp_path / "larger", source, larger)
+    prepare(split_rows(source), tmp_path / "larger", source, larger)
     with pytest.raises(ArtifactError, match=r"holds copies of other images than .*larger does\. Run: dvc repro augment"):
         find_train_set(tmp_path / "larger", folders[1])

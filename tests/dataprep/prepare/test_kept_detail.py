@@ -42,7 +42,7 @@ def test_margins_hold_nothing_and_what_is_cut_is_lost(mode: Literal["stretch", "
 def test_the_median_image_decides_and_a_warning_says_what_to_change() -> None:
     detail = measure_detail(images((100, 100, "RGB"), (100, 100, "RGB"), (16, 16, "L")), SMALL)
     assert warn_of_little_detail(detail, 0.02) == [
-        "prepare keeps 100 x 100 RGB -> 16 x 16 gray: 0.85% of the values (median of 3 images), and what tells classes apart "
+        "prepare keeps 100 x 100 RGB -> 16 x 16 gray: 0.85% of the values (median of 3 images), and what the classes differ in "
         "may be lost. Look: darkroom preview prepare. Enlarge prepare.image_size, keep prepare.color rgb where color matters, "
         "or lower prepare.warn_below_fraction"
     ]

@@ -28,7 +28,7 @@ CONFIG = PrepareConfig(
 )
 
 
-def dealt(source: Path) -> pl.DataFrame:
+def split_rows(source: Path) -> pl.DataFrame:
     """Manifest and split of a source: every fourth image to validation, every fifth to test."""
     manifest = run(source)
     number = pl.int_range(pl.len())
@@ -54,7 +54,7 @@ def test_ink_made_binary_makes_every_shard_anew_and_ink_that_is_kept_makes_none(
     make_tree: Callable[..., Path], tmp_path: Path
 ) -> None:
     source = make_tree(classes=3, images=9)
-    images = dealt(source)
+    images = split_rows(source)
     keep, binary = (
         CONFIG.model_copy(update={"saturate": SaturateConfig(method="otsu", threshold=0, ink="light", output=output)})
         for output in ("keep_ink", "binary")
@@ -72,7 +72,7 @@ def test_ink_made_binary_makes_every_shard_anew_and_ink_that_is_kept_makes_none(
 
 def test_shards_hold_each_image_once_with_its_label(make_tree: Callable[..., Path], tmp_path: Path) -> None:
     source = make_tree(classes=3, images=9)
-    images = dealt(source)
+    images = split_rows(source)
     prepare(images, tmp_path / "prepared", source, CONFIG.model_copy(update={"image_size": (12, 12)}))
     index = read_index(tmp_path / "prepared", stage="prepare")
     assert index.shape == (12, 12, 1)
@@ -89,7 +89,7 @@ def test_shards_hold_each_image_once_with_its_label(make_tree: Callable[..., Pat
 
 def test_the_bytes_are_the_same_for_any_number_of_workers_and_any_order(make_tree: Callable[..., Path], tmp_path: Path) -> None:
     source = make_tree(classes=3, images=9)
-    images = dealt(source)
+    images = split_rows(source)
     prepare(images, tmp_path / "one", source, workers=1)
     for workers in (2, 4):
         prepare(images.sample(fraction=1.0, shuffle=True, seed=workers), tmp_path / f"{workers}", source, workers=workers)
@@ -100,7 +100,7 @@ def test_the_bytes_are_the_same_for_any_number_of_workers_and_any_order(make_tre
 
 def test_neighbours_in_a_shard_are_of_several_classes(make_tree: Callable[..., Path], tmp_path: Path) -> None:
     source = make_tree(classes=3, images=30)
-    prepare(dealt(source), tmp_path / "prepared", source, CONFIG.model_copy(update={"images_per_shard": 100}))
+    prepare(split_rows(source), tmp_path / "prepared", source, CONFIG.model_copy(update={"images_per_shard": 100}))
     index = read_index(tmp_path / "prepared", stage="prepare")
     (entry,) = index.of_split("train")
     with ShardReader(tmp_path / "prepared", entry, index.layout, stage="prepare") as shard:
@@ -110,7 +110,7 @@ def test_neighbours_in_a_shard_are_of_several_classes(make_tree: Callable[..., P
 
 def test_shards_of_an_earlier_run_are_removed(make_tree: Callable[..., Path], tmp_path: Path) -> None:
     source = make_tree(classes=2, images=9)
-    images = dealt(source)
+    images = split_rows(source)
     prepare(images, tmp_path / "prepared", source)
     prepare(images, tmp_path / "prepared", source, CONFIG.model_copy(update={"images_per_shard": 100}))
     shards = [entry.file for entry in read_index(tmp_path / "prepared", stage="prepare").shards]
@@ -120,7 +120,7 @@ def test_shards_of_an_earlier_run_are_removed(make_tree: Callable[..., Path], tm
 
 def test_one_image_more_or_less_or_another_rewrites_one_shard(make_tree: Callable[..., Path], tmp_path: Path) -> None:
     source, prepared = make_tree(classes=3, images=20), tmp_path / "prepared"
-    images = dealt(source)
+    images = split_rows(source)
     number_of_shards = len(prepare(images, prepared, source))
     assert number_of_shards > 12
     assert prepare(images, prepared, source) == []
@@ -129,7 +129,7 @@ def test_one_image_more_or_less_or_another_rewrites_one_shard(make_tree: Callabl
     (again,) = prepare(images, prepared, source)
     assert (again.split, again.bucket, again.num_images) == (fewer.split, fewer.bucket, fewer.num_images + 1)
     write_png(source / "class1/07.png", random_image(5))
-    (other,) = prepare(dealt(source), prepared, source)
+    (other,) = prepare(split_rows(source), prepared, source)
     assert (other.split, other.bucket) == (again.split, again.bucket)
     assert other.sha256 != again.sha256
 
@@ -138,7 +138,7 @@ def test_other_settings_labels_or_pixels_of_the_same_code_rewrite_every_shard(
     make_tree: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, prepared = make_tree(classes=2, images=9), tmp_path / "prepared"
-    images = dealt(source)
+    images = split_rows(source)
     everything = len(prepare(images, prepared, source))
     assert len(prepare(images, prepared, source, CONFIG.model_copy(update={"invert": True}))) == everything
     assert len(prepare(images, prepared, source)) == everything
@@ -151,7 +151,7 @@ def test_other_settings_labels_or_pixels_of_the_same_code_rewrite_every_shard(
 
 def test_what_cannot_be_packed_leaves_the_old_data_set_as_it_was(make_tree: Callable[..., Path], tmp_path: Path) -> None:
     source, prepared = make_tree(classes=2, images=9), tmp_path / "prepared"
-    images = dealt(source)
+    images = split_rows(source)
     prepare(images, prepared, source)
     old = {path.name: path.read_bytes() for path in prepared.iterdir()}
     write_png(source / "class1/05.png", random_image(77))
@@ -163,7 +163,7 @@ def test_what_cannot_be_packed_leaves_the_old_data_set_as_it_was(make_tree: Call
 
 def test_a_source_that_went_away_is_one_line(make_tree: Callable[..., Path], tmp_path: Path) -> None:
     source = make_tree(classes=2, images=9)
-    images = dealt(source)
+    images = split_rows(source)
     source.rename(tmp_path / "elsewhere")
     with pytest.raises(
         SourceError, match=r"params.yaml: ingest.source '.*raw' must be a folder that can be read; No such file"
@@ -175,7 +175,7 @@ def test_a_file_that_changed_since_ingest_is_named_and_nothing_of_it_is_packed(
     make_tree: Callable[..., Path], tmp_path: Path
 ) -> None:
     source = make_tree(classes=2, images=9)
-    images = dealt(source)
+    images = split_rows(source)
     write_png(source / "class1/05.png", random_image(77))
     with pytest.raises(SourceError, match=r"class1/05.png: its bytes changed since ingest read them\. Run: dvc repro"):
         prepare(images, tmp_path / "prepared", source)
@@ -187,7 +187,7 @@ def test_a_file_that_changed_since_ingest_is_named_and_nothing_of_it_is_packed(
 
 def test_large_files_make_more_shards(make_tree: Callable[..., Path], tmp_path: Path) -> None:
     source = make_tree(classes=2, images=16)
-    large = dealt(source).with_columns(bytes=pl.lit(2**20, dtype=pl.Int64))  # as the manifest would say of large files
+    large = split_rows(source).with_columns(bytes=pl.lit(2**20, dtype=pl.Int64))  # as the manifest would say of large files
     few = CONFIG.model_copy(update={"images_per_shard": 1000})
     assert len(prepare(large, tmp_path / "few", source, few)) == 3
     entries = prepare(large, tmp_path / "more", source, few.model_copy(update={"mib_per_shard": 5}))
@@ -196,7 +196,7 @@ def test_large_files_make_more_shards(make_tree: Callable[..., Path], tmp_path: 
 
 def test_an_id_of_another_path_is_refused_whatever_the_digest(make_tree: Callable[..., Path], tmp_path: Path) -> None:
     source = make_tree(classes=2, images=9)
-    images = dealt(source)
+    images = split_rows(source)
     twin = images.with_columns(path=pl.when(pl.col("id") == "class1/05.png").then(pl.lit(b"class1/06.png")).otherwise("path"))
     message = (
         r"the manifest: b'class1/06\.png' must have the id 'class1/06\.png'; it has 'class1/05\.png'\. Run: dvc repro ingest"

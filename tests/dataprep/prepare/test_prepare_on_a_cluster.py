@@ -12,7 +12,7 @@ from dataprep.prepare.packing import prepare_images
 from dataprep.store.shards import Filled
 from tests.conftest import local
 from tests.dataprep.execute.test_tasks import dask, end, start_scheduler, start_worker
-from tests.dataprep.prepare.test_packing import CONFIG, DECODE, dealt
+from tests.dataprep.prepare.test_packing import CONFIG, DECODE, split_rows
 
 
 def filled(images: pl.DataFrame, output: Path, source: Path, execute: ExecuteConfig) -> Iterator[Filled]:
@@ -25,7 +25,7 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 
 def test_dask_makes_the_same_bytes(make_tree: Callable[..., Path], tmp_path: Path) -> None:
     source = make_tree(classes=3, images=9)
-    images = dealt(source)
+    images = split_rows(source)
     list(filled(images, tmp_path / "here", source, local(1)))
     list(filled(images.sample(fraction=1.0, shuffle=True, seed=1), tmp_path / "dask", source, dask(2)))
     assert len(bytes_of(tmp_path / "here")) > 4
@@ -36,7 +36,7 @@ def test_a_worker_of_a_cluster_that_is_killed_changes_nothing(
     make_tree: Callable[..., Path], tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     source = make_tree(classes=4, images=60)
-    images = dealt(source)
+    images = split_rows(source)
     list(filled(images, tmp_path / "here", source, local(1)))
     folder = tmp_path_factory.mktemp("cluster")
     scheduler, address = start_scheduler(folder)

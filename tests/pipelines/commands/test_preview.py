@@ -13,7 +13,7 @@ from pipelines.cli import app
 from pipelines.params import read_params
 from tests.closure import ROOT
 from tests.dataprep.ingest.ingesting import run
-from tests.dataprep.prepare.test_packing import dealt, prepare
+from tests.dataprep.prepare.test_packing import prepare, split_rows
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def preview_augment(*arguments: str) -> str:
 
 def test_preview_draws_train_images_under_what_is_on_or_the_whole_menu(ingested: Path) -> None:
     source = Path(read_params().ingest.source)
-    prepare(dealt(source), Path("data/prepared"), source)
+    prepare(split_rows(source), Path("data/prepared"), source)
     num_train = sum(entry.num_images for entry in read_index(Path("data/prepared"), stage="prepare").of_split("train"))
     shown = f"{min(num_train, 6)} of {num_train} train images"
     assert preview_augment() == f"preview: {shown} -> reports/preview-augment.png\n"
