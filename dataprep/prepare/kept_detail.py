@@ -71,6 +71,6 @@ def warn_of_little_detail(detail: Detail, least: float) -> list[str]:
         return []
     return [
         f"prepare keeps {detail.sentence} (median of {detail.num_images:,} images), and what the classes differ in may be "
-        "lost. Look: darkroom preview prepare. Enlarge prepare.image_size, keep prepare.color rgb where color matters, or lower "
-        "prepare.warn_below_fraction"
+        "lost. Look: darkroom preview prepare. Enlarge prepare.image_size, keep prepare.color rgb where color matters, or "
+        "lower prepare.warn_below_fraction"
     ]
