@@ -1,12 +1,15 @@
 """The section `model` of params.yaml."""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
 from dataprep.config.base import Fraction, Section
 from models.config.network import Network
+
+Head: TypeAlias = Literal["softmax", "binary", "sigmoid"]
+"""One class of many, one of two by one output, or each class by itself."""
 
 Weight = Annotated[float, Field(ge=0.0, le=1000.0)]
 
@@ -30,7 +33,7 @@ class ModelConfig(Section):
     network: Network
     l1: Weight
     l2: Weight
-    head: Literal["softmax", "sigmoid"]
+    head: Head
 
     @model_validator(mode="after")
     def _normalised_once(self) -> "ModelConfig":

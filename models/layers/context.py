@@ -1,7 +1,9 @@
 """What every kind of network shares beside its own settings."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
+
+from models.config.model import Head
 
 if TYPE_CHECKING:
     import keras
@@ -12,7 +14,7 @@ class Context:
     """What the head is, penalties on weights, and the momentum of the averages of batch normalisation."""
 
     num_classes: int
-    head: Literal["softmax", "sigmoid"]
+    head: Head
 
     l1: float
     l2: float

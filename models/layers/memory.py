@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from models.config.model import ModelConfig
+from models.config.model import Head, ModelConfig
 from models.config.network import network_module
 
 MAX_BYTES = 2**36
@@ -38,7 +38,7 @@ def layer_sizes(config: ModelConfig, shape: tuple[int, int, int], num_classes: i
         ValueError: the images are too small for the network.
     """
     sizes = getattr(network_module(config.network.kind), "sizes", None)
-    return [] if sizes is None else list(_with_ends(sizes(config.network, shape), shape, num_classes))
+    return [] if sizes is None else list(_with_ends(sizes(config.network, shape), shape, num_classes, config.head))
 
 
 def check_memory(config: ModelConfig, shape: tuple[int, int, int], *, train_batch: int, evaluate_batch: int) -> None:
@@ -113,14 +113,15 @@ def _own(outputs: int, *, batch_normalisation: bool) -> int:
     return (4 if batch_normalisation else 1) * outputs
 
 
-def _with_ends(layers: Iterator[LayerSize], shape: tuple[int, int, int], num_classes: int) -> Iterator[LayerSize]:
+def _with_ends(layers: Iterator[LayerSize], shape: tuple[int, int, int], num_classes: int, head: Head) -> Iterator[LayerSize]:
     """The layers of the chosen kind, with the normalisation before and the head behind."""
     last = LayerSize("normalisation", 0, math.prod(shape), shape)
     yield last
     for layer in layers:
         last = layer
         yield last
-    yield LayerSize("probabilities", (math.prod(last.shape) + 1) * num_classes, num_classes, (num_classes,))
+    outputs, values = (1, 7) if head == "binary" else (num_classes, num_classes)  # z, two halves, both, probabilities
+    yield LayerSize("probabilities", (math.prod(last.shape) + 1) * outputs, values, (num_classes,))
 
 
 def _gib(num_bytes: float) -> str:

@@ -85,9 +85,10 @@ def _check_probabilities(network: "keras.Model", image: tuple[int, ...], context
     sums = given.sum(axis=1)
     if not ((given >= 0) & (given <= 1 + _ROUNDING)).all():
         raise fault(f"must give probabilities for model.head {context.head!r}; it gives {given.min():.3g} to {given.max():.3g}")
-    if context.head == "softmax" and not np.allclose(sums, 1, atol=_ROUNDING):
+    if context.head != "sigmoid" and not np.allclose(sums, 1, atol=_ROUNDING):
         raise fault(
-            f"must give probabilities that sum to 1, for model.head 'softmax'; they sum to {sums.min():.3g} to {sums.max():.3g}"
+            f"must give probabilities that sum to 1, for model.head {context.head!r}; they sum to {sums.min():.3g} to "
+            f"{sums.max():.3g}"
         )
 
 

@@ -7,10 +7,10 @@ import tensorflow as tf
 
 from dataprep.feed.batches import TrainSet
 from dataprep.store.statistics import Statistics
-from models.config.model import ModelConfig
+from models.config.model import Head, ModelConfig
 from models.config.train import TrainConfig
 from models.layers.network import build_network
-from models.train.objectives import Head, objective_of
+from models.train.objectives import objective_of
 from models.train.optimizers import make_optimizer
 
 _MOST_MOMENTUM = 0.99

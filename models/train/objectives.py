@@ -1,11 +1,10 @@
 """What training minimises, and what it reports beside it: both depend on the network's head."""
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import keras
 
-Head: TypeAlias = Literal["softmax", "sigmoid"]
+from models.config.model import Head
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +44,10 @@ def exact_match(targets: keras.KerasTensor, probabilities: keras.KerasTensor) ->
     return keras.ops.cast(keras.ops.all(same, axis=-1), "float32")
 
 
-_LOSSES = {"softmax": "categorical_crossentropy", "sigmoid": "binary_crossentropy"}
+_LOSSES = {"softmax": "categorical_crossentropy", "binary": "categorical_crossentropy", "sigmoid": "binary_crossentropy"}
 _SAVED_METRICS = {"softmax": "categorical_accuracy", "sigmoid": "binary_accuracy"}
-_CORRECT = {"softmax": keras.metrics.categorical_accuracy, "sigmoid": exact_match}
+_CORRECT = {
+    "softmax": keras.metrics.categorical_accuracy,
+    "binary": keras.metrics.categorical_accuracy,
+    "sigmoid": exact_match,
+}

@@ -20,7 +20,7 @@ from dataprep.augment.operations import active_operations
 from dataprep.config.augment import AugmentConfig
 from dataprep.core.artifacts import Place
 from dataprep.feed.batches import Order, TrainSet
-from models.config.model import ModelConfig
+from models.config.model import Head, ModelConfig
 from models.config.network import FineTune
 from models.config.train import TrainConfig
 from models.layers.features import FEATURES
@@ -35,7 +35,6 @@ from models.train.kept_features import (
     shuffled_dataset,
     split_at_features,
 )
-from models.train.objectives import Head
 
 
 def fit_in_phases(

@@ -8,8 +8,12 @@ import keras
 import numpy as np
 import pytest
 
+from dataprep.core.errors import ParamsError
+from models.layers.memory import layer_sizes
+from models.train.encoding import encode_model
+from models.train.objectives import objective_of
 from pipelines.params import Params
-from tests.models.networks.building import build, images
+from tests.models.networks.building import SHAPE, build, images, model_of
 
 PERCEPTRON: dict[str, object] = {"kind": "perceptron"}
 
@@ -28,6 +32,33 @@ def test_a_sigmoid_head_judges_each_class_by_itself(params: Params) -> None:
     assert probabilities.min() > 0
     assert probabilities.max() < 1
     assert np.abs(probabilities.sum(axis=1) - 1).max() > 0.1
+
+
+def test_a_binary_head_has_one_output_and_a_probability_for_each_of_two_classes(params: Params, tmp_path: Path) -> None:
+    network = build(params, PERCEPTRON, head="binary", num_classes=2)
+    assert network.get_layer("logit").output.shape == (None, 1)
+    probabilities = np.asarray(network(images()))
+    assert probabilities.shape == (12, 2)
+    assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+    logits = np.asarray(keras.Model(network.input, network.get_layer("logit").output)(images()))[:, 0]
+    assert np.allclose(probabilities[:, 1], 1 / (1 + np.exp(-logits)), atol=1e-6)
+    network.compile(optimizer="adam", loss=objective_of("binary").loss, metrics=[objective_of("binary").accuracy])
+    labels = np.arange(12) % 2
+    loss, _ = network.train_on_batch(images(), np.eye(2, dtype=np.float32)[labels])
+    of_one_output = keras.losses.BinaryCrossentropy(from_logits=True)(labels[:, None], logits[:, None])
+    assert float(loss) == pytest.approx(float(of_one_output), rel=1e-5)
+    (tmp_path / "model.keras").write_bytes(encode_model(network, recipe={}))
+    loaded = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert np.array_equal(loaded(images()), network(images()))
+    sizes = layer_sizes(model_of(params, PERCEPTRON, head="binary"), SHAPE)
+    assert sum(size.weights for size in sizes) == 8 * 6 * 3 + 1
+
+
+def test_a_binary_head_is_for_two_classes(params: Params) -> None:
+    with pytest.raises(
+        ParamsError, match=r"^params.yaml: model.head 'binary' is for two classes; there are 4\. Set model.head to"
+    ):
+        build(params, PERCEPTRON, head="binary")
 
 
 def normalised(method: str, x: np.ndarray) -> np.ndarray:

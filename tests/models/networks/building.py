@@ -27,6 +27,7 @@ def build(
     *,
     shape: tuple[int, int, int] = SHAPE,
     per_pixel: bool = False,
+    num_classes: int = 4,
     **others: object,
 ) -> keras.Model:
     if write_files := getattr(importlib.import_module(f"tests.models.networks.test_{network['kind']}"), "write_files", None):
@@ -36,7 +37,7 @@ def build(
     keras.backend.clear_session()
     keras.utils.set_random_seed(0)
     model = model_of(params, network, **others)
-    return build_network(model, shape=shape, num_classes=4, mean=mean, divisor=divisor, momentum=0.9)
+    return build_network(model, shape=shape, num_classes=num_classes, mean=mean, divisor=divisor, momentum=0.9)
 
 
 def images(count: int = 12, shape: tuple[int, int, int] = SHAPE) -> np.ndarray:
