@@ -8,7 +8,11 @@ import contextlib
 import re
 from pathlib import Path
 
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
 from dataprep.core.artifacts import write_bytes
+from pipelines.params import PARAMS_FILE
 
 DVC_LOCK = Path("dvc.lock")
 LOCK_COPY = Path(".darkroom/dvc.lock")
@@ -23,6 +27,16 @@ def keep_copy(lock: Path = DVC_LOCK, copy: Path = LOCK_COPY) -> None:
         content = lock.read_bytes()
         if looks_whole(content) and not (copy.is_file() and copy.read_bytes() == content):
             write_bytes(copy, [content])
+
+
+def locked_source(lock: Path = DVC_LOCK) -> str | None:
+    """The `ingest.source` of the last run of ingest; None where dvc.lock does not say."""
+    try:
+        stages = YAML(typ="safe", pure=True).load(lock.read_text(encoding="utf-8"))["stages"]
+        source = stages["ingest"]["params"][PARAMS_FILE.name]["ingest"]["source"]
+    except (OSError, ValueError, LookupError, TypeError, YAMLError):
+        return None
+    return source if isinstance(source, str) else None
 
 
 def looks_whole(content: bytes) -> bool:

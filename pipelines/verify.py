@@ -2,6 +2,12 @@
 
 DVC itself trusts a file whose size and time are unchanged, and checks out a damaged file of its cache without a word.
 
+    dvc.lock says that data/split.parquet has the MD5 5f3a...
+    the file has it, its copy in DVC's cache has not  ->  the copy is damaged:   cp -f data/split.parquet .dvc/cache/...
+    the copy has it, the file has not                 ->  the file is damaged:   rm -f data/split.parquet && dvc repro split
+    the copy has it, the file is gone                 ->  the file is missing:   dvc checkout data/split.parquet
+    neither is there                                  ->  the file is missing:   dvc repro split
+
 What dvc.lock and the lists in the cache say is not believed before it was looked at: each output must stand in dvc.yaml, each
 path must lie in this folder, on no link that leads out of it, and each hash must be one. So no command that is proposed removes
 anything else than outputs of this project and copies in DVC's cache.
@@ -133,7 +139,7 @@ def find_damage(outputs: Iterable[Output], cache: Path, hashed: Mapping[Path, Ha
     Yields:
         Each damaged, missing or foreign file once.
     """
-    told: set[Path] = set()
+    reported: set[Path] = set()
     for output in outputs:
         listed = _read_list(output, cache)
         if not _is_folder(output):
@@ -143,8 +149,8 @@ def find_damage(outputs: Iterable[Output], cache: Path, hashed: Mapping[Path, Ha
         else:
             found = _search_listed(output, listed, cache, hashed)
         for damage in found:
-            if damage.path not in told:  # two outputs of the same content have one copy
-                told.add(damage.path)
+            if damage.path not in reported:  # two outputs of the same content have one copy
+                reported.add(damage.path)
                 yield damage
 
 
@@ -186,7 +192,9 @@ def _compare(output: Output, path: Path, md5: str, cache: Path, hashed: Mapping[
     own, copy = hashed.get(path), hashed.get(_cached(cache, md5))
     bad_copy = [copy.path] if copy is not None and copy.md5 != md5 else []
     whole = own is not None and own.md5 == md5
-    if not whole:
+    if own is None and not os.path.lexists(path) and copy is not None and not bad_copy:
+        yield Damage(path, "missing", f"dvc checkout {shlex.quote(str(output.path))}")
+    elif not whole:
         yield Damage(path, _what(own), _rebuild(output, path, *bad_copy))
     for broken in bad_copy:
         mend = _command("cp", "-f", path, broken) if whole else _rebuild(output, path, broken)

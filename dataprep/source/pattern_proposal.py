@@ -93,7 +93,7 @@ def doubts(paths: Sequence[str], pattern: str) -> list[str]:
         other = _label_of_two_levels(levels, levels.index("{label}")) if "{label}" in levels[1:] else None
         if other is not None:
             return [
-                f"the classes {first_five(names)} are numbers that recur under {len(above):,} folders. Where the same number "
+                f"the classes {first_five(names)} are numbered and recur under {len(above):,} folders. Where the same number "
                 f"means another class in each, write the pattern {other!r}"
             ]
     if word.count("#") > 1 and len(names) >= 10:

@@ -20,6 +20,7 @@ def files(
     from dataprep.ingest.quality import ISSUES
     from dataprep.store.manifest import REASONS, STATUSES, find_copies, read_manifest
     from pipelines.graph import output_path
+    from pipelines.manifest_source import other_source
 
     _check_known("--status", status, STATUSES)
     _check_known("--reason", reason, REASONS)
@@ -48,6 +49,8 @@ def files(
             notes.append("first of its copies" if row["first"] == row["id"] else f"same picture as {row['first']}")
         print("\t".join(on_one_line(text) for text in [row["id"], *filter(None, notes)]))
     print(f"{listed.height:,} of {rows.height:,} files")
+    if note := other_source():
+        print(f"note: {note}")
 
 
 def _check_known(option: str, value: str | None, known: Sequence[str]) -> None:

@@ -11,6 +11,24 @@ def labels(
     pattern: Annotated[str | None, typer.Option(help="As in ingest.pattern; without it one is proposed.")] = None,
 ) -> None:
     """Shows what the paths of a folder say: classes, groups, splits, and what looks wrong. Reads no pixels."""
+    from dataprep.core.errors import DarkroomError
+
+    try:
+        _survey(folder, pattern)
+    except DarkroomError as error:
+        raise type(error)(_as_asked(str(error))) from error
+
+
+def _as_asked(message: str) -> str:
+    """The functions below this command name the keys of params.yaml; here both stand on the command line.
+
+    >>> _as_asked("params.yaml: ingest.source must be a folder of images; 'raw' does not exist. Correct the path")
+    "SOURCE must be a folder of images; 'raw' does not exist. Correct the path"
+    """
+    return message.replace("params.yaml: ingest.source", "SOURCE").replace("params.yaml: ingest.pattern", "--pattern")
+
+
+def _survey(folder: str, pattern: str | None) -> None:
     import polars as pl  # which takes longer than a help page should
     from rich.table import Table
 

@@ -18,13 +18,17 @@ def preview_prepare(
     seed: Annotated[int, typer.Option(min=0, help="Another number chooses other images.")] = 0,
 ) -> None:
     """Draws a few images beside what each step of prepare makes of them, with params.yaml as it is now."""
+    from dataprep.core.errors import DarkroomError
     from dataprep.draw.prepare_preview import choose_images, draw_steps
     from dataprep.source.raw_folder import locate_source
     from dataprep.store.manifest import read_manifest, usable
     from pipelines.graph import option_value, output_path
+    from pipelines.manifest_source import other_source
     from pipelines.params import read_params
 
     params = read_params()
+    if mismatch := other_source():
+        raise DarkroomError(mismatch)
     rows = usable(read_manifest(output_path("ingest", "manifest.parquet")))
     shown = f"{min(images, rows.height):,} of {rows.height:,} images"
     sheet = draw_steps(

@@ -172,7 +172,9 @@ def test_missing_and_foreign_files(project: Project) -> None:
         lines[0]
         == "data/prepared/notes.txt: the last run did not make it. Run: rm -f data/prepared/notes.txt && dvc repro prepare"
     )
-    assert lines[1] == "data/statistics.json: missing. Run: dvc repro statistics"
+    assert lines[1] == "data/statistics.json: missing. Run: dvc checkout data/statistics.json"
+    assert project.run("bash", "-c", "dvc checkout data/statistics.json").exit_code == 0
+    assert verify()[1][1].startswith("verify: 1 of ")
     assert lines[2].startswith("verify: 2 of ")
 
 

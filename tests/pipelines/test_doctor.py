@@ -19,6 +19,7 @@ from dvc.utils.serialize import YAMLFileCorruptedError, parse_yaml
 from typer.testing import CliRunner
 from voluptuous import Invalid
 
+from dataprep.core.errors import ParamsError
 from dataprep.core.file_names import printable
 from pipelines.at_work import HOLDERS, Holder, is_alive
 from pipelines.cli import app
@@ -502,3 +503,17 @@ def test_a_second_damaged_copy_does_not_overwrite_the_first(folder: Path) -> Non
         copy.write_bytes(content)
         _replace(copy, None)
     assert sorted(path.read_bytes() for path in DAMAGED.iterdir()) == [b"first", b"second", b"third"]
+
+
+@pytest.mark.parametrize("arguments", [["--quick", "--mend"], []])
+def test_params_that_dvc_cannot_read_are_one_line_in_our_words(arguments: list[str]) -> None:
+    """`make repro` calls doctor first, so DVC's parser never meets a pattern without quotes; what is torn is mended first."""
+    params = (ROOT / "params.yaml").read_text()
+    Path("params.yaml").write_text(params.replace("pattern: '{label}/{name}'", "pattern: {label}/{name}"))
+    assert Path("params.yaml").read_text() != params
+    LOCK_COPY.parent.mkdir(exist_ok=True)
+    LOCK_COPY.write_bytes(WHOLE)
+    DVC_LOCK.write_bytes(WHOLE[:-30])
+    with pytest.raises(ParamsError, match=r"^params.yaml is not valid YAML \(line \d+, column \d+"):
+        CliRunner().invoke(app, ["doctor", *arguments], catch_exceptions=False)
+    assert (DVC_LOCK.read_bytes() == WHOLE) == ("--mend" in arguments)

@@ -140,7 +140,7 @@ def test_a_number_that_recurs_may_be_another_class_in_each_folder() -> None:
     survey = survey_labels(paths, propose_pattern(paths))
     assert survey.pattern == "{group}/{label}/{name}"
     assert survey.warnings[1:] == [
-        "the classes 'character1', 'character2', 'character3', 'character4', 'character5' are numbers that recur under 2 "
+        "the classes 'character1', 'character2', 'character3', 'character4', 'character5' are numbered and recur under 2 "
         "folders. Where the same number means another class in each, write the pattern 'regex:(?P<label>[^/]+/[^/]+)/[^/]+'"
     ]
     assert len(survey_labels(paths, "regex:(?P<label>[^/]+/[^/]+)/[^/]+").classes) == 10

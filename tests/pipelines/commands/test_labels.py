@@ -6,7 +6,7 @@ import pytest
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
-from dataprep.core.errors import SourceError
+from dataprep.core.errors import DarkroomError, SourceError
 from pipelines.cli import app
 
 
@@ -14,6 +14,24 @@ def labels(*arguments: str) -> str:
     result = CliRunner().invoke(app, ["labels", *arguments], catch_exceptions=False)
     assert result.exit_code == 0
     return result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nowhere"], "SOURCE must be a folder of images; 'nowhere' does not exist. Correct the path"),
+        (["raw", "--pattern", "{lable}/{name}"], "--pattern has an unknown field {lable} in '{lable}/{name}'. Did you mean"),
+        (["raw", "--pattern", "regex:("], "--pattern must be a regular expression after 'regex:'; got 'regex:('"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_not_blamed_on_params(
+    arguments: list[str], words: str, make_tree: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_tree(classes=2, images=2).rename(tmp_path / "raw")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DarkroomError) as refused:
+        labels(*arguments)
+    assert str(refused.value).startswith(words)
 
 
 def test_labels_proposes_a_pattern_and_counts(make_tree: Callable[..., Path]) -> None:

@@ -54,6 +54,26 @@ def test_preview_draws_the_images_and_steps(ingested: Path) -> None:
         assert (more.width, more.height) == (six.width + 2 * 208, six.height)
 
 
+def test_a_manifest_of_another_source_is_one_line(ingested: Path) -> None:
+    """In dvc.lock stands the source that ingest ran with."""
+    (ingested / "dvc.lock").write_text(
+        "stages:\n  ingest:\n    params:\n      params.yaml:\n        ingest:\n          source: raw/earlier\n"
+    )
+    now = read_params().ingest.source
+    line = f"data/manifest.parquet lists the images of 'raw/earlier'; params.yaml names {now!r} now. Run: dvc repro ingest"
+    with pytest.raises(DarkroomError) as refused:
+        preview_prepare()
+    assert str(refused.value) == line
+    listed = CliRunner().invoke(app, ["files"], catch_exceptions=False)
+    assert listed.output.splitlines()[-1] == f"note: {line}"
+    (ingested / "dvc.lock").write_text((ingested / "dvc.lock").read_text().replace("raw/earlier", now))
+    preview_prepare()
+    assert "note" not in CliRunner().invoke(app, ["files"], catch_exceptions=False).output
+    for damaged in ("stages: [", "stages: {ingest: 3}", "\xff"):
+        (ingested / "dvc.lock").write_text(damaged, encoding="latin-1")
+        preview_prepare()
+
+
 def test_preview_draws_the_same_for_the_same_seed(ingested: Path) -> None:
     for name, seed in (("one", "1"), ("two", "1"), ("three", "2")):
         preview_prepare("--output", f"{name}.png", "--seed", seed, "--images", "2")
