@@ -2,7 +2,7 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: repro test check bench lock picture .venv
+.PHONY: repro test test-full quick check bench lock picture .venv
 
 repro: .venv/installed ## mend what a kill left, rebuild what is out of date, then show the metrics
 	@darkroom doctor --quick --mend
@@ -11,6 +11,12 @@ repro: .venv/installed ## mend what a kill left, rebuild what is out of date, th
 
 test: .venv/installed ## every test, files with long ones not last
 	pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+test-full: .venv/installed ## every test, on all of MNIST too
+	DARKROOM_FULL=1 pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+quick: .venv/installed ## tests that load no TensorFlow and start no process
+	pytest --quick --numprocesses 2 --dist worksteal tests dataprep
 
 check: .venv/installed ## format, lint, types
 	ruff format --check .

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from dataprep.core.rng import rng_for
 from tests.conftest import write_striped_tree
 from tests.end_to_end.conftest import SHORT, copy_project
-from tests.end_to_end.kills import kill_again_and_again, kill_whole_runs
+from tests.end_to_end.kills import at_random, kill_again_and_again, kill_whole_runs
 
 KILLS = 100
 TRAIN_EACH = 4
@@ -25,7 +25,7 @@ def kill_prepare() -> None:
     with TemporaryDirectory(prefix="darkroom-bench-") as folder:
         project = copy_project(Path(folder) / "project")
         project.set({"prepare.images_per_shard": 32, "execute.workers": 2})
-        kills = list(kill_again_and_again(project, KILLS, rng_for(0, "kills")))
+        kills = list(kill_again_and_again(project, [at_random(rng_for(0, "kills"))] * KILLS))
     whole = [kill for kill in kills if kill.exit_code == 0 and kill.same_bytes and not kill.strays]
     print(f"{len(kills)} kills with SIGKILL, {sum(kill.in_time for kill in kills)} of them before the run had ended by itself")
     left = [kill.finished_before for kill in kills]

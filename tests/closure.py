@@ -23,8 +23,8 @@ def imported_names(path: Path) -> set[str]:
 
 @cache
 def module_path(name: str) -> Path | None:
-    """The file of a module of this project, None for anything else."""
-    if name.split(".")[0] not in PACKAGES:
+    """The file of a module of this project or its tests, None for anything else."""
+    if name.split(".")[0] not in (*PACKAGES, "tests"):
         return None
     path = ROOT / Path(*name.split(".")).with_suffix(".py")
     return path if path.is_file() else None

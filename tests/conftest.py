@@ -9,7 +9,7 @@ if "dataprep" not in sys.modules:  # as each stage does, before any library read
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +21,39 @@ from dataprep.config.execute import ExecuteConfig
 from dataprep.decode.image import Pixels
 from pipelines.params import Params, read_params
 from tests.closure import ROOT
+from tests.quick import is_quick, nothing_slow
 
 # Machines are shared: how long one example takes says nothing.
 settings.register_profile("darkroom", deadline=None)
 settings.load_profile("darkroom")
 
 SHARED = ROOT.parent / "shared"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="only tests that load no TensorFlow and start no process")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With --quick, files of slow tests are not even imported."""
+    slow = config.getoption("quick") and collection_path.name.startswith("test_") and not is_quick(collection_path)
+    return True if slow else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("quick"):
+        slow = [item for item in items if item.get_closest_marker("processes")]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
+
+
+@pytest.fixture(autouse=True)
+def quick_tests_do_nothing_slow(request: pytest.FixtureRequest) -> Iterator[None]:
+    if is_quick(request.path) and not request.node.get_closest_marker("processes"):
+        with nothing_slow(request.node.nodeid):
+            yield
+    else:
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,10 @@
-"""A project of its own for each test file: the files of this one, a tiny data set, a short training."""
+"""A project of its own for each test that asks: the files of this one, a tiny data set, a short training.
 
+Making one takes a second, running it half a minute. So one is made and run once for all files and all workers of xdist;
+each test gets a copy.
+"""
+
+import fcntl
 import os
 import re
 import shutil
@@ -35,6 +40,15 @@ SHORT: dict[str, object] = {
     "train.epochs": 2,
     "train.batch_size": 8,
     "execute.workers": 1,
+}
+
+# What the one shared run has besides: several shards, stored copies, sums that depend on the number of threads.
+RUN: dict[str, object] = {
+    "prepare.image_size": [20, 20],
+    "prepare.images_per_shard": 16,
+    "augment.copies": 1,
+    "train.threads": 2,
+    "train.epochs": 3,
 }
 
 
@@ -100,15 +114,64 @@ def copy_project(root: Path) -> Project:
     return project
 
 
-@pytest.fixture(scope="module")
-def make_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Project]:
-    """Makes a project with three striped classes of 20 images in raw/tiny and a training of two epochs."""
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first worker makes which asks for it; the others wait."""
+    own = factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    folder, unfinished = shared / name, shared / f"{name}.unfinished"
+    with (shared / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir()
+            make(unfinished)
+            unfinished.rename(folder)
+    return folder
 
-    def make() -> Project:
-        project = copy_project(tmp_path_factory.mktemp("project"))
-        write_striped_tree(project.root / "raw/tiny", classes=3, images=20)
+
+@pytest.fixture(scope="session")
+def new(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with three striped classes of 20 images in raw/tiny and a training of two epochs, before its first run."""
+
+    def make(root: Path) -> None:
+        project = copy_project(root)
+        write_striped_tree(root / "raw/tiny", classes=3, images=20)
         project.set(SHORT)
         assert project.run("git", "commit", "-qam", "tiny").exit_code == 0
-        return project
+
+    return made_once(tmp_path_factory, "new-project", make)
+
+
+@pytest.fixture(scope="session")
+def ran(new: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """project/, a project after its first run, and output, what that printed."""
+
+    def make(folder: Path) -> None:
+        shutil.copytree(new, folder / "project")
+        project = Project(folder / "project")
+        project.set(RUN)
+        (folder / "output").write_text(project.repro().output, encoding="utf-8")
+        for command in (["add", "-A"], ["commit", "-qm", "first run"]):
+            assert project.run("git", *command).exit_code == 0
+
+    return made_once(tmp_path_factory, "ran-project", make)
+
+
+@pytest.fixture(scope="session")
+def make_project(new: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Project]:
+    """Copies a project that was never run."""
+
+    def make() -> Project:
+        return Project(shutil.copytree(new, tmp_path_factory.mktemp("project") / "new"))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_ran_project(ran: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Project]:
+    """Copies a project after its first run."""
+
+    def make() -> Project:
+        return Project(shutil.copytree(ran / "project", tmp_path_factory.mktemp("project") / "ran"))
 
     return make

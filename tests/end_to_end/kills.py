@@ -6,7 +6,8 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,33 @@ from tests.end_to_end.conftest import ENVIRONMENT, Project
 
 MADE = ("data", "artifacts", "reports", "dvc.lock")
 LEVELS = ("linear", "cubic")  # of prepare.resize.interpolation, in turns, so that each run has every shard to make
+
+
+Moment = Callable[[subprocess.Popen[str], float], bool]
+"""Waits for the moment to kill a process that takes about so many seconds; says whether it still runs."""
+
+
+def at_random(rng: np.random.Generator) -> Moment:
+    def wait(process: subprocess.Popen[str], longest: float) -> bool:
+        try:
+            process.wait(float(rng.uniform(0, longest)))
+        except subprocess.TimeoutExpired:
+            return True
+        return False
+
+    return wait
+
+
+def when_made(folder: Path, number: int) -> Moment:
+    """As soon as so many more shards are there, whatever time that takes."""
+
+    def wait(process: subprocess.Popen[str], _: float) -> bool:
+        before = set(folder.glob("*.h5"))
+        while len(set(folder.glob("*.h5")) - before) < number and process.poll() is None:
+            time.sleep(0.002)
+        return process.poll() is None
+
+    return wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,31 +163,29 @@ def _run_line(project: Project, last: str, *, after: float | None, trained: bool
     return seconds, begun[-1] if begun else ""
 
 
-def kill_again_and_again(project: Project, count: int, rng: np.random.Generator) -> Iterator[Killed]:
-    """Kills `dvc repro prepare` with all its processes at random moments, runs it again, and compares.
+def kill_again_and_again(project: Project, moments: Iterable[Moment]) -> Iterator[Killed]:
+    """Kills `dvc repro prepare` with all its processes, runs it again, and compares.
 
     Args:
         project: one whose prepare takes a second or so.
-        count: how often.
-        rng: draws the moments.
+        moments: when to kill, for each kill.
     """
     expected, longest = {}, 0.0
     for level in LEVELS:
         project.set({"prepare.resize.interpolation": level})
-        longest = max(longest, _until_killed(project, after=None))
+        longest = max(longest, _run_prepare(project))
         expected[level] = tree_of(project)
-    for number in range(count):
+    for number, moment in enumerate(moments):
         level = LEVELS[number % 2]
         project.set({"prepare.resize.interpolation": level})
-        seconds = float(rng.uniform(0, longest))
         before = set(tree_of(project))
-        took = _until_killed(project, after=seconds)
+        seconds, in_time = _kill_prepare(project, moment, longest)
         left = set(tree_of(project)) - before
         ended = project.run("dvc", "repro", "prepare")
         found = tree_of(project)
         yield Killed(
             seconds,
-            in_time=took >= seconds,
+            in_time=in_time,
             finished_before=sum(name.endswith(".h5") for name in left),
             exit_code=ended.exit_code,
             same_bytes=found == expected[level],
@@ -167,8 +193,9 @@ def kill_again_and_again(project: Project, count: int, rng: np.random.Generator)
         )
 
 
-def _until_killed(project: Project, *, after: float | None) -> float:
-    """Runs `dvc repro prepare`; returns the seconds from the start of the stage to the end, by itself or by the kill."""
+@contextmanager
+def _prepare_begins(project: Project) -> Iterator[subprocess.Popen[str]]:
+    """`dvc repro prepare`, at the beginning of the stage."""
     # --no-run-cache: what an earlier round made must not be taken from DVC's cache.
     with subprocess.Popen(
         ["dvc", "repro", "--no-run-cache", "prepare"],
@@ -182,10 +209,22 @@ def _until_killed(project: Project, *, after: float | None) -> float:
         for line in process.stdout or ():
             if "Running stage 'prepare'" in line:
                 break
+        yield process
+
+
+def _run_prepare(project: Project) -> float:
+    """Seconds from the start of the stage to the end of the run."""
+    with _prepare_begins(project) as process:
         start = time.perf_counter()
-        try:
-            process.wait(after)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            return after or 0.0
+        process.wait()
         return time.perf_counter() - start
+
+
+def _kill_prepare(project: Project, moment: Moment, longest: float) -> tuple[float, bool]:
+    """Seconds from the start of the stage to the kill, and whether the run had not ended by itself before."""
+    with _prepare_begins(project) as process:
+        start = time.perf_counter()
+        in_time = moment(process, longest)
+        if in_time:
+            os.killpg(process.pid, signal.SIGKILL)
+        return time.perf_counter() - start, in_time

@@ -7,9 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
-from tests.end_to_end.conftest import ENVIRONMENT, Project
+from tests.end_to_end.conftest import ENVIRONMENT, STAGES, Project
 
 MADE = ("data", "artifacts", "reports")
 
@@ -19,14 +17,6 @@ def digests(project: Project) -> dict[str, str]:
     files = sorted(path for name in MADE for path in (project.root / name).rglob("*") if path.is_file())
     assert len(files) > 12
     return {str(path.relative_to(project.root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
-@pytest.fixture(scope="module")
-def base(make_project: Callable[[], Project]) -> tuple[Project, dict[str, str]]:
-    project = make_project()
-    project.set({"train.threads": 2, "train.epochs": 3, "prepare.image_size": [20, 20]})
-    project.repro()
-    return project, digests(project)
 
 
 def write(path: Path, text: str) -> Path:
@@ -64,21 +54,24 @@ def hostile(folder: Path) -> dict[str, str]:
     }
 
 
-def test_no_setting_of_home_environment_or_cores_changes_a_byte(base: tuple[Project, dict[str, str]], tmp_path: Path) -> None:
-    project, expected = base
-    for name in MADE:
+def test_without_data_models_and_cache_the_same_bytes_come_back_whatever_home_environment_and_cores_are(
+    make_ran_project: Callable[[], Project], tmp_path: Path
+) -> None:
+    project = make_ran_project()
+    expected, lock = digests(project), project.read("dvc.lock")
+    for name in (*MADE, ".dvc/cache"):
         shutil.rmtree(project.root / name)
     one_core = sorted(os.sched_getaffinity(0))[:1]
-    command = (
-        f"import os; os.sched_setaffinity(0, {one_core}); from dvc.cli import main; raise SystemExit(main(['repro', '-f']))"
-    )
+    command = f"import os; os.sched_setaffinity(0, {one_core}); from dvc.cli import main; raise SystemExit(main(['repro']))"
     ended = project.run("python", "-c", command, env={**ENVIRONMENT, **hostile(tmp_path / "home")})
     assert ended.exit_code == 0, ended.output
+    assert ended.ran() == STAGES
     assert digests(project) == expected
+    assert project.read("dvc.lock") == lock
 
 
-def test_python_without_docstrings_is_one_line(base: tuple[Project, dict[str, str]]) -> None:
-    ended = base[0].run("python", "-OO", "-m", "pipelines.stages.train")
+def test_python_without_docstrings_is_one_line(make_project: Callable[[], Project]) -> None:
+    ended = make_project().run("python", "-OO", "-m", "pipelines.stages.train")
     assert ended.exit_code == 2
     assert ended.output == (
         "error: PYTHONOPTIMIZE must be below 2, since TensorFlow reads docstrings; got 2. Unset it or leave out -OO, then run "

@@ -23,9 +23,8 @@ def test_shards_at_an_unknown_kind_of_place_are_one_line(make_project: Callable[
     assert ended.output.count("\n") == 1
 
 
-def test_a_source_with_a_url_gives_the_same_bytes_and_is_read_once(make_project: Callable[[], Project]) -> None:
-    project = make_project()
-    project.repro("statistics")
+def test_a_source_with_a_url_gives_the_same_bytes_and_is_read_once(make_ran_project: Callable[[], Project]) -> None:
+    project = make_ran_project()
     here = made(project)
     url = f"file://{project.root}/raw/tiny"
     project.set({"ingest.source": url, "execute.workers": 2})

@@ -18,7 +18,9 @@ from tests.dataprep.ingest.test_build_manifest import OWN_NAMES
 from tests.end_to_end.conftest import Project
 
 
-def test_bad_files_are_listed_good_ones_are_right_and_writers_do_not_straddle(make_project: Callable[[], Project]) -> None:
+def test_bad_files_are_listed_good_ones_are_right_any_name_is_taken_and_writers_do_not_straddle(
+    make_project: Callable[[], Project], naughty_names: list[bytes], tmp_path: Path
+) -> None:
     project = make_project()
     raw = project.root / "raw/writers"
     for writer in range(8):
@@ -42,11 +44,23 @@ def test_bad_files_are_listed_good_ones_are_right_and_writers_do_not_straddle(ma
     deep = np.full((12, 12), 257 * 100, dtype=np.uint16)
     deep[0, 0] = 257 * 200
     Image.fromarray(deep).save(raw / "w5/2/deep.png")
-    project.set({"ingest.source": "raw/writers", "ingest.pattern": "{group}/{label}/{name}"})
+    names = [*naughty_names, *OWN_NAMES]
+    assert len(names) == 373
+    for number, name in enumerate(names):
+        label = names[:number].count(name)  # what stands on the list twice stands in two folders
+        source = write_png(tmp_path / "one.png", striped(label, 5000 + number))
+        path = raw / f"w8/{label}" / os.fsdecode(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(source.read_bytes())
+    project.set({"ingest.source": "raw/writers", "ingest.pattern": "{group}/{label}/{name}", "ingest.skip": []})
 
     ended = project.repro()
     manifest = read_manifest(project.root / "data/manifest.parquet")
-    assert manifest.height == 8 * 3 * 4 + 6
+    assert manifest.height == 8 * 3 * 4 + 6 + 373
+    assert {path.rsplit(b"/", 1)[1] for path in manifest["path"]} >= set(names)
+    assert set(manifest.filter(pl.col("group") == "w8")["status"]) == {"ok"}
+    assert manifest["id"].n_unique() == manifest.height
+    assert "<script>alert" not in project.read("reports/index.html")
     bad = manifest.filter(pl.col("status") == "quarantined").select("id", "reason").rows()
     assert bad == [("w0/0/truncated.png", "undecodable"), ("w1/1/zero.jpg", "empty"), ("w2/2/text.png", "not_an_image")]
     for path, reason in bad:
@@ -54,7 +68,7 @@ def test_bad_files_are_listed_good_ones_are_right_and_writers_do_not_straddle(ma
         assert path in project.read("reports/index.html").replace("<wbr>", "")
     assert "shared between splits: 0 groups, 0 duplicates, 0 near duplicates" in ended.output
     split = manifest.join(read_split(project.root / "data/split.parquet"), on="id")
-    assert split.group_by("group").agg(pl.col("split").n_unique())["split"].to_list() == [1] * 8
+    assert split.group_by("group").agg(pl.col("split").n_unique())["split"].to_list() == [1] * 9
 
     prepared: dict[str, Pixels] = {}
     folder = project.root / "data/prepared"
@@ -66,27 +80,6 @@ def test_bad_files_are_listed_good_ones_are_right_and_writers_do_not_straddle(ma
     turned = prepared["w4/1/turned.jpg"]
     assert turned[:, :3].mean() > 200 > 50 > turned[:, 5:].mean()
     assert prepared["w5/2/deep.png"][4, 4] == 100
-
-
-def test_any_file_name_is_accounted_for_and_the_line_ends_well(
-    make_project: Callable[[], Project], naughty_names: list[bytes], tmp_path: Path
-) -> None:
-    project = make_project()
-    project.set({"ingest.skip": []})
-    names = [*naughty_names, *OWN_NAMES]
-    assert len(names) == 373
-    for number, name in enumerate(names):
-        label = names[:number].count(name)  # what stands on the list twice stands in two folders
-        source = write_png(tmp_path / "one.png", striped(label, 5000 + number))
-        (project.root / f"raw/tiny/class{label}" / os.fsdecode(name)).write_bytes(source.read_bytes())
-    project.repro()
-    manifest = read_manifest(project.root / "data/manifest.parquet")
-    assert manifest.height == 60 + 373
-    assert {path.rsplit(b"/", 1)[1] for path in manifest["path"]} >= set(names)
-    assert set(manifest["status"]) == {"ok"}
-    assert manifest["id"].n_unique() == manifest.height
-    page = project.read("reports/index.html")
-    assert "<script>alert" not in page
 
 
 def test_too_many_bad_files_end_ingest_with_the_reasons_and_keep_the_manifest(make_project: Callable[[], Project]) -> None:

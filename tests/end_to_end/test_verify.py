@@ -18,12 +18,8 @@ from tests.end_to_end.conftest import Project
 
 
 @pytest.fixture(scope="module")
-def project(make_project: Callable[[], Project]) -> Project:
-    project = make_project()
-    project.set({"augment.copies": 1, "prepare.images_per_shard": 16})
-    assert project.run("git", "commit", "-qam", "with copies").exit_code == 0
-    project.repro()
-    return project
+def project(make_ran_project: Callable[[], Project]) -> Project:
+    return make_ran_project()
 
 
 @pytest.fixture(autouse=True)

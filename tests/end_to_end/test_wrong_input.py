@@ -1,6 +1,7 @@
 """Wrong input ends with one line, exit code 2, and nothing lost."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,20 @@ from tests.stage_command import stage_command
 
 
 @pytest.fixture(scope="module")
-def project(make_project: Callable[[], Project]) -> Project:
-    project = make_project()
-    project.repro("split")
-    return project
+def project(make_ran_project: Callable[[], Project]) -> Project:
+    return make_ran_project()
+
+
+@pytest.fixture(autouse=True)
+def all_put_back(project: Project, tmp_path: Path) -> Iterator[None]:
+    for name in ("data", ".darkroom"):
+        shutil.copytree(project.root / name, tmp_path / name)
+    yield
+    assert project.run("git", "checkout", "-q", "params.yaml").exit_code == 0
+    shutil.rmtree(project.root / "raw/case", ignore_errors=True)
+    for name in ("data", ".darkroom"):
+        shutil.rmtree(project.root / name)
+        shutil.copytree(tmp_path / name, project.root / name)
 
 
 def empty(raw: Path) -> None:
@@ -76,25 +87,28 @@ def test_one_line_and_exit_code_2(
     if make is not None:
         make(raw)
     project.set({"ingest.source": "raw/case", **values})
-    try:
-        ended = project.run(*stage_command("ingest"))
-        if ended.exit_code == 0:  # ingest is content; split is not
-            ended = project.run(*stage_command("split"))
-            assert (project.root / "data/split.parquet").read_bytes() == before["split.parquet"]
-            (project.root / "data/manifest.parquet").write_bytes(before["manifest.parquet"])
-        assert ended.exit_code == 2, ended.output
-        errors = [line for line in ended.output.splitlines() if line.startswith("error: ")]
-        assert len(errors) == 1
-        assert message in errors[0]
-        assert "Traceback" not in ended.output
-        assert project.run("dvc", "repro").exit_code != 0
-        assert (project.root / "data/manifest.parquet").read_bytes() == before[
-            "manifest.parquet"
-        ] or make is two_images_of_one_class
-    finally:
-        project.run("git", "checkout", "-q", "params.yaml")
-        project.run("rm", "-rf", "raw/case")
-        project.repro("split")
+    ended = project.run(*stage_command("ingest"))
+    if ended.exit_code == 0:  # ingest is content; split is not
+        ended = project.run(*stage_command("split"))
+        assert (project.root / "data/split.parquet").read_bytes() == before["split.parquet"]
+        (project.root / "data/manifest.parquet").write_bytes(before["manifest.parquet"])
+    assert ended.exit_code == 2, ended.output
+    errors = [line for line in ended.output.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert message in errors[0]
+    assert "Traceback" not in ended.output
+    assert (project.root / "data/manifest.parquet").read_bytes() == before["manifest.parquet"]
+
+
+@pytest.mark.parametrize("make", [one_class, two_images_of_one_class])
+def test_dvc_stops_where_a_stage_does(project: Project, make: Callable[[Path], None]) -> None:
+    """The one input is wrong for ingest, the other for split."""
+    before = (project.root / "data/manifest.parquet").read_bytes()
+    make(project.root / "raw/case")
+    project.set({"ingest.source": "raw/case", "ingest.min_class_images": 1})
+    assert project.run("dvc", "repro").exit_code != 0
+    manifest = (project.root / "data/manifest.parquet").read_bytes()
+    assert manifest == before or make is two_images_of_one_class
 
 
 def test_a_stage_without_its_input_says_which_command_makes_it(project: Project) -> None:

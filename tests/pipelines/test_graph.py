@@ -24,6 +24,7 @@ def in_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
 
 
+@pytest.mark.processes
 def test_the_order_is_dvc_s_own() -> None:
     order = stage_order()
     assert sorted(order) == sorted(re.findall(r"^  (\w+):\n    desc", Path("dvc.yaml").read_text(), re.MULTILINE))
@@ -56,6 +57,7 @@ def test_outside_a_project_it_says_so(tmp_path: Path, monkeypatch: pytest.Monkey
         output_path("diagnose", "metrics.json")
 
 
+@pytest.mark.processes
 def test_a_broken_graph_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path(".dvc").mkdir()
@@ -100,6 +102,7 @@ def test_a_busy_dvc_is_said_to_be_at_work_and_its_hint_is_not_passed_on(
     assert busy_holder(output) == "process 1 on here trains. Wait until it ends"
 
 
+@pytest.mark.processes
 def test_other_words_of_dvc_are_about_the_graph(monkeypatch: pytest.MonkeyPatch) -> None:
     assert busy_holder("ERROR: 'dvc.yaml' is invalid.") is None
     monkeypatch.setattr("pipelines.graph.dvc", lambda *_: Finished(255, "ERROR: 'dvc.yaml' is invalid."))

@@ -60,6 +60,7 @@ def test_copies_come_from_train_alone_and_say_what_was_done(prepared: Path, tmp_
             assert np.array_equal(shard.column("rotation.degrees"), drawn["rotation"].values["degrees"])
 
 
+@pytest.mark.processes
 def test_copies_are_the_same_bytes_for_any_number_of_workers(prepared: Path, tmp_path: Path) -> None:
     config = EVERYTHING.model_copy(update={"copies": 3})
     for workers in (1, 2):

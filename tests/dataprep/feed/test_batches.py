@@ -120,6 +120,7 @@ def test_neither_images_nor_targets_depend_on_the_batch_size(
     assert (targets.sum(axis=1) > 1.5).any()
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("workers", [1, 2, 4])
 def test_nor_do_they_depend_on_workers_or_the_size_of_their_parts(
     folders: tuple[Path, Path], workers: int, monkeypatch: pytest.MonkeyPatch

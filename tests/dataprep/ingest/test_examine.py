@@ -93,6 +93,7 @@ def test_decoding_that_takes_too_long_costs_one_file(tmp_path: Path, monkeypatch
     assert signal.getitimer(signal.ITIMER_PROF) == (0.0, 0.0)
 
 
+@pytest.mark.processes
 def test_an_image_that_needs_too_much_memory_costs_itself(make_tree: Callable[..., Path]) -> None:
     source = make_tree(classes=2, images=3)
     Image.fromarray(np.tile(np.arange(250, dtype=np.uint8), (7000, 28)), "L").convert("RGBA").save(source / "class0/wide.png")
@@ -109,6 +110,7 @@ def examine_or_die(task: ExamineTask) -> pl.DataFrame:
     return examine_files(task)
 
 
+@pytest.mark.processes
 def test_a_file_that_kills_its_worker_costs_itself(make_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     source = make_tree(classes=2, images=4)
     for number, folder in enumerate(("class0", "class1")):
@@ -122,6 +124,7 @@ def test_a_file_that_kills_its_worker_costs_itself(make_tree: Callable[..., Path
     assert len(rows) == 10
 
 
+@pytest.mark.processes
 def test_the_manifest_is_the_same_for_any_number_of_workers(
     make_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,8 @@ from tests.dataprep.decode.deep import png, tiff
 from tests.dataprep.ingest.ingesting import INGEST, run, with_values
 from tests.dataprep.ingest.test_near_duplicates import scene
 
+pytestmark = pytest.mark.processes  # files are examined in processes of their own
+
 S = TypeVar("S", Path, str)
 
 HERE = local(1)

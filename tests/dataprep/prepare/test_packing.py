@@ -87,6 +87,7 @@ def test_shards_hold_each_image_once_with_its_label(make_tree: Callable[..., Pat
     assert seen == {row["id"]: (row["split"], row["label"]) for row in images.iter_rows(named=True)}
 
 
+@pytest.mark.processes
 def test_the_bytes_are_the_same_for_any_number_of_workers_and_any_order(make_tree: Callable[..., Path], tmp_path: Path) -> None:
     source = make_tree(classes=3, images=9)
     images = split_rows(source)

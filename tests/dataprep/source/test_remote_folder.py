@@ -143,6 +143,7 @@ def test_manifest_and_shards_do_not_depend_on_where_the_images_were(elsewhere: s
     assert prepared(there, elsewhere, tmp_path / "there") == prepared(here, folder, tmp_path / "here")
 
 
+@pytest.mark.processes
 def test_workers_open_the_file_system_for_themselves(folder: Path, serve: Callable[[Path], str], tmp_path: Path) -> None:
     here = run(folder)
     shards = prepared(here, folder, tmp_path / "here")
@@ -151,6 +152,7 @@ def test_workers_open_the_file_system_for_themselves(folder: Path, serve: Callab
         assert prepared(here, url, tmp_path / str(number), workers=2) == shards
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("elsewhere", ["file", "zip", "http"], indirect=True)
 def test_a_second_run_opens_what_changed_and_nothing_else(elsewhere: str, folder: Path, tmp_path: Path) -> None:
     ingesting = Ingesting(elsewhere, tmp_path / "scan.parquet")
@@ -170,6 +172,7 @@ def test_a_second_run_opens_what_changed_and_nothing_else(elsewhere: str, folder
     assert ingesting.opened == [b"class0/00.png"]
 
 
+@pytest.mark.processes
 def test_a_file_without_details_is_read_each_time(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ingesting = Ingesting(f"file://{folder}", tmp_path / "scan.parquet")
     ls = LocalFileSystem.ls
