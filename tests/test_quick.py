@@ -40,12 +40,12 @@ def test_no_test_of_the_whole_line_is_quick() -> None:
 def test_a_quick_test_that_starts_a_process_is_refused(start: Callable[[], object]) -> None:
     with (
         nothing_slow("test_a"),
-        pytest.raises(NotQuickError, match="test_a is one of `make quick` and starts a process. Mark it"),
+        pytest.raises(NotQuickError, match=r"^test_a is one of .* starts a process\. Mark it"),
     ):
         start()
 
 
 def test_a_quick_test_that_loads_a_slow_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "prefect", raising=False)
-    with nothing_slow("test_a"), pytest.raises(NotQuickError, match="test_a is one of `make quick` and loads prefect"):
+    with nothing_slow("test_a"), pytest.raises(NotQuickError, match=r"^test_a is one of .* loads prefect"):
         __import__("prefect")

@@ -89,14 +89,14 @@ def varied_batch(rows: slice, images: Pixels, keys: np.ndarray, config: AugmentC
     return augment_images(images[rows], keys[rows], config, epoch=2, copy=1)
 
 
-def test_a_thousand_images_have_one_digest_for_any_workers_batch_size_and_direction() -> None:
-    images, keys = stack(3, count=1000), stable_hashes([f"{number}.png" for number in range(1000)])
+def test_images_have_one_digest_for_any_workers_batch_size_and_direction() -> None:
+    images, keys = stack(3, count=250), stable_hashes([f"{number}.png" for number in range(250)])
     config = EVERYTHING.model_copy(
         update={"channel_shuffle": EVERYTHING.channel_shuffle.model_copy(update={"probability": 0.4})}
     )
     digests = set()
     for batch_size in (1, 7, 64):
-        batches = [slice(start, start + batch_size) for start in range(0, 1000, batch_size)]
+        batches = [slice(start, start + batch_size) for start in range(0, 250, batch_size)]
         for workers in (1, 2, 4) if batch_size == 64 else (1,):
             vary = partial(varied_batch, images=images, keys=keys, config=config)
             for turned in (False, True):

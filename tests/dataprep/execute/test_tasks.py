@@ -1,5 +1,4 @@
 import contextlib
-import errno
 import os
 import signal
 import subprocess
@@ -10,18 +9,31 @@ from collections.abc import Iterator
 from multiprocessing import Pipe
 from pathlib import Path
 
-import cv2
 import psutil
 import pytest
 
 from dataprep.config.execute import ExecuteConfig
-from dataprep.core.artifacts import write_bytes
 from dataprep.core.errors import ExecuteError, SourceError
 from dataprep.execute import dask_backend
 from dataprep.execute.tasks import run_guarded, run_tasks
 from dataprep.execute.worker import Work
 from tests.closure import ROOT
 from tests.conftest import local
+from tests.dataprep.execute.jobs import (
+    ERRORS,
+    die_of_five,
+    die_once,
+    doze,
+    dwell_while_writing,
+    fail,
+    fail_among_others,
+    kill_once,
+    let_go_of_something_deaf,
+    square,
+    threads,
+    work,
+    work_slowly,
+)
 
 
 def dask(workers: int = 2, address: str | None = None) -> ExecuteConfig:
@@ -109,10 +121,6 @@ def config(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
-def square(number: int) -> tuple[int, int]:
-    return number * number, os.getpid()
-
-
 @pytest.mark.parametrize("config", ["local 2", "local 4", "dask 2", "dask 4", "address"], indirect=True)
 def test_results_come_in_the_order_of_the_tasks_from_several_processes(config: ExecuteConfig) -> None:
     results = list(run_tasks(square, range(100), config))
@@ -130,26 +138,11 @@ def test_one_worker_or_one_task_stays_in_this_process() -> None:
     assert {process for _, process in run_tasks(square, [7], local(2))} == {os.getpid()}
 
 
-def die_once(task: tuple[Path, int]) -> int:
-    """Leaves a mark and dies of some numbers, the first time."""
-    folder, number = task
-    if number in (0, 13, 14, 39) and not (folder / str(number)).exists():
-        (folder / str(number)).touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return number * number
-
-
 def test_a_worker_that_is_killed_costs_time_and_nothing_else(
     config: ExecuteConfig, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert list(run_tasks(die_once, [(tmp_path, number) for number in range(40)], config)) == [n * n for n in range(40)]
     assert capfd.readouterr() == ("", "")
-
-
-def die_of_five(number: int) -> int:
-    if number == 5:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return number
 
 
 def test_a_task_that_kills_its_workers_is_named_in_one_line(config: ExecuteConfig, capfd: pytest.CaptureFixture[str]) -> None:
@@ -161,20 +154,6 @@ def test_a_task_that_kills_its_workers_is_named_in_one_line(config: ExecuteConfi
         "Lower execute.workers or prepare.images_per_shard"
     )
     assert capfd.readouterr() == ("", "")
-
-
-ERRORS = (
-    ValueError("task 3"),
-    SourceError("a.png: its bytes changed"),
-    OSError(errno.ENOSPC, "No space left on device", "data/train-00003.h5"),
-    PermissionError(errno.EACCES, "Permission denied", b"raw/a.png"),
-)
-
-
-def fail(task: int) -> int:
-    if task % 10 == 3:
-        raise ERRORS[task // 10]
-    return task
 
 
 @pytest.mark.parametrize("config", ["local 1", "local 2", "address"], indirect=True)
@@ -190,16 +169,6 @@ def test_an_error_in_a_task_is_the_caller_s_error(config: ExecuteConfig) -> None
             assert (error.value.errno, error.value.filename) == (expected.errno, expected.filename)
 
 
-def fail_among_others(task: tuple[Path, int]) -> int:
-    folder, number = task
-    (folder / str(number)).touch()
-    if number == 3:
-        raise SourceError("task 3")
-    if number in (4, 5):
-        time.sleep(60)
-    return number
-
-
 @pytest.mark.parametrize("config", ["local 2", "dask 2"], indirect=True)
 def test_an_error_ends_the_rest_soon(config: ExecuteConfig, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     begun = tmp_path / "begun"
@@ -212,34 +181,11 @@ def test_an_error_ends_the_rest_soon(config: ExecuteConfig, tmp_path: Path, capf
     assert capfd.readouterr() == ("", "")
 
 
-def dwell_while_writing(task: tuple[Path, int]) -> int:
-    """Takes a minute to write a file."""
-    folder, number = task
-    if number == 1:
-        while not any(folder.iterdir()):
-            time.sleep(0.01)
-        raise SourceError("task 1")
-
-    def pieces() -> Iterator[bytes]:
-        yield b"half"
-        time.sleep(60)
-
-    write_bytes(folder / "file", pieces())
-    return number
-
-
 def test_a_task_that_is_interrupted_leaves_no_half_written_file(tmp_path: Path) -> None:
     results = run_tasks(dwell_while_writing, [(tmp_path, 1), (tmp_path, 0)], local(2))
     with pytest.raises(SourceError):
         next(results)
     assert list(tmp_path.iterdir()) == []
-
-
-def threads(task: tuple[Path, int]) -> tuple[int, set[str | None]]:
-    """Dies first, so that those that replace a worker are looked at as well."""
-    die_once(task)
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    return cv2.getNumThreads(), {os.environ.get(name) for name in names}
 
 
 def test_a_worker_uses_one_thread(config: ExecuteConfig, tmp_path: Path) -> None:
@@ -262,18 +208,13 @@ import os, signal, sys, time
 from pathlib import Path
 from dataprep.config.execute import ExecuteConfig
 from dataprep.execute.tasks import run_tasks
-from tests.dataprep.execute.test_tasks import dwell
+from tests.dataprep.execute.jobs import dwell
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell runs in the background ignores it
     config = ExecuteConfig(backend=sys.argv[1], workers=2, address=None)
     list(run_tasks(dwell, [Path(sys.argv[2])] * 8, config))
 """
-
-
-def dwell(folder: Path) -> None:
-    (folder / str(os.getpid())).touch()
-    time.sleep(60)
 
 
 def alive(number: int) -> bool:
@@ -374,21 +315,6 @@ def test_a_scheduler_that_goes_away_is_one_line(tmp_path: Path, capfd: pytest.Ca
     assert capfd.readouterr() == ("", "")
 
 
-def doze(seconds: float) -> float:
-    time.sleep(seconds)
-    return seconds
-
-
-def work(numbers: list[int]) -> list[int]:
-    """Squares, and dies of some numbers."""
-    for number in numbers:
-        if number in (13, 14, 77):
-            os.kill(os.getpid(), signal.SIGKILL)
-        if number == 50:
-            bytearray(2**31)
-    return [number * number for number in numbers]
-
-
 def guarded(numbers: list[int], workers: int, size: int = 8) -> list[int]:
     chunks = [numbers[start : start + size] for start in range(0, len(numbers), size)]
     results = run_guarded(
@@ -414,15 +340,6 @@ def test_memory_beyond_the_limit_costs_the_file_that_asks_for_it() -> None:
     assert len(bytearray(2**31)) == 2**31
 
 
-def work_slowly(numbers: list[int]) -> list[int]:
-    """Keeps one worker busy, so that another one dies twice before anybody asks for its results."""
-    if numbers[0] == 0:
-        time.sleep(3)
-    if {9, 29} & set(numbers):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return numbers
-
-
 @pytest.mark.parametrize("workers", [1, 2, 3])
 def test_tasks_behind_one_that_crashes_its_worker_are_not_blamed(workers: int) -> None:
     results = run_guarded(
@@ -436,15 +353,6 @@ def test_tasks_behind_one_that_crashes_its_worker_are_not_blamed(workers: int) -
     assert [number for result in results for number in result] == [
         -number if number in (9, 29) else number for number in range(36)
     ]
-
-
-def kill_once(names: list[str]) -> list[str]:
-    """Dies of a file that is there, and takes it away before."""
-    for name in names:
-        if Path(name).exists():
-            Path(name).unlink()
-            os.kill(os.getpid(), signal.SIGKILL)
-    return names
 
 
 def test_a_task_that_crashed_a_worker_once_is_tried_again(tmp_path: Path) -> None:
@@ -468,21 +376,6 @@ def test_a_hard_limit_of_memory_is_kept_and_no_worker_lost() -> None:
     # A user who may not raise hard limits, as most may not.
     command = ["setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource", sys.executable, "-c", script]
     assert int(subprocess.run(command, check=True, capture_output=True, text=True).stdout) == sum(n * n for n in range(9))
-
-
-class Deaf:
-    """Takes a minute to go, in a place where Python prints an exception and goes on."""
-
-    def __init__(self, started: Path) -> None:
-        self.started = started
-
-    def __del__(self) -> None:
-        self.started.touch()
-        time.sleep(60)
-
-
-def let_go_of_something_deaf(started: Path) -> None:
-    Deaf(started)
 
 
 def test_a_worker_that_must_end_in_a_destructor_ends_at_once_and_prints_nothing(tmp_path: Path) -> None:
