@@ -25,7 +25,7 @@ READERS = {
     "augment": ["augment", "train", "evaluate", "diagnose"],
     "model": ["train"],
     "model.network": ["train", "diagnose"],
-    "train": ["train"],
+    "train": ["train", "diagnose"],
     "evaluate": ["evaluate"],
     "diagnose": ["diagnose"],
     "execute": [],
@@ -226,7 +226,7 @@ def test_darkroom_show_ends_with_the_report(project: Project) -> None:
     assert "validation" in ended.output
     assert "out of date" not in ended.output
     project.set({"train.optimizer.learning_rate": 0.5})
-    assert "earlier run; out of date: train. Run: dvc repro" in project.run("darkroom", "show").output
+    assert "earlier run; out of date: train, diagnose. Run: dvc repro" in project.run("darkroom", "show").output
 
 
 def test_the_committed_lock_is_in_step_with_the_code() -> None:
