@@ -132,7 +132,7 @@ def train(name: str, folder: Path) -> float:
     if name in STREAMS:
         config, workers = STREAMS[name]
         order = Order(BATCH, seed=0, memory_gib=0.0)  # from the shards
-        dataset = train_dataset(train_set, config(), order, epochs=3, workers=workers, failures=[])
+        dataset = train_dataset(train_set, config(), order, epochs=range(1, 4), workers=workers, failures=[])
     else:
         signature = (tf.TensorSpec((BATCH, *SHAPE), np.uint8), tf.TensorSpec((BATCH, NUM_CLASSES), np.float32))
         dataset = tf.data.Dataset.from_generator(lambda: PEERS[name](folder), output_signature=signature).prefetch(PREFETCHED)

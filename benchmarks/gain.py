@@ -38,7 +38,12 @@ CASES = [
         1000,
         1000,
         1.5,
-        {"train.epochs": 80, "train.patience": 15, "train.batch_size": 32, "train.optimizer.learning_rate": 0.001},
+        {
+            "train.epochs": 80,
+            "train.early_stopping.patience": 15,
+            "train.batch_size": 32,
+            "train.optimizer.learning_rate": 0.001,
+        },
         {
             "augment.rotation": {"probability": 0.7, "degrees": [-12.0, 12.0]},
             "augment.shift": {"probability": 0.7, "fraction": [-0.08, 0.08]},
@@ -53,7 +58,12 @@ CASES = [
         5000,
         2000,
         3.0,
-        {"train.epochs": 45, "train.patience": 10, "train.batch_size": 64, "train.optimizer.learning_rate": 0.001},
+        {
+            "train.epochs": 45,
+            "train.early_stopping.patience": 10,
+            "train.batch_size": 64,
+            "train.optimizer.learning_rate": 0.001,
+        },
         {
             "augment.horizontal_flip": {"probability": 0.5},
             "augment.shift": {"probability": 0.7, "fraction": [-0.1, 0.1]},

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from dataprep.config.base import ByKind, Positive, Section, Seed
+from dataprep.config.base import ByKind, Fraction, Positive, Section, Seed
 
 LearningRate = Annotated[float, Field(ge=1e-12, le=1000.0)]
 Decay = Annotated[float, Field(ge=0.0, lt=1.0)]
+MinChange = Annotated[float, Field(ge=0.0, le=1000.0)]
 
 
 class AdamConfig(Section):
@@ -51,15 +52,85 @@ class RmspropConfig(Section):
 OptimizerConfig: TypeAlias = AdamConfig | AdamwConfig | SgdConfig | RmspropConfig
 
 
+class ConstantConfig(Section):
+    """One rate for all epochs."""
+
+    kind: Literal["constant"]
+
+
+class InverseTimeConfig(Section):
+    """rate / (1 + decay x epoch)."""
+
+    kind: Literal["inverse_time"]
+    decay: Annotated[float, Field(ge=0.0, le=1000.0)]
+
+
+class ExponentialConfig(Section):
+    """Decay ^ epoch x rate."""
+
+    kind: Literal["exponential"]
+    decay: Annotated[float, Field(gt=0.0, le=1.0)]
+
+
+class InverseRootConfig(Section):
+    """Factor x rate / sqrt(epoch)."""
+
+    kind: Literal["inverse_root"]
+    factor: Annotated[float, Field(gt=0.0, le=1000.0)]
+
+
+class CosineConfig(Section):
+    """Rises in even steps, then falls along half a cosine (Loshchilov, Hutter: SGDR, 2017)."""
+
+    kind: Literal["cosine"]
+    warm_up_epochs: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    final_fraction: Fraction
+
+
+class PlateauConfig(Section):
+    """Falls by a factor after some epochs without a gain in the metric of early stopping."""
+
+    kind: Literal["plateau"]
+    factor: Annotated[float, Field(gt=0.0, lt=1.0)]
+    patience: Positive
+    min_change: MinChange
+
+
+ScheduleConfig: TypeAlias = (
+    ConstantConfig | InverseTimeConfig | ExponentialConfig | InverseRootConfig | CosineConfig | PlateauConfig
+)
+
+
+class EarlyStoppingConfig(Section):
+    """Which epoch is the best, and when no better one is waited for."""
+
+    metric: Literal["val_loss", "val_accuracy", "loss", "accuracy"]
+    patience: Positive
+    min_change: MinChange
+
+
 class TrainConfig(Section):
     """How the network is fitted."""
 
-    renamed: ClassVar[Mapping[str, str]] = {"learning_rate": "train.optimizer.learning_rate"}
+    renamed: ClassVar[Mapping[str, str]] = {
+        "learning_rate": "train.optimizer.learning_rate",
+        "patience": "train.early_stopping.patience",
+    }
 
     optimizer: Annotated[OptimizerConfig, ByKind]
+    schedule: Annotated[ScheduleConfig, ByKind]
     batch_size: Positive
     epochs: Positive
-    patience: Positive
+    max_minutes: Annotated[float, Field(ge=0.0, le=1e6)]
+    early_stopping: EarlyStoppingConfig
     memory_gib: Annotated[float, Field(ge=0.0, le=2.0**20)]
     threads: Annotated[int, Field(ge=0, le=1024)]
     seed: Seed
+
+    @model_validator(mode="after")
+    def _warm_up_ends(self) -> "TrainConfig":
+        if isinstance(self.schedule, CosineConfig) and self.schedule.warm_up_epochs >= self.epochs:
+            raise ValueError(
+                f"schedule.warm_up_epochs must be below epochs {self.epochs}; got {self.schedule.warm_up_epochs}. Lower it"
+            )
+        return self

@@ -13,6 +13,7 @@ from models.config.model import ModelConfig
 from models.config.train import TrainConfig
 from models.search.study import Report
 from models.train.compiled_network import compile_network
+from models.train.early_stopping import best_epoch
 from models.train.fit import fit
 
 
@@ -59,7 +60,7 @@ def train_trial(
         TrainError: the loss was not a number in any epoch.
 
     Returns:
-        The score of the epoch with the lowest validation loss, which training would keep.
+        The score of the epoch that training would keep.
     """
     column = f"val_{metric}"
     network = compile_network(model, train, train_set, statistics)
@@ -73,7 +74,7 @@ def train_trial(
         callbacks=[_Judge(column, report)],
         verbose=0,
     )
-    score = float(history.sort("val_loss", "epoch")[column][0])
+    score = float(best_epoch(train.early_stopping, history)[column])
     if not math.isfinite(score):
         raise TrainError(f"train: the validation {metric} must be a number; it was none in the best epoch")
     return score

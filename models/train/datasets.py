@@ -40,17 +40,17 @@ def own_failures(failures: Failures) -> Iterator[None]:
 
 
 def train_dataset(
-    train_set: TrainSet, config: AugmentConfig, order: Order, *, epochs: int, workers: int, failures: Failures
+    train_set: TrainSet, config: AugmentConfig, order: Order, *, epochs: range, workers: int, failures: Failures
 ) -> tf.data.Dataset:
-    """All epochs, one after the other, as one stream of (uint8 images, float32 targets).
+    """These epochs, numbered from 1, one after the other, as one stream of (uint8 images, float32 targets).
 
     One stream, and not one per epoch, so that an epoch's number is never guessed from a callback.
     """
 
     def batches() -> Iterator[tuple[Pixels, Targets]]:
-        yield from train_batches(train_set, config, order, epochs=range(1, epochs + 1), workers=workers)
+        yield from train_batches(train_set, config, order, epochs=epochs, workers=workers)
 
-    return _dataset(batches, epochs * num_train_batches(train_set, config, order), train_set, failures)
+    return _dataset(batches, len(epochs) * num_train_batches(train_set, config, order), train_set, failures)
 
 
 def validation_dataset(

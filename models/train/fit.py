@@ -1,7 +1,9 @@
 """Fits a compiled network: the same seed and data give the same weights, bit for bit, on the same kind of CPU."""
 
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Literal
 
 import keras
@@ -12,8 +14,22 @@ from dataprep.config.augment import AugmentConfig
 from dataprep.core.artifacts import Place
 from dataprep.core.errors import TrainError
 from dataprep.feed.batches import Order, TrainSet, num_train_batches
+from dataprep.store.shards import read_index
 from models.config.train import TrainConfig
+from models.train.checkpoints import (
+    Arrays,
+    Checkpoint,
+    CheckpointFile,
+    read_checkpoint,
+    restore_state,
+    state_of,
+    write_checkpoint,
+)
 from models.train.datasets import Failures, own_failures, train_dataset, validation_dataset
+from models.train.early_stopping import costs_of, is_best, waited_enough
+from models.train.history import HISTORY
+from models.train.readiness import check_ready
+from models.train.schedules import rate_of_epoch
 
 
 def fit(
@@ -26,89 +42,150 @@ def fit(
     workers: int,
     callbacks: Sequence[keras.callbacks.Callback],
     verbose: Literal[0, 1, 2],
+    checkpoint: CheckpointFile | None = None,
 ) -> pl.DataFrame:
-    """Fits until the validation loss has not fallen for `patience` epochs, then puts the best epoch's weights back.
+    """Fits until early stopping, the time or the epochs end it, then puts the best epoch's weights back.
 
     Args:
         network: compiled; changed in place.
         train_set: what to fit on.
         prepared: the folder with the validation shards.
-        config: epochs, batch size, patience, seed of the order.
+        config: epochs, batch size, seed of the order, schedule, early stopping.
         augment: what may happen to train images.
         workers: processes that vary them beside the training step; 0 = none, and a thread of this one does it.
-        callbacks: what else wants to hear of each epoch.
+        callbacks: what is called after each epoch; after a restart, also for the epochs before it.
         verbose: Keras' own display: 0 none, 1 a progress bar, 2 a line per epoch.
+        checkpoint: written after each epoch; where this training's is there, it goes on from it. None = nothing is kept.
 
     Raises:
-        TrainError: the loss was not a number in any epoch, or there are fewer classes than a superposition wants.
+        TrainError: training cannot begin (`check_ready`), or a loss was no number.
         DarkroomError, OSError: what went wrong while batches were made.
 
     Returns:
         One row per epoch: epoch, loss, accuracy (running means, with augmentation and dropout; of head sigmoid, the fraction of
         images whose classes are all right), val_loss, val_accuracy.
     """
-    if augment.superpose.probability > 0 and augment.superpose.num_images > train_set.num_classes:
-        raise TrainError(
-            f"params.yaml: augment.superpose.num_images must be at most the number of classes, {train_set.num_classes}; got "
-            f"{augment.superpose.num_images}. Lower it"
-        )
+    check_ready(train_set, read_index(prepared, stage="prepare"), config, augment)
     order = Order(config.batch_size, config.seed, config.memory_gib)
     failures: Failures = []
-    train = train_dataset(train_set, augment, order, epochs=config.epochs, workers=workers, failures=failures)
+    train = partial(train_dataset, train_set, augment, order, workers=workers, failures=failures)
     validation = validation_dataset(prepared, train_set, augment, batch_size=config.batch_size, failures=failures)
     with own_failures(failures):
         return fit_datasets(
             network,
-            train,
+            lambda epochs: train(epochs=epochs),
             validation,
             num_batches=num_train_batches(train_set, augment, order),
             config=config,
             callbacks=callbacks,
             verbose=verbose,
+            checkpoint=checkpoint,
         )
 
 
 def fit_datasets(
     network: keras.Model,
-    train: tf.data.Dataset,
+    train: Callable[[range], tf.data.Dataset],
     validation: tf.data.Dataset,
     *,
     num_batches: int,
     config: TrainConfig,
     callbacks: Sequence[keras.callbacks.Callback],
     verbose: Literal[0, 1, 2],
+    checkpoint: CheckpointFile | None = None,
 ) -> pl.DataFrame:
-    """Fits on datasets until the validation loss has not fallen for `patience` epochs, then puts the best weights back.
+    """Fits on datasets as `fit` does, then puts the best epoch's weights back.
 
     Args:
         network: compiled; changed in place.
-        train: all epochs, one after the other, as one stream of batches.
+        train: makes the batches of these epochs, one epoch after the other, as one stream.
         validation: batches, the same in each epoch.
         num_batches: of one epoch.
-        config: epochs and patience.
+        config: epochs and when to stop.
         callbacks: what else wants to hear of each epoch.
         verbose: Keras' own display.
+        checkpoint: where each epoch is kept, so that a killed training goes on; None keeps none.
 
     Raises:
-        TrainError: the loss was not a number in any epoch.
+        TrainError: the loss was not a number.
 
     Returns:
         One row per epoch, as `fit` returns them.
     """
-    stopping = keras.callbacks.EarlyStopping(monitor="val_loss", patience=config.patience, restore_best_weights=True)
-    history = network.fit(
-        train,
-        steps_per_epoch=num_batches,
-        epochs=config.epochs,
-        validation_data=validation,
-        callbacks=[stopping, keras.callbacks.TerminateOnNaN(), *callbacks],
-        verbose=verbose,
-        shuffle=False,  # the stream is shuffled
-    )
-    if not any(map(math.isfinite, history.history.get("val_loss", []))):
+    epochs = _Epochs(config, checkpoint)
+    epochs.restore(network)
+    done = len(epochs.rows)
+    for number, row in enumerate(epochs.rows):
+        for callback in callbacks:
+            callback.on_epoch_end(number, row)
+    if not epochs.ended():
+        network.fit(
+            train(range(done + 1, config.epochs + 1)),
+            steps_per_epoch=num_batches,
+            epochs=config.epochs,
+            initial_epoch=done,
+            validation_data=validation,
+            callbacks=[*callbacks, epochs],  # last, so that a checkpoint is written when all others have seen its epoch
+            verbose=verbose,
+            shuffle=False,  # the stream is shuffled
+        )
+    if not any(math.isfinite(row["val_loss"]) for row in epochs.rows):
         raise TrainError(
-            f"train: the loss must be a number; it was none in any of {len(history.epoch) or 1} epochs. "
+            f"train: the validation loss must be a number; it was none in any of {len(epochs.rows)} epochs. "
             f"Lower train.optimizer.learning_rate ({config.optimizer.learning_rate:g})"
         )
-    columns = {name: history.history[name] for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
-    return pl.DataFrame({"epoch": range(1, len(columns["loss"]) + 1), **columns})
+    network.set_weights(epochs.best)
+    return pl.DataFrame(epochs.rows).select(pl.int_range(1, pl.len() + 1).alias("epoch"), *list(HISTORY)[1:])
+
+
+class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
+    """Keeps the history and the best weights, sets each epoch's rate, and ends the training."""
+
+    def __init__(self, config: TrainConfig, file: CheckpointFile | None) -> None:
+        super().__init__()
+        self.rows: list[dict[str, float]] = []
+        self.best: Arrays = []
+        self._config, self._file = config, file
+        self._seconds, self._began = 0.0, 0.0
+
+    def restore(self, network: keras.Model) -> None:
+        if self._file and (found := read_checkpoint(self._file)):
+            self.rows, self.best, self._seconds = found.epochs, found.best, found.seconds
+            restore_state(network, found.state)
+
+    def ended(self) -> bool:
+        done, most = len(self.rows), self._config.max_minutes * 60
+        no_time = bool(most and done and self._seconds * (done + 1) / done > most)
+        return no_time or done >= self._config.epochs or waited_enough(self._config.early_stopping, self._costs())
+
+    def on_epoch_begin(self, epoch: int, logs: object = None) -> None:  # noqa: ARG002  # as Keras calls it
+        self._began = time.monotonic()
+        self.model.optimizer.learning_rate = rate_of_epoch(self._config, epoch + 1, self._costs())
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        if not math.isfinite((logs or {}).get("loss", 0.0)):
+            raise TrainError(_not_a_number(self._config, epoch=len(self.rows) + 1, step=batch + 1))
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002
+        self.rows.append({name: float(value) for name, value in (logs or {}).items()})
+        if is_best(self._costs()):
+            self.best = self.model.get_weights()
+        self._seconds += time.monotonic() - self._began
+        if self._file:
+            write_checkpoint(self._file, Checkpoint(self.rows, self._seconds, state_of(self.model), self.best))
+        if self.ended():  # another callback may have ended it before
+            self.model.stop_training = True
+
+    def _costs(self) -> list[float]:
+        return costs_of(self._config.early_stopping, self.rows)
+
+
+def _not_a_number(config: TrainConfig, *, epoch: int, step: int) -> str:
+    """Where the loss was no number, and why, as far as one can say: the loss of the first step stands before any change."""
+    where = f"train: the loss must be a number; at step {step} of epoch {epoch} it was none. "
+    if epoch == step == 1:
+        return where + "No weight had changed yet, so the first values are too large: set model.normalise.method to standard"
+    return where + (
+        "The likely cause is that steps were too large. "
+        f"Lower train.optimizer.learning_rate ({config.optimizer.learning_rate:g})"
+    )

@@ -76,11 +76,11 @@ def keep_features(
     return KeptFeatures(rows.reshape(-1, backbone.output_shape[-1] + num_classes), num_classes)
 
 
-def shuffled_dataset(copies: list[KeptFeatures], *, batch_size: int, seed: int, epochs: int) -> tf.data.Dataset:
-    """All epochs, one after the other, as one stream of (features, targets); the epochs take turns with the copies."""
+def shuffled_dataset(copies: list[KeptFeatures], *, batch_size: int, seed: int, epochs: range) -> tf.data.Dataset:
+    """These epochs, one after the other, as one stream of (features, targets); the epochs take turns with the copies."""
 
     def batches() -> Iterator[tuple[NDArray[np.float32], Targets]]:
-        for epoch in range(1, epochs + 1):
+        for epoch in epochs:
             kept = copies[(epoch - 1) % len(copies)]
             order = rng_for(seed, "features", epoch).permutation(len(kept.rows))
             start = 0
@@ -88,7 +88,7 @@ def shuffled_dataset(copies: list[KeptFeatures], *, batch_size: int, seed: int, 
                 yield kept.part(order[start : start + size])
                 start += size
 
-    return _dataset(batches, copies[0], epochs * num_epoch_batches(copies, batch_size))
+    return _dataset(batches, copies[0], len(epochs) * num_epoch_batches(copies, batch_size))
 
 
 def ordered_dataset(kept: KeptFeatures, *, batch_size: int) -> tf.data.Dataset:

@@ -7,7 +7,6 @@ and the epochs take turns with them; with 0 each epoch varies the images anew an
 The second phase is `model.network.fine_tune`. A network without a backbone has one phase.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Literal
@@ -20,12 +19,15 @@ from dataprep.augment.operations import active_operations
 from dataprep.config.augment import AugmentConfig
 from dataprep.core.artifacts import Place
 from dataprep.feed.batches import Order, TrainSet
+from dataprep.store.shards import read_index
 from models.config.model import Head, ModelConfig
 from models.config.network import FineTune
 from models.config.train import TrainConfig
 from models.layers.features import FEATURES
+from models.train.checkpoints import CheckpointFile
 from models.train.compiled_network import compile_anew
 from models.train.datasets import Failures, own_failures, train_dataset, validation_dataset
+from models.train.early_stopping import costs_of
 from models.train.fit import fit, fit_datasets
 from models.train.kept_features import (
     BATCH,
@@ -35,6 +37,7 @@ from models.train.kept_features import (
     shuffled_dataset,
     split_at_features,
 )
+from models.train.readiness import check_ready
 
 
 def fit_in_phases(
@@ -48,19 +51,23 @@ def fit_in_phases(
     workers: int,
     callbacks: Sequence[keras.callbacks.Callback],
     verbose: Literal[0, 1, 2],
+    checkpoint: CheckpointFile | None,
 ) -> pl.DataFrame:
     """Fits a network in the phases that it has; in the end it has the weights of the best epoch of all.
+
+    A network with a frozen backbone keeps no checkpoint: killed, its training begins anew, and ends with the same bytes.
 
     Args:
         network: compiled; changed in place.
         train_set: what to fit on.
         model: the settings of the network.
         prepared: the folder with the validation shards.
-        config: epochs, batch size, patience, seed of the order.
+        config: epochs, batch size, when to stop, seed of the order.
         augment: what may happen to train images.
         workers: processes that vary them beside the training step; 0 = none.
         callbacks: what else wants to hear of each epoch.
         verbose: Keras' own display: 0 none, 1 a progress bar, 2 a line per epoch.
+        checkpoint: where each epoch is kept, so that a killed training goes on; None keeps none.
 
     Raises:
         TrainError, DarkroomError, OSError: as `models.train.fit.fit` does.
@@ -70,12 +77,12 @@ def fit_in_phases(
     """
     on_images = partial(fit, prepared=prepared, augment=augment, workers=workers, callbacks=callbacks, verbose=verbose)
     num_copies = _num_copies(network, model, augment)
+    fine_tune: FineTune | None = getattr(model.network, "fine_tune", None)
     if num_copies:
         on_features = partial(_fit_on_features, prepared=prepared, augment=augment, workers=workers, callbacks=callbacks)
         first = on_features(network, train_set, num_copies, head=model.head, config=config, verbose=verbose)
     else:
-        first = on_images(network, train_set, config=config)
-    fine_tune: FineTune | None = getattr(model.network, "fine_tune", None)
+        first = on_images(network, train_set, config=config, checkpoint=checkpoint if fine_tune is None else None)
     if fine_tune is None:
         return first
     before = network.get_weights()
@@ -83,7 +90,7 @@ def fit_in_phases(
     config = _at_rate_of(fine_tune, config)
     compile_anew(network, model.head, config)
     second = on_images(network, train_set, config=config)
-    if not _least(second) < _least(first):
+    if not _least(second, config) < _least(first, config):
         network.set_weights(before)
     return pl.concat([first, second.with_columns(pl.col("epoch") + first.height)])
 
@@ -127,10 +134,11 @@ def _fit_on_features(
     callbacks: Sequence[keras.callbacks.Callback],
     verbose: Literal[0, 1, 2],
 ) -> pl.DataFrame:
+    check_ready(train_set, read_index(prepared, stage="prepare"), config, augment)
     backbone, rest = split_at_features(network)
     order = Order(BATCH, config.seed, config.memory_gib)
     failures: Failures = []
-    train = train_dataset(train_set, augment, order, epochs=num_copies, workers=workers, failures=failures)
+    train = train_dataset(train_set, augment, order, epochs=range(1, num_copies + 1), workers=workers, failures=failures)
     validation = validation_dataset(prepared, train_set, augment, batch_size=BATCH, failures=failures)
     with own_failures(failures):
         stream = iter(train)
@@ -140,7 +148,7 @@ def _fit_on_features(
     compile_anew(rest, head, config)
     return fit_datasets(
         rest,
-        shuffled_dataset(copies, batch_size=config.batch_size, seed=config.seed, epochs=config.epochs),
+        lambda epochs: shuffled_dataset(copies, batch_size=config.batch_size, seed=config.seed, epochs=epochs),
         ordered_dataset(kept, batch_size=config.batch_size),
         num_batches=num_epoch_batches(copies, config.batch_size),
         config=config,
@@ -154,10 +162,9 @@ def _at_rate_of(fine_tune: FineTune, config: TrainConfig) -> TrainConfig:
     return config.model_copy(update={"epochs": fine_tune.epochs, "optimizer": optimizer})
 
 
-def _least(epochs: pl.DataFrame) -> float:
-    """The least validation loss; losses that are no number are none."""
-    losses: list[float] = epochs["val_loss"].to_list()
-    return min(loss for loss in losses if not math.isnan(loss))
+def _least(epochs: pl.DataFrame, config: TrainConfig) -> float:
+    """What the best epoch costs."""
+    return min(costs_of(config.early_stopping, epochs.to_dicts()))
 
 
 def _leaves(network: keras.Model) -> Iterator[keras.Layer]:

@@ -20,7 +20,9 @@ from dataprep.feed.batches import find_train_set
 from dataprep.store.shards import read_index
 from dataprep.store.statistics import read_statistics
 from models.layers.features import source_of_weights
+from models.train.checkpoints import CheckpointFile, fingerprint_of
 from models.train.compiled_network import compile_network
+from models.train.early_stopping import best_epoch
 from models.train.encoding import encode_model
 from models.train.keras_environment import settle_keras
 from models.train.model_file import recipe_of
@@ -36,12 +38,16 @@ def main(
     model: OutputOption,
     history: OutputOption,
     live: OutputOption,
+    checkpoint: PathOption,
 ) -> None:
     params = read_params()
     config, index = params.train, read_index(prepared, stage="prepare")
     environment = settle_keras(config.threads)
     train_set = find_train_set(prepared, augmented)
-    network = compile_network(params.model, config, train_set, read_statistics(statistics, index))
+    measured = read_statistics(statistics, index)
+    network = compile_network(params.model, config, train_set, measured)
+    copies = read_index(augmented, stage="augment")
+    decides = fingerprint_of(params.augment, params.model, config, index, copies, measured, environment)
     with Live(str(live), save_dvc_exp=False, dvcyaml=None) as log:
         epochs = fit_in_phases(
             network,
@@ -53,10 +59,12 @@ def main(
             workers=num_workers(params.execute),
             callbacks=[DVCLiveCallback(live=log)],
             verbose=1 if sys.stdout.isatty() else 2,
+            checkpoint=CheckpointFile(checkpoint, decides),
         )
     recipe = {**recipe_of(index), **source_of_weights(network), "environment": environment.model_dump()}
     write_files({model: encode_model(network, recipe=recipe), history: epochs.write_csv().encode()})
-    best = epochs.sort("val_loss", "epoch").row(0, named=True)
+    checkpoint.unlink(missing_ok=True)
+    best = best_epoch(config.early_stopping, epochs)
     print(
         f"train: {train_set.num_images:,} images, {network.count_params():,} weights, {epochs.height} epochs -> "
         f"best epoch {best['epoch']}, validation accuracy {best['val_accuracy']:.4f}"

@@ -7,7 +7,7 @@ import pytest
 from dataprep.config.statistics import StatisticsConfig
 from dataprep.store.statistics import measure_train, write_statistics
 from models.config.model import ModelConfig
-from models.config.train import AdamConfig, TrainConfig
+from models.config.train import AdamConfig, EarlyStoppingConfig, TrainConfig
 from pipelines.params import Params
 from tests.conftest import write_striped_tree
 from tests.dataprep.augment.test_stored_copies import copy_all
@@ -16,6 +16,10 @@ from tests.dataprep.prepare.test_packing import prepare, split_rows
 
 def adam(learning_rate: float) -> AdamConfig:
     return AdamConfig(kind="adam", learning_rate=learning_rate, beta_1=0.9, beta_2=0.999)
+
+
+def stopping(patience: int) -> EarlyStoppingConfig:
+    return EarlyStoppingConfig(metric="val_loss", patience=patience, min_change=0.0)
 
 
 @pytest.fixture(scope="session")
@@ -37,4 +41,6 @@ def small(params: Params) -> ModelConfig:
 
 @pytest.fixture(scope="session")
 def short(params: Params) -> TrainConfig:
-    return params.train.model_copy(update={"epochs": 6, "patience": 6, "batch_size": 8, "optimizer": adam(0.01)})
+    return params.train.model_copy(
+        update={"epochs": 6, "early_stopping": stopping(6), "batch_size": 8, "optimizer": adam(0.01)}
+    )

@@ -142,7 +142,14 @@ AUGMENT_CASES = [
             changed("  batch_size: 32", "  learning_rate: 0.002\n  batch_size: 32"),
             "params.yaml: unknown key train.learning_rate. It is now train.optimizer.learning_rate. Write it there",
         ),
-        (changed("  patience:", "  xyz:"), "params.yaml: unknown key train.xyz. Known here: optimizer, batch_size"),
+        (
+            changed("    patience: 8", "    xyz: 8"),
+            "params.yaml: unknown key train.early_stopping.xyz. Known here: metric, patience",
+        ),
+        (
+            changed("  batch_size: 32", "  patience: 8\n  batch_size: 32"),
+            "params.yaml: unknown key train.patience. It is now train.early_stopping.patience. Write it there",
+        ),
         (
             with_value("prepare.image_size", "32"),
             "params.yaml: prepare.image_size must be a list of two whole numbers; got 32. Correct the list",
@@ -211,8 +218,9 @@ AUGMENT_CASES = [
         ),
         (
             changed("kind: cnn", "kind: mlp"),
-            "params.yaml: model.network has 'filters', 'kernel_size', 'strides', 'padding', 'pooling' and 3 more, of kind cnn and "
-            "resnet; kind is mlp, whose keys are kind, dense_units, dropout, batch_normalisation, noise. Remove what is not its own; "
+            "params.yaml: model.network has 'filters', 'kernel_size', 'strides', 'padding', 'pooling' and 3 more, of kind cnn "
+            "and resnet; kind is mlp, whose keys are kind, dense_units, dropout, batch_normalisation, noise. Remove what is "
+            "not its own; "
             "with dvc exp run: -S '~model.network' -S '+model.network={kind: mlp, ...}'",
         ),
         (put(TEXT, {"model.network.kind": "mpl"}), "params.yaml: model.network.kind should be 'cnn',"),

@@ -16,7 +16,10 @@ def find(facts: Facts) -> Finding | None:
     if facts.settings.batch_normalisation:
         causes = ["batch normalisation, whose averages need more or larger batches"]
         actions = [
-            experiment("Train longer.", {"train.epochs": 2 * train.epochs, "train.patience": 2 * train.patience}),
+            experiment(
+                "Train longer.",
+                {"train.epochs": 2 * train.epochs, "train.early_stopping.patience": 2 * train.early_stopping.patience},
+            ),
             experiment("Train with larger batches.", {"train.batch_size": 2 * train.batch_size}),
             lower_rate,
             experiment("Or turn batch normalisation off.", {"model.network.batch_normalisation": False}),

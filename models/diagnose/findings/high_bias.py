@@ -26,7 +26,10 @@ def find(facts: Facts) -> Finding | None:
         ],
         actions=[
             by_hand("Look at the mistakes first: wrong labels and unreadable images."),
-            experiment("Train longer.", {"train.epochs": 2 * train.epochs, "train.patience": 2 * train.patience}),
+            experiment(
+                "Train longer.",
+                {"train.epochs": 2 * train.epochs, "train.early_stopping.patience": 2 * train.early_stopping.patience},
+            ),
             by_hand("Make the network larger (model.network), its dropout, model.l1 and model.l2 smaller."),
             *(
                 [experiment("Do not vary train images.", {"augment.online": False})]

@@ -14,18 +14,19 @@ from dataprep.feed.batches import find_train_set
 from dataprep.store.shards import ShardIndex, read_index
 from dataprep.store.statistics import read_statistics
 from models.config.model import ModelConfig, NormaliseConfig
-from models.config.train import TrainConfig
+from models.config.train import EarlyStoppingConfig, TrainConfig
 from models.evaluate.predict import load_model, predict
 from models.evaluate.robustness import measure_robustness
 from models.train import datasets as inputs
 from models.train.compiled_network import compile_network
+from models.train.early_stopping import best_epoch
 from models.train.encoding import encode_model
 from models.train.fit import fit
 from models.train.model_file import recipe_of
 from models.train.objectives import exact_match
 from pipelines.params import Params
 from tests.dataprep.augment.augmenting import config_with
-from tests.models.conftest import adam
+from tests.models.conftest import adam, stopping
 from tests.models.made_up import split_of
 
 
@@ -105,7 +106,7 @@ def test_superposed_classes_are_told_apart_by_a_sigmoid_head(
     tiny: Path, small: ModelConfig, short: TrainConfig, params: Params, tmp_path: Path
 ) -> None:
     augment = config_with(superpose={"num_images": 2})
-    longer = short.model_copy(update={"epochs": 25, "patience": 25})
+    longer = short.model_copy(update={"epochs": 25, "early_stopping": stopping(25)})
     history = train(
         tiny, small.model_copy(update={"head": "sigmoid"}), longer, params, tmp_path / "model.keras", augment=augment
     )
@@ -177,7 +178,7 @@ def test_it_learns_and_the_file_holds_the_best_epoch(
 def test_it_stops_early_and_still_keeps_the_best_epoch(
     tiny: Path, small: ModelConfig, short: TrainConfig, params: Params, tmp_path: Path
 ) -> None:
-    wild = short.model_copy(update={"optimizer": adam(3.0), "epochs": 30, "patience": 2})
+    wild = short.model_copy(update={"optimizer": adam(3.0), "epochs": 30, "early_stopping": stopping(2)})
     history = train(tiny, small, wild, params, tmp_path / "model.keras")
     losses = history["val_loss"].to_list()
     assert len(losses) < 30
@@ -185,12 +186,44 @@ def test_it_stops_early_and_still_keeps_the_best_epoch(
     assert validation_loss(tiny, tmp_path / "model.keras", params) == pytest.approx(min(losses), rel=1e-3)
 
 
-def test_divergence_is_one_line(tiny: Path, small: ModelConfig, short: TrainConfig, params: Params, tmp_path: Path) -> None:
+def test_a_loss_that_is_no_number_stops_at_its_step(
+    tiny: Path, small: ModelConfig, short: TrainConfig, params: Params, tmp_path: Path
+) -> None:
     wild = short.model_copy(update={"optimizer": adam(1.0).model_copy(update={"learning_rate": 1e38})})
     network = small.network.model_copy(update={"batch_normalisation": False, "dropout": 0.0})
     plain = small.model_copy(update={"network": network})
-    with pytest.raises(TrainError, match=r"the loss must be a number; .* Lower train.optimizer.learning_rate \(1e\+38\)"):
+    with pytest.raises(TrainError) as stopped:
         train(tiny, plain, wild, params, tmp_path / "model.keras")
+    assert str(stopped.value) == (
+        "train: the loss must be a number; at step 2 of epoch 1 it was none. The likely cause is that steps were too large. "
+        "Lower train.optimizer.learning_rate (1e+38)"
+    )
+
+
+def test_no_epoch_begins_for_which_there_is_no_time(
+    tiny: Path, small: ModelConfig, short: TrainConfig, params: Params, tmp_path: Path
+) -> None:
+    hurried = short.model_copy(update={"max_minutes": 1e-6})
+    assert train(tiny, small, hurried, params, tmp_path / "model.keras").height == 1
+
+
+def test_another_metric_chooses_another_epoch(
+    tiny: Path, small: ModelConfig, short: TrainConfig, params: Params, tmp_path: Path
+) -> None:
+    of_train = EarlyStoppingConfig(metric="loss", patience=1, min_change=10.0)
+    history = train(tiny, small, short.model_copy(update={"early_stopping": of_train}), params, tmp_path / "model.keras")
+    assert history.height == 2  # no epoch gains as much
+    assert best_epoch(of_train, history)["loss"] == min(history["loss"].to_list())
+
+
+@pytest.mark.parametrize("batch_size", [1, 10_000])
+def test_a_batch_may_have_one_image_or_all(
+    tiny: Path, small: ModelConfig, short: TrainConfig, params: Params, tmp_path: Path, batch_size: int
+) -> None:
+    network = small.network.model_copy(update={"batch_normalisation": False})
+    model = small.model_copy(update={"network": network})
+    brief = short.model_copy(update={"epochs": 1, "batch_size": batch_size})
+    assert train(tiny, model, brief, params, tmp_path / "model.keras").height == 1
 
 
 def test_the_file_says_what_was_done_and_when_never(

@@ -27,6 +27,7 @@ from models.train.model_file import recipe_of
 from models.train.two_phases import fit_in_phases
 from pipelines.params import Params
 from tests.dataprep.augment.augmenting import config_with
+from tests.models.conftest import stopping
 
 SETTINGS: dict[str, object] = {
     "kind": "transfer",
@@ -70,6 +71,7 @@ def trained(
         workers=0,
         callbacks=[],
         verbose=0,
+        checkpoint=None,
     )
     return network, history
 
@@ -92,7 +94,7 @@ def made_up(side: int) -> keras.Model:
 
 @pytest.fixture
 def brief(short: TrainConfig) -> TrainConfig:
-    return short.model_copy(update={"epochs": 4, "patience": 4})
+    return short.model_copy(update={"epochs": 4, "early_stopping": stopping(4)})
 
 
 @pytest.fixture(scope="session")
