@@ -218,8 +218,8 @@ AUGMENT_CASES = [
         ),
         (
             changed("kind: cnn", "kind: mlp"),
-            "params.yaml: model.network has 'filters', 'kernel_size', 'strides', 'padding', 'pooling' and 3 more, of kind cnn "
-            "and resnet; kind is mlp, whose keys are kind, dense_units, dropout, batch_normalisation, noise. Remove what is "
+            "params.yaml: model.network has 'filters', 'kernel_size', 'strides', 'padding', 'pooling' and 3 more, of kind cnn; "
+            "kind is mlp, whose keys are kind, dense_units, dropout, batch_normalisation, noise. Remove what is "
             "not its own; "
             "with dvc exp run: -S '~model.network' -S '+model.network={kind: mlp, ...}'",
         ),
