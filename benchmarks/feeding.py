@@ -119,7 +119,7 @@ def train(name: str, folder: Path) -> float:
 
     from dataprep.store.statistics import Statistics
     from models.train.compiled_network import compile_network
-    from models.train.datasets import PREFETCHED, train_dataset
+    from models.train.tf_datasets import PREFETCHED, train_dataset
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)

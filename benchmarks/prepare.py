@@ -34,7 +34,7 @@ from dataprep.config.execute import ExecuteConfig
 from dataprep.config.prepare import PrepareConfig
 from dataprep.decode.image import digest_bytes
 from dataprep.decode.value_range import with_levels
-from dataprep.execute.tasks import num_workers, run_tasks
+from dataprep.execute.executor import num_workers, run_tasks
 from dataprep.prepare.packing import prepare_images
 from dataprep.prepare.quick_decode import decode_quickly
 from dataprep.prepare.transforms import least_size

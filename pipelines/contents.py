@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from dataprep.core.errors import DarkroomError
-from dataprep.core.file_names import encode_name
+from dataprep.core.name_encoding import encode_name
 from dataprep.source.raw_folder import EMBEDDED, locate_folder
 from pipelines.dvc_lock import DVC_LOCK
 from pipelines.params import read_params

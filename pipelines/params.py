@@ -17,7 +17,7 @@ from models.config.diagnose import DiagnoseConfig
 from models.config.evaluate import EvaluateConfig
 from models.config.model import ModelConfig
 from models.config.train import TrainConfig
-from models.layers.memory import check_memory
+from models.layers.memory_estimate import check_memory
 from pipelines.explain import dotted, explain
 from pipelines.yaml_text import load_yaml, read_text
 

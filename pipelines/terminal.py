@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from dataprep.core.file_names import encode_name, printable
+from dataprep.core.name_encoding import encode_name, printable
 
 
 def shown(name: str) -> str:

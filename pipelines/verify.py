@@ -28,7 +28,7 @@ from ruamel.yaml.error import YAMLError
 
 from dataprep.core.artifacts import read_bytes, read_document
 from dataprep.core.errors import ArtifactError, in_short, on_one_line, shortened
-from dataprep.core.file_names import encode_name
+from dataprep.core.name_encoding import encode_name
 from dataprep.source.remote_folder import is_url
 from dataprep.store.shards import INDEX_NAME, ShardIndex
 from pipelines.dvc_lock import DVC_LOCK

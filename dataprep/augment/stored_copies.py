@@ -18,7 +18,7 @@ from dataprep.config.augment import AugmentConfig
 from dataprep.config.execute import ExecuteConfig
 from dataprep.core.artifacts import Place
 from dataprep.core.rng import stable_hashes
-from dataprep.execute.tasks import run_tasks
+from dataprep.execute.executor import run_tasks
 from dataprep.store.shard_content import ShardLayout
 from dataprep.store.shards import (
     Filled,

@@ -42,5 +42,5 @@ Only the keys of the chosen kind may stand in params.yaml. `pipelines.explain` t
 names the known ones, and a key of another kind names the kinds that have it.
 
 Where the kinds are files that are found by listing a folder, as networks are, no union can name them. The base class of the
-sections then has them in a class variable `kinds`, by name (`models.config.network`).
+sections then has them in a class variable `kinds`, by name (`models.config.network_kinds`).
 """

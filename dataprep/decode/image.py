@@ -21,13 +21,13 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from dataprep.config.decode import DecodeConfig, Decoding
 from dataprep.core.errors import in_short, on_one_line
-from dataprep.decode import deep_samples, scaling, value_range
+from dataprep.decode import deep_samples, value_range
 from dataprep.decode import jpeg_damage as damage
 from dataprep.decode import jpeg_structure as jpeg
 from dataprep.decode import png_chunks as png
 from dataprep.decode import tiff_directory as tiff
 from dataprep.decode.deep_samples import Range, Samples, depth_of, has_separate_planes, read_samples
-from dataprep.decode.scaling import to_uint8
+from dataprep.decode.to_8_bits import to_uint8
 from dataprep.decode.value_range import Extent, lacking_width, measure_extent, range_of
 
 Pixels: TypeAlias = NDArray[np.uint8]
@@ -249,7 +249,7 @@ def digest_pixels(image: Pixels) -> str:
 
 def decoder_mark(config: DecodeConfig) -> str:
     """A hash of all that decides how a file is read, but for the range of more than 8 bits."""
-    modules = (damage, jpeg, deep_samples, png, scaling, tiff, value_range)
+    modules = (damage, jpeg, deep_samples, png, tiff, to_8_bits, value_range)
     code = (Path(str(file)).read_bytes() for file in (__file__, *(module.__file__ for module in modules)))
     versions = (PIL.__version__.encode(), simplejpeg.__version__.encode())
     settings = config.model_dump_json(include={"max_pixels", "background"})

@@ -33,7 +33,7 @@ from dataprep.core.artifacts import Place
 from dataprep.core.errors import ArtifactError
 from dataprep.core.rng import rng_for, stable_hashes
 from dataprep.decode.image import Pixels
-from dataprep.execute.tasks import run_beside
+from dataprep.execute.executor import run_beside
 from dataprep.store.shard_content import ShardLayout
 from dataprep.store.shards import ShardEntry, ShardReader, check_shards, made_of, read_index
 

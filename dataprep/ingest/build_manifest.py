@@ -8,7 +8,7 @@ import polars as pl
 
 from dataprep.config.ingest import IngestConfig
 from dataprep.core.errors import SourceError, first_five
-from dataprep.core.file_names import decode_name, encode_name, printable
+from dataprep.core.name_encoding import decode_name, encode_name, printable
 from dataprep.ingest.look_alike_classes import look_alike_warnings
 from dataprep.ingest.near_duplicates import find_clusters, hashes_of
 from dataprep.ingest.perceptual_features import LENGTH, Prints

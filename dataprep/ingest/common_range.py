@@ -19,7 +19,7 @@ import polars as pl
 
 from dataprep.config.decode import Decoding
 from dataprep.config.ingest import IngestConfig
-from dataprep.core.file_names import decode_name
+from dataprep.core.name_encoding import decode_name
 from dataprep.decode.deep_samples import Range
 from dataprep.decode.value_range import MEASURED, check_levels, find_levels, out_of_date, with_levels
 from dataprep.ingest.examine import FACTS

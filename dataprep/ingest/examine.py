@@ -21,9 +21,9 @@ from dataprep.config.ingest import LimitsConfig
 from dataprep.core.errors import ChangedError
 from dataprep.decode.deep_samples import Samples
 from dataprep.decode.image import Pixels, Undecodable, digest_bytes, digest_pixels, load, own_range, verify
-from dataprep.decode.scaling import count_clipped, digest_samples, to_uint8
+from dataprep.decode.to_8_bits import count_clipped, digest_samples, to_uint8
 from dataprep.decode.value_range import MEASURED, SCALED, format_level, lacking_width, measure_extent
-from dataprep.execute.tasks import run_guarded
+from dataprep.execute.executor import run_guarded
 from dataprep.ingest.perceptual_features import WIDEST, fingerprints, shrunk
 from dataprep.ingest.quality import measure, measured_copy
 from dataprep.source.other_files import is_text

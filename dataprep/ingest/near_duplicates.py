@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from dataprep.config.ingest import NearDuplicatesConfig
 from dataprep.core.connected_components import join_rows
-from dataprep.execute.tasks import in_order
+from dataprep.execute.executor import in_order
 from dataprep.ingest.perceptual_features import (
     HASH_BITS,
     HASHED,

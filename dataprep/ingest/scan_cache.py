@@ -16,10 +16,9 @@ import numpy as np
 import polars as pl
 
 from dataprep.config.ingest import IngestConfig
-from dataprep.core import file_names
 from dataprep.core.artifacts import TableFormat, read_table, write_table
 from dataprep.core.errors import ArtifactError
-from dataprep.core.file_names import encode_name
+from dataprep.core.name_encoding import encode_name
 from dataprep.core.table_columns import Values
 from dataprep.decode.image import decoder_mark
 from dataprep.ingest import examine, near_duplicates, quality
@@ -61,7 +60,7 @@ _FORMAT = TableFormat(
 
 SECONDS_BETWEEN_WRITES = 60.0
 
-_MODULES = (examine, file_names, fingerprint, other_files, quality, remote, source)
+_MODULES = (examine, name_encoding, fingerprint, other_files, quality, remote, source)
 """Beside the decoder, the code that decides what is seen in a file."""
 
 _PASSING = ("unreadable", "changed", "too_slow", "worker_died")

@@ -19,11 +19,11 @@ from dataprep.config.execute import ExecuteConfig
 from dataprep.config.prepare import PrepareConfig
 from dataprep.core.artifacts import Place
 from dataprep.core.errors import ArtifactError, SourceError, shortened
-from dataprep.core.file_names import printable
+from dataprep.core.name_encoding import printable
 from dataprep.core.rng import stable_hashes
 from dataprep.decode.image import Pixels, Undecodable, digest_bytes
 from dataprep.decode.value_range import levels_of, with_levels
-from dataprep.execute.tasks import run_tasks
+from dataprep.execute.executor import run_tasks
 from dataprep.prepare.quick_decode import decode_quickly
 from dataprep.prepare.transforms import PIXELS_VERSION, least_size, shape_of, steps
 from dataprep.source.raw_folder import ReadKnown, Source, open_source

@@ -4,7 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 
-from dataprep.core.file_names import decode_name
+from dataprep.core.name_encoding import decode_name
 
 # fmt: off
 IMAGE_ENDINGS = frozenset({

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from dataprep.core.file_names import decode_name
+from dataprep.core.name_encoding import decode_name
 from dataprep.source.name_endings import IMAGE_ENDINGS, ending_of
 
 _LOOKED_AT = 8000

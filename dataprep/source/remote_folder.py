@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import quote, unquote_to_bytes
 
 from dataprep.core.errors import ChangedError, ParamsError, SourceError, in_short
-from dataprep.core.file_names import decode_name, encode_name
+from dataprep.core.name_encoding import decode_name, encode_name
 from dataprep.source.name_endings import IMAGE_ENDINGS, ending_of, link_may_be_folder
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import polars as pl
 
 from dataprep.core.errors import SourceError, first_five
-from dataprep.core.file_names import decode_name, encode_name, printable
+from dataprep.core.name_encoding import decode_name, encode_name, printable
 from dataprep.source.path_pattern import compile_pattern, read_paths
 
 UNKNOWN = {

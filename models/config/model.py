@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 from pydantic import Field, model_validator
 
 from dataprep.config.base import Fraction, Section
-from models.config.network import Network
+from models.config.network_kinds import Network
 
 Head: TypeAlias = Literal["softmax", "binary", "sigmoid"]
 """One class of many, one of two by one output, or each class by itself."""

@@ -9,7 +9,7 @@ from models.config.train import TrainConfig
 from models.diagnose.error_parts import Part, Standing, certain_parts, cut_error, standing
 from models.diagnose.leakage_estimate import LeakageEstimate
 from models.diagnose.metrics import ClassRecall, Metrics
-from models.diagnose.train_gap import TrainGap, find_gap
+from models.diagnose.saved_model_gap import TrainGap, find_gap
 from models.diagnose.weak_classes import find_weak_classes
 
 

@@ -14,7 +14,7 @@ from dataprep.core.errors import ArtifactError
 from dataprep.feed.batches import ordered_batches
 from dataprep.store.shards import ShardIndex, read_index
 from models.config.evaluate import EvaluateConfig
-from models.evaluate.model_needs import check_batch
+from models.evaluate.model_memory import check_batch
 from models.evaluate.predictions import LARGEST_PROBABILITY, predictions_frame
 from models.layers.keras_file import Fault, Shapes, check_needs, load_checked
 from models.train.model_file import check_recipe, model_fault, open_model_file

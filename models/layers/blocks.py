@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from models.layers.context import Context
+from models.layers.build_context import Context
 
 if TYPE_CHECKING:
     import keras

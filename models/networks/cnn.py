@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from dataprep.config.base import Fraction, Positive
-from models.config.network import Layers, NetworkConfig, Rate
+from models.config.network_kinds import Layers, NetworkConfig, Rate
 from models.layers.blocks import activated, convolution, dense_layers, dropped, flattened, pooled
-from models.layers.context import Context
-from models.layers.memory import LayerSize, convolution_size, dense_sizes
+from models.layers.build_context import Context
+from models.layers.memory_estimate import LayerSize, convolution_size, dense_sizes
 
 if TYPE_CHECKING:
     import keras

@@ -8,8 +8,8 @@ from pydantic import field_validator
 
 from dataprep.config.base import Name
 from dataprep.core.errors import ArtifactError, shortened
-from models.config.network import SAVED_NETWORKS, NetworkConfig
-from models.layers.context import Context
+from models.config.network_kinds import SAVED_NETWORKS, NetworkConfig
+from models.layers.build_context import Context
 from models.layers.keras_file import Fault, Shapes, check_needs, load_checked, open_keras_file
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 from dataprep.config.base import Fraction
-from models.config.network import Layers, NetworkConfig, Rate
+from models.config.network_kinds import Layers, NetworkConfig, Rate
 from models.layers.blocks import dense_layers, flattened
-from models.layers.context import Context
-from models.layers.memory import LayerSize, dense_sizes
+from models.layers.build_context import Context
+from models.layers.memory_estimate import LayerSize, dense_sizes
 
 if TYPE_CHECKING:
     import keras

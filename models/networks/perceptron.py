@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
-from models.config.network import NetworkConfig
+from models.config.network_kinds import NetworkConfig
 from models.layers.blocks import flattened
-from models.layers.context import Context
-from models.layers.memory import LayerSize
+from models.layers.build_context import Context
+from models.layers.memory_estimate import LayerSize
 
 if TYPE_CHECKING:
     import keras

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from dataprep.config.base import Fraction, Positive
-from models.config.network import NetworkConfig, Rate
+from models.config.network_kinds import NetworkConfig, Rate
 from models.layers.blocks import activated, added, averaged, convolution, dropped
-from models.layers.context import Context
-from models.layers.memory import LayerSize, convolution_size
+from models.layers.build_context import Context
+from models.layers.memory_estimate import LayerSize, convolution_size
 
 if TYPE_CHECKING:
     import keras

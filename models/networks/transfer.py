@@ -11,9 +11,9 @@ from platformdirs import user_cache_path
 from pydantic import Field, model_validator
 
 from dataprep.config.base import Name
-from models.config.network import SAVED_NETWORKS, FineTune, Layers, NetworkConfig, Rate
+from models.config.network_kinds import SAVED_NETWORKS, FineTune, Layers, NetworkConfig, Rate
 from models.layers.blocks import dense_layers
-from models.layers.context import Context
+from models.layers.build_context import Context
 from models.layers.features import Pretrained, frozen_features
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def build(config: Transfer, inputs: "keras.KerasTensor", context: Context) -> "k
     Raises:
         ArtifactError: the backbone or its weights cannot be had.
     """
-    from models.backbones.levels import rgb_levels
+    from models.backbones.backbone_input import rgb_levels
 
     levels = rgb_levels(inputs, side=config.image_side, interpolation=config.interpolation)
     features = frozen_features(levels, load_backbone(config))

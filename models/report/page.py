@@ -17,7 +17,7 @@ from dataprep.store.split_report import SplitMetrics
 from models.diagnose.metrics import Confusion
 from models.report.charts import svg_address
 from models.report.content import Content, Example
-from models.report.names import breakable
+from models.report.name_wrapping import breakable
 
 _HERE = Path(__file__).parent
 _SHADES = 5

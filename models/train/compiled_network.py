@@ -9,7 +9,7 @@ from dataprep.feed.batches import TrainSet
 from dataprep.store.statistics import Statistics
 from models.config.model import Head, ModelConfig
 from models.config.train import TrainConfig
-from models.layers.network import build_network
+from models.layers.whole_network import build_network
 from models.train.objectives import objective_of
 from models.train.optimizers import make_optimizer
 

@@ -25,11 +25,11 @@ from models.train.checkpoints import (
     state_of,
     write_checkpoint,
 )
-from models.train.datasets import Failures, own_failures, train_dataset, validation_dataset
 from models.train.early_stopping import costs_of, is_best, waited_enough
 from models.train.history import HISTORY
 from models.train.readiness import check_ready
 from models.train.schedules import rate_of_epoch
+from models.train.tf_datasets import Failures, own_failures, train_dataset, validation_dataset
 
 
 def fit(

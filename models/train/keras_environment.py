@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 
 from dataprep.core.artifacts import Document
 from dataprep.core.errors import TrainError, shortened
-from dataprep.execute.tasks import num_cores
+from dataprep.execute.executor import num_cores
 from models.train.model_file import RECIPE, model_fault, open_model_file, read_recipe
 
 _MOST_THREADS = 1024

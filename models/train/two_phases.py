@@ -21,12 +21,11 @@ from dataprep.core.artifacts import Place
 from dataprep.feed.batches import Order, TrainSet
 from dataprep.store.shards import read_index
 from models.config.model import Head, ModelConfig
-from models.config.network import FineTune
+from models.config.network_kinds import FineTune
 from models.config.train import TrainConfig
 from models.layers.features import FEATURES
 from models.train.checkpoints import CheckpointFile
 from models.train.compiled_network import compile_anew
-from models.train.datasets import Failures, own_failures, train_dataset, validation_dataset
 from models.train.early_stopping import costs_of
 from models.train.fit import fit, fit_datasets
 from models.train.kept_features import (
@@ -38,6 +37,7 @@ from models.train.kept_features import (
     split_at_features,
 )
 from models.train.readiness import check_ready
+from models.train.tf_datasets import Failures, own_failures, train_dataset, validation_dataset
 
 
 def fit_in_phases(

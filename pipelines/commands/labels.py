@@ -34,7 +34,7 @@ def _survey(folder: str, pattern: str | None) -> None:
 
     from dataprep.config.base import SPLITS
     from dataprep.core.errors import SourceError, first_five
-    from dataprep.core.file_names import decode_name
+    from dataprep.core.name_encoding import decode_name
     from dataprep.ingest.labels import survey_labels
     from dataprep.source.name_endings import likely_images
     from dataprep.source.other_files import counted_endings

@@ -58,7 +58,7 @@ def _trainer(config: "SearchConfig", space: Path) -> "Callable[[Mapping[str, Val
 
     from dataprep.core.artifacts import locate
     from dataprep.core.errors import ParamsError
-    from dataprep.execute.tasks import num_workers
+    from dataprep.execute.executor import num_workers
     from dataprep.feed.batches import find_train_set
     from dataprep.store.shards import read_index
     from dataprep.store.statistics import read_statistics

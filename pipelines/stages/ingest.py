@@ -10,7 +10,7 @@ import polars as pl
 
 from dataprep.config.decode import Decoding
 from dataprep.decode.value_range import describe_levels
-from dataprep.execute.tasks import num_workers
+from dataprep.execute.executor import num_workers
 from dataprep.ingest.build_manifest import (
     build_manifest,
     check_pattern,

@@ -15,7 +15,7 @@ from dvclive import Live
 from dvclive.keras import DVCLiveCallback
 
 from dataprep.core.artifacts import write_files
-from dataprep.execute.tasks import num_workers
+from dataprep.execute.executor import num_workers
 from dataprep.feed.batches import find_train_set
 from dataprep.store.shards import read_index
 from dataprep.store.statistics import read_statistics
@@ -23,8 +23,8 @@ from models.layers.features import source_of_weights
 from models.train.checkpoints import CheckpointFile, fingerprint_of
 from models.train.compiled_network import compile_network
 from models.train.early_stopping import best_epoch
-from models.train.encoding import encode_model
 from models.train.keras_environment import settle_keras
+from models.train.model_bytes import encode_model
 from models.train.model_file import recipe_of
 from models.train.two_phases import fit_in_phases
 from pipelines.command import OutputOption, PathOption, PlaceOption, run

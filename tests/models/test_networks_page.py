@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from models.config.network import NetworkConfig
+from models.config.network_kinds import NetworkConfig
 from pipelines.params import check_document
 from tests.closure import ROOT
 
@@ -28,7 +28,7 @@ TRAINED = """
 import sys
 from pathlib import Path
 import numpy as np
-from models.layers.network import build_network
+from models.layers.whole_network import build_network
 from models.config.model import ModelConfig
 from ruamel.yaml import YAML
 params = YAML(typ="safe", pure=True).load(Path("params.yaml").read_text())

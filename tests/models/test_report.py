@@ -22,7 +22,7 @@ from models.diagnose.metrics import measure
 from models.evaluate.robustness import Robustness, Superposed, UnderOperation
 from models.report.charts import _draw, learning_curves
 from models.report.content import Content, Example, Quarantined, _balance, _weakest_alone, collect
-from models.report.names import breakable
+from models.report.name_wrapping import breakable
 from models.report.page import render
 from models.report.thumbnails import png_address
 from pipelines.params import Params

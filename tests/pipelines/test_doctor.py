@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from voluptuous import Invalid
 
 from dataprep.core.errors import ParamsError
-from dataprep.core.file_names import printable
+from dataprep.core.name_encoding import printable
 from pipelines.at_work import HOLDERS, Holder, is_alive
 from pipelines.cli import app
 from pipelines.contents import DAMAGED, _replace

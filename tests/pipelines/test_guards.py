@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from models.config.network import NETWORKS, NetworkConfig
+from models.config.network_kinds import NETWORKS, NetworkConfig
 from pipelines.command import outputs_of
 from pipelines.params import read_params
 from tests.closure import PACKAGES, ROOT, import_closure, imported_names, module_path
@@ -142,7 +142,7 @@ def decides_how_it_runs(path: Path) -> bool:
 def code_of(stage: str, kind: str) -> set[str]:
     """All files of this project that decide what a stage makes with a network of that kind, whose file is imported by name."""
     closure = relative(import_closure(ROOT / f"pipelines/stages/{stage}.py", without=decides_how_it_runs))
-    if "models/config/network.py" in closure:
+    if "models/config/network_kinds.py" in closure:
         closure |= relative(import_closure(NETWORKS / f"{kind}.py", without=decides_how_it_runs))
     if "models/diagnose/registry.py" in closure:  # which imports every file of its folder
         findings = (ROOT / "models/diagnose/findings").glob("*.py")

@@ -10,11 +10,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from dataprep.core.file_names import encode_name
+from dataprep.core.name_encoding import encode_name
 from dataprep.store.manifest import read_manifest
 from dataprep.store.split_table import read_split
 from tests.closure import ROOT
-from tests.dataprep.core.test_file_names import write_odd_names
+from tests.dataprep.core.test_name_encoding import write_odd_names
 from tests.pipelines.params_lines import put
 from tests.stage_command import stage_command
 

@@ -14,7 +14,7 @@ from PIL import Image
 from dataprep.config.decode import Decoding
 from dataprep.decode.deep_samples import Samples
 from dataprep.decode.image import Undecodable, decode, digest_pixels, load
-from dataprep.decode.scaling import count_clipped, digest_samples, to_uint8
+from dataprep.decode.to_8_bits import count_clipped, digest_samples, to_uint8
 from dataprep.decode.value_range import measure_extent, range_of
 from tests.dataprep.decode.deep import packed_tiff, png, pnm, tiff
 

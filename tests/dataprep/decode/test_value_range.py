@@ -14,7 +14,7 @@ from dataprep.config.decode import DecodeConfig
 from dataprep.core.errors import ParamsError
 from dataprep.decode.deep_samples import Depth, Samples
 from dataprep.decode.image import Undecodable, decode
-from dataprep.decode.scaling import to_uint8
+from dataprep.decode.to_8_bits import to_uint8
 from dataprep.decode.value_range import Extent, check_levels, describe_levels, levels_of, range_of, with_levels
 from dataprep.draw.prepare_preview import draw_steps
 from dataprep.prepare.packing import prepare_images

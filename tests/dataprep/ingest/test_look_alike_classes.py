@@ -1,6 +1,6 @@
 import pytest
 
-from dataprep.core.file_names import printable
+from dataprep.core.name_encoding import printable
 from dataprep.ingest.look_alike_classes import look_alike_warnings, look_alikes
 
 

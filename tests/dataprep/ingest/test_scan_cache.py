@@ -12,7 +12,6 @@ from polars.testing import assert_frame_equal
 
 from dataprep.config.decode import Decoding
 from dataprep.config.ingest import IngestConfig
-from dataprep.core import file_names
 from dataprep.decode.value_range import describe_levels, with_levels
 from dataprep.ingest import examine as examine_module
 from dataprep.ingest import scan_cache
@@ -231,7 +230,7 @@ def test_black_and_white_levels_in_any_order_over_one_cache_give_what_a_fresh_ru
         assert (fresh["reason"] == "unknown_range").sum() == (5 if name == "no width" else 0)
 
 
-@pytest.mark.parametrize("module", [other_files, file_names])
+@pytest.mark.parametrize("module", [other_files, name_encoding])
 def test_other_code_that_decides_what_is_seen_is_part_of_the_mark(
     module: ModuleType, ingesting: Ingesting[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

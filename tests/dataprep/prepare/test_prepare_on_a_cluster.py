@@ -11,7 +11,7 @@ from dataprep.config.execute import ExecuteConfig
 from dataprep.prepare.packing import prepare_images
 from dataprep.store.shards import Filled
 from tests.conftest import local
-from tests.dataprep.execute.test_tasks import dask, end, start_scheduler, start_worker
+from tests.dataprep.execute.test_executor import dask, end, start_scheduler, start_worker
 from tests.dataprep.prepare.test_packing import CONFIG, DECODE, split_rows
 
 

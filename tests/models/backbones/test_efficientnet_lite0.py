@@ -8,6 +8,7 @@ import pytest
 
 from dataprep.core.errors import ArtifactError
 from models.backbones import efficientnet_lite0
+from models.backbones.backbone_input import rgb_levels
 from models.backbones.efficientnet_lite0 import (
     SHA256,
     build_efficientnet_lite0,
@@ -15,7 +16,6 @@ from models.backbones.efficientnet_lite0 import (
     read_package_weights,
     set_pytorch_weights,
 )
-from models.backbones.levels import rgb_levels
 from models.layers.features import weights_hash
 from tests.models.backbones.golden_lite0 import GOLDEN, SHAPES, SIDE, STEP, made_up
 

@@ -21,11 +21,11 @@ from dataprep.store.shards import ShardIndex, read_index
 from dataprep.store.statistics import read_statistics
 from models.config.model import ModelConfig
 from models.config.train import TrainConfig
-from models.evaluate.model_needs import check_batch
+from models.evaluate.model_memory import check_batch
 from models.evaluate.predict import load_model, predict
 from models.evaluate.predictions import PREDICTIONS, class_names_of, predictions_frame, read_predictions
 from models.train.compiled_network import compile_network
-from models.train.encoding import encode_model
+from models.train.model_bytes import encode_model
 from models.train.model_file import recipe_of
 from pipelines.params import Params
 from tests.models.made_up import predictions

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 
 from models.config.model import ModelConfig
-from models.config.network import NetworkConfig
-from models.layers.network import build_network
+from models.config.network_kinds import NetworkConfig
+from models.layers.whole_network import build_network
 from pipelines.params import Params
 
 SHAPE = (8, 6, 3)

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from models.config.network import NETWORKS, NetworkConfig
-from models.train.encoding import encode_model
+from models.config.network_kinds import NETWORKS, NetworkConfig
+from models.train.model_bytes import encode_model
 from pipelines.params import Params
 from tests.closure import ROOT, imported_names
 from tests.models.networks.building import SHAPE, build, images, targets

@@ -1,7 +1,7 @@
 import keras
 import pytest
 
-from models.layers.memory import check_memory
+from models.layers.memory_estimate import check_memory
 from pipelines.params import Params
 from tests.models.networks.building import build, model_of
 

@@ -2,7 +2,7 @@
 
 import importlib
 
-from models.config.network import NetworkConfig
+from models.config.network_kinds import NetworkConfig
 
 VARIANTS: dict[str, dict[str, object]] = {
     f"{kind}: {name}": {"kind": kind, **settings}

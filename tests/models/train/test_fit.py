@@ -17,11 +17,11 @@ from models.config.model import ModelConfig, NormaliseConfig
 from models.config.train import EarlyStoppingConfig, TrainConfig
 from models.evaluate.predict import load_model, predict
 from models.evaluate.robustness import measure_robustness
-from models.train import datasets as inputs
+from models.train import tf_datasets as inputs
 from models.train.compiled_network import compile_network
 from models.train.early_stopping import best_epoch
-from models.train.encoding import encode_model
 from models.train.fit import fit
+from models.train.model_bytes import encode_model
 from models.train.model_file import recipe_of
 from models.train.objectives import exact_match
 from pipelines.params import Params

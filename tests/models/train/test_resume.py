@@ -17,8 +17,8 @@ from models.config.model import ModelConfig
 from models.config.train import PlateauConfig, TrainConfig
 from models.train.checkpoints import CheckpointFile, read_checkpoint
 from models.train.compiled_network import compile_network
-from models.train.encoding import encode_model
 from models.train.fit import fit
+from models.train.model_bytes import encode_model
 from pipelines.params import Params
 from tests.closure import ROOT
 

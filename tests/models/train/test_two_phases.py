@@ -20,10 +20,10 @@ from models.layers.features import Pretrained, source_of_weights, weights_hash
 from models.networks import transfer
 from models.train import two_phases
 from models.train.compiled_network import compile_network
-from models.train.datasets import validation_dataset
-from models.train.encoding import encode_model
 from models.train.kept_features import KeptFeatures, keep_features
+from models.train.model_bytes import encode_model
 from models.train.model_file import recipe_of
+from models.train.tf_datasets import validation_dataset
 from models.train.two_phases import fit_in_phases
 from pipelines.params import Params
 from tests.dataprep.augment.augmenting import config_with

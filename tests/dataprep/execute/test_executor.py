@@ -15,7 +15,7 @@ import pytest
 from dataprep.config.execute import ExecuteConfig
 from dataprep.core.errors import ExecuteError, SourceError
 from dataprep.execute import dask_backend
-from dataprep.execute.tasks import run_guarded, run_tasks
+from dataprep.execute.executor import run_guarded, run_tasks
 from dataprep.execute.worker import Work
 from tests.closure import ROOT
 from tests.conftest import local
@@ -196,7 +196,7 @@ def test_a_worker_uses_one_thread(config: ExecuteConfig, tmp_path: Path) -> None
 def test_workers_of_this_machine_never_load_dask() -> None:
     script = (
         "import sys, dataprep.prepare.packing; "
-        "from dataprep.config.execute import ExecuteConfig; from dataprep.execute.tasks import run_tasks;"
+        "from dataprep.config.execute import ExecuteConfig; from dataprep.execute.executor import run_tasks;"
         "print(list(run_tasks(abs, [-1, -2], ExecuteConfig(backend='local', workers=2, address=None))),"
         "{'distributed', 'dask', 'tensorflow'} & set(sys.modules))"
     )
@@ -207,7 +207,7 @@ RUN = """
 import os, signal, sys, time
 from pathlib import Path
 from dataprep.config.execute import ExecuteConfig
-from dataprep.execute.tasks import run_tasks
+from dataprep.execute.executor import run_tasks
 from tests.dataprep.execute.jobs import dwell
 
 if __name__ == "__main__":
@@ -371,7 +371,7 @@ def test_a_task_that_crashed_a_worker_once_is_tried_again(tmp_path: Path) -> Non
 def test_a_hard_limit_of_memory_is_kept_and_no_worker_lost() -> None:
     script = (
         "import resource; resource.setrlimit(resource.RLIMIT_AS, (30 * 2**30, 30 * 2**30));"
-        "from tests.dataprep.execute.test_tasks import guarded; print(sum(guarded(list(range(9)), 1)))"
+        "from tests.dataprep.execute.test_executor import guarded; print(sum(guarded(list(range(9)), 1)))"
     )
     # A user who may not raise hard limits, as most may not.
     command = ["setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource", sys.executable, "-c", script]

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from dataprep.core.file_names import decode_name, encode_name, printable
+from dataprep.core.name_encoding import decode_name, encode_name, printable
 from tests.closure import PACKAGES, ROOT
 from tests.conftest import random_image, write_png
 from tests.dataprep.ingest.ingesting import INGEST, run, with_values

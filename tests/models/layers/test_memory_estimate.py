@@ -3,8 +3,8 @@
 import keras
 import pytest
 
-from models.config.network import network_module
-from models.layers.memory import check_memory, layer_sizes
+from models.config.network_kinds import network_module
+from models.layers.memory_estimate import check_memory, layer_sizes
 from pipelines.params import Params
 from tests.models.networks.building import SHAPE, build, model_of
 from tests.models.networks.variants import VARIANTS

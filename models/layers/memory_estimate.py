@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from models.config.model import Head, ModelConfig
-from models.config.network import network_module
+from models.config.network_kinds import network_module
 
 MAX_BYTES = 2**36
 """64 GiB, more than most machines have. The machine at hand is not asked: it must not decide whether parameters are right."""

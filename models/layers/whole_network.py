@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 
 from dataprep.core.errors import ParamsError
 from models.config.model import ModelConfig
-from models.config.network import network_module
+from models.config.network_kinds import network_module
 from models.layers.blocks import flattened, noisy
-from models.layers.context import Context
+from models.layers.build_context import Context
 from models.layers.normalisation import normalised
 
 
