@@ -21,7 +21,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from dataprep.config.decode import DecodeConfig, Decoding
 from dataprep.core.errors import in_short, on_one_line
-from dataprep.decode import deep_samples, value_range
+from dataprep.decode import deep_samples, to_8_bits, value_range
 from dataprep.decode import jpeg_damage as damage
 from dataprep.decode import jpeg_structure as jpeg
 from dataprep.decode import png_chunks as png

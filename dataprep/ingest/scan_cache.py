@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from dataprep.config.ingest import IngestConfig
+from dataprep.core import name_encoding
 from dataprep.core.artifacts import TableFormat, read_table, write_table
 from dataprep.core.errors import ArtifactError
 from dataprep.core.name_encoding import encode_name

@@ -7,9 +7,9 @@ To add a kind, write `models/networks/<kind>.py`. Nothing else names it. It hold
   images (N, H, W, C) float32, normalised as `model.normalise` says. What comes back is what the head sees, of any shape: the
   head flattens it. `context` (`models.layers.build_context.Context`) has what all kinds share: the penalty on weights, and the
   momentum of batch normalisation. Weights are drawn from Keras' global seed, so layers take no seed of their own;
-- if it can, `sizes(config, shape) -> Iterator[LayerSize]` (`models.layers.memory_estimate`): the weights and values of each layer
-  for images of that shape (H, W, C), from the settings alone. It raises `ValueError` where such images are too small, in one line
-  that begins with the key. A network without `sizes` is not checked when params.yaml is read.
+- if it can, `sizes(config, shape) -> Iterator[LayerSize]` (`models.layers.memory_estimate`): the weights and values of each
+  layer for images of that shape (H, W, C), from the settings alone. It raises `ValueError` where such images are too small, in
+  one line that begins with the key. A network without `sizes` is not checked when params.yaml is read.
 
 Keras is imported inside `build`, never at the top of the file: commands that only read params.yaml must not wait for it. No
 layer is a Lambda, which Keras' safe mode refuses.

@@ -12,6 +12,7 @@ from polars.testing import assert_frame_equal
 
 from dataprep.config.decode import Decoding
 from dataprep.config.ingest import IngestConfig
+from dataprep.core import name_encoding
 from dataprep.decode.value_range import describe_levels, with_levels
 from dataprep.ingest import examine as examine_module
 from dataprep.ingest import scan_cache
