@@ -18,8 +18,8 @@ from upath import UPath
 from dataprep.core.artifacts import Place, locate, remove_strays
 from dataprep.core.errors import DarkroomError
 from pipelines.dvc_lock import keep_copy
-from pipelines.faults import fault_line
 from pipelines.lock import only_run
+from pipelines.os_errors import os_error_line
 from pipelines.repository import need_commit
 
 OUTPUT = "output"
@@ -73,10 +73,10 @@ def run_program(program: Callable[[], object]) -> None:
     except DarkroomError as error:
         line = str(error)
     except (OSError, sqlite3.OperationalError) as error:
-        told = fault_line(error)
-        if told is None:
+        known = os_error_line(error)
+        if known is None:
             raise
-        line = told
+        line = known
     else:
         return
     print(f"error: {line}", file=sys.stderr)

@@ -121,8 +121,8 @@ def reason_of(output: str) -> str:
     own = [line.removeprefix("error: ") for line in output.splitlines() if line.startswith("error: ")]
     if own:
         return own[-1]
-    _, _, told = output.rpartition("ERROR: ")
-    return " ".join(told.split()) or last_line(output)
+    _, _, message = output.rpartition("ERROR: ")
+    return " ".join(message.split()) or last_line(output)
 
 
 def need_server() -> None:
@@ -170,7 +170,7 @@ def ask_server(url: str) -> None:
             answers.append(
                 "true" if known else f"its answer is {error.response.status_code}"
             )  # the cloud has another such page
-        except Exception as error:  # noqa: BLE001  # each is a reason, and is told
+        except Exception as error:  # noqa: BLE001  # each is a reason, and is shown
             answers.append(in_short(error))
 
     thread = threading.Thread(target=contextvars.copy_context().run, args=(ask,), daemon=True)  # Prefect's settings are in it

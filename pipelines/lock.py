@@ -94,9 +94,9 @@ def who_works(path: Path = LOCK_FILE) -> str | None:
 
 def _written_by_the_living(handle: int) -> bool:
     try:
-        told = json.loads(os.pread(handle, 65536, 0))
-        if told["host"] == socket.gethostname():
-            os.kill(told["pid"], 0)
+        holder = json.loads(os.pread(handle, 65536, 0))
+        if holder["host"] == socket.gethostname():
+            os.kill(holder["pid"], 0)
     except (ValueError, LookupError, TypeError, ProcessLookupError):
         return False
     except PermissionError:  # of another user
@@ -118,10 +118,10 @@ def _holder(handle: int) -> str:
     """Who holds the lock, as they wrote into it a moment after they took it."""
     for _ in range(20):
         try:
-            told = json.loads(os.pread(handle, 65536, 0))
+            holder = json.loads(os.pread(handle, 65536, 0))
             return (
-                f"process {told['pid']} on {told['host']} works in this folder since {told['since']} ({told['command']}). "
-                f"Wait until it ends, or end it there: kill {told['pid']}"
+                f"process {holder['pid']} on {holder['host']} works in this folder since {holder['since']} ({holder['command']}). "
+                f"Wait until it ends, or end it there: kill {holder['pid']}"
             )
         except (ValueError, LookupError, TypeError):
             time.sleep(0.05)

@@ -82,8 +82,8 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _given_splits_are_in_the_paths(self) -> "Params":
-        told = "{split}" in self.ingest.pattern or "(?P<split>" in self.ingest.pattern
-        if self.split.method == "given" and not told:
+        has_split = "{split}" in self.ingest.pattern or "(?P<split>" in self.ingest.pattern
+        if self.split.method == "given" and not has_split:
             raise ValueError(
                 f"split.method 'given' must have {{split}} in ingest.pattern; got {shortened(self.ingest.pattern)}. "
                 "Put {split} where the paths say train or test, or set split.method to stratified"

@@ -31,8 +31,8 @@ def exempt_loopback(environment: MutableMapping[str, str]) -> None:
     >>> environment["no_proxy"] == environment["NO_PROXY"] == "example.org,127.0.0.1,localhost,::1"
     True
     """
-    told = [part.strip() for name in ("no_proxy", "NO_PROXY") for part in environment.get(name, "").split(",")]
-    hosts = ",".join(dict.fromkeys([*filter(None, told), *_LOOPBACK])) if "*" not in told else "*"
+    exempt = [part.strip() for name in ("no_proxy", "NO_PROXY") for part in environment.get(name, "").split(",")]
+    hosts = ",".join(dict.fromkeys([*filter(None, exempt), *_LOOPBACK])) if "*" not in exempt else "*"
     environment["no_proxy"] = environment["NO_PROXY"] = hosts
 
 

@@ -202,7 +202,7 @@ def _compare(output: Output, path: Path, md5: str, cache: Path, hashed: Mapping[
 
 
 def _suspects(output: Output, hashed: Mapping[Path, Hashed]) -> list[Path]:
-    """What may be damaged in a folder without a list: its hash tells whether anything is, the index of shards what."""
+    """What may be damaged in a folder without a list: its hash shows whether anything is, the index of shards what."""
     names = {path.relative_to(output.path).as_posix(): hashed[path] for path in _files_below(output.path) if path in hashed}
     if _list_md5({name: entry.md5 for name, entry in names.items()}) == output.md5:
         return []

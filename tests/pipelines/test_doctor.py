@@ -245,7 +245,7 @@ def test_dead_processes_are_taken_from_the_list(pid: int) -> None:
 
 
 def test_while_dvc_runs_a_stage_the_doctor_says_so_and_touches_nothing() -> None:
-    """Between DVC's own lock and the one of the stage only the list of processes tells of it."""
+    """Between DVC's own lock and the one of the stage only the list of processes names it."""
     DVC_LOCK.write_bytes(WHOLE[:100])
     sleep = "import time; print(flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", sleep, "dvc", "repro"], stdout=subprocess.PIPE) as process:

@@ -1,9 +1,9 @@
-"""What the file system may refuse, in one line: the file, what is wrong with it, how to mend that."""
+"""Errors of the operating system and of DVC's database, in one line: the file, what is wrong with it, how to mend that."""
 
 import errno
 import sqlite3
 
-_FAULTS: dict[int, tuple[str, str]] = {
+_OS_ERRORS: dict[int, tuple[str, str]] = {
     errno.ENOSPC: ("no space is left on its disk", "Free some"),
     errno.EDQUOT: ("the disk quota is used up", "Free some space or ask for more"),
     errno.EFBIG: (
@@ -28,22 +28,22 @@ _FAULTS: dict[int, tuple[str, str]] = {
 }
 
 
-_DATABASE_FAULTS: dict[int, tuple[str, str]] = {
-    sqlite3.SQLITE_FULL: _FAULTS[errno.ENOSPC],
+_DATABASE_ERRORS: dict[int, tuple[str, str]] = {
+    sqlite3.SQLITE_FULL: _OS_ERRORS[errno.ENOSPC],
     sqlite3.SQLITE_IOERR: ("it cannot be read or written", "Look whether its disk is full or damaged"),
-    sqlite3.SQLITE_READONLY: _FAULTS[errno.EROFS],
+    sqlite3.SQLITE_READONLY: _OS_ERRORS[errno.EROFS],
     sqlite3.SQLITE_CANTOPEN: ("it cannot be opened", "Look whether its folder can be written"),
 }
 
 
-def fault_line(error: OSError | sqlite3.OperationalError) -> str | None:
-    """Explains an error that a user can mend; None for any other, which is a mistake of the program.
+def os_error_line(error: OSError | sqlite3.OperationalError) -> str | None:
+    """The line for an error that a user can mend; None for any other, which is a mistake in the program.
 
-    >>> fault_line(PermissionError(errno.EACCES, "Permission denied", "data/split.parquet"))
+    >>> os_error_line(PermissionError(errno.EACCES, "Permission denied", "data/split.parquet"))
     'data/split.parquet: permission denied. Give this user the right to it, then run the same again'
     """
     if isinstance(error, OSError):
-        where, fault = error.filename or "a file", _FAULTS.get(error.errno or 0)
+        where, known = error.filename or "a file", _OS_ERRORS.get(error.errno or 0)
     else:  # dvclive opens DVC's
-        where, fault = "the database of DVC", _DATABASE_FAULTS.get(error.sqlite_errorcode & 0xFF)
-    return fault and f"{where}: {fault[0]}. {fault[1]}, then run the same again"
+        where, known = "the database of DVC", _DATABASE_ERRORS.get(error.sqlite_errorcode & 0xFF)
+    return known and f"{where}: {known[0]}. {known[1]}, then run the same again"
