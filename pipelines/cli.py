@@ -6,7 +6,7 @@ import pkgutil
 import typer
 
 from pipelines import commands
-from pipelines.command import run_program
+from pipelines.stage_command import run_program
 
 
 def main() -> None:

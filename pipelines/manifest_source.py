@@ -1,6 +1,6 @@
 """Whether the manifest lists the images of the source that params.yaml names now."""
 
-from pipelines.dvc_lock import locked_source
+from pipelines.dvc_lock_copies import locked_source
 from pipelines.params import read_params
 
 

@@ -18,8 +18,8 @@ from models.config.evaluate import EvaluateConfig
 from models.config.model import ModelConfig
 from models.config.train import TrainConfig
 from models.layers.memory_estimate import check_memory
-from pipelines.explain import dotted, explain
-from pipelines.yaml_text import load_yaml, read_text
+from pipelines.params_errors import dotted, explain
+from pipelines.yaml_reading import load_yaml, read_text
 
 PARAMS_FILE = Path("params.yaml")
 

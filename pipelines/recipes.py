@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from dataprep.core.artifacts import write_text
 from dataprep.core.errors import ParamsError, shortened
 from pipelines.params import PARAMS_FILE, check_params
-from pipelines.yaml_text import load_yaml, read_text
+from pipelines.yaml_reading import load_yaml, read_text
 
 RECIPES = Path("recipes")
 DEFAULTS = RECIPES / "defaults/params.yaml"

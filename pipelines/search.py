@@ -13,9 +13,9 @@ from dataprep.core.artifacts import write_text
 from dataprep.core.errors import DarkroomError, ParamsError
 from models.config.search import SearchConfig, Value
 from models.search.space import value_at
-from pipelines.explain import explain
 from pipelines.params import PARAMS_FILE, Params, check_document, check_params
-from pipelines.yaml_text import load_yaml, read_text
+from pipelines.params_errors import explain
+from pipelines.yaml_reading import load_yaml, read_text
 
 FOLDER = Path(".darkroom/search")
 PAGES = Path("reports/search")

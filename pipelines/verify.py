@@ -31,7 +31,7 @@ from dataprep.core.errors import ArtifactError, in_short, on_one_line, shortened
 from dataprep.core.name_encoding import encode_name
 from dataprep.source.remote_folder import is_url
 from dataprep.store.shards import INDEX_NAME, ShardIndex
-from pipelines.dvc_lock import DVC_LOCK
+from pipelines.dvc_lock_copies import DVC_LOCK
 from pipelines.graph import DVC_FILE, GraphError, declared_outputs, read_stages
 
 _THREADS = 8  # hashing runs beside other threads, and so does waiting for a disk

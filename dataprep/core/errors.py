@@ -9,7 +9,7 @@ DarkroomError
 ├── ArtifactError   a file made by an earlier step is missing, damaged or of another format version
 ├── LockError       another run is at work (pipelines/lock.py)
 ├── RepositoryError the folder is no Git repository with a commit, and DVC needs one (pipelines/repository.py)
-├── ServerError     no Prefect server can be reached or started (pipelines/prefect_server.py)
+├── ServerError     no Prefect server can be reached or started (pipelines/prefect_preconditions.py)
 └── GraphError      DVC's graph or its lock file cannot be read (pipelines/graph.py)
 
 Some errors are about one file or one calculation. They become a row of a table or one of the errors above, so they have other

@@ -67,7 +67,7 @@ def _trainer(config: "SearchConfig", space: Path) -> "Callable[[Mapping[str, Val
     from pipelines.graph import option_value, out_of_date
     from pipelines.params import PARAMS_FILE, read_params
     from pipelines.search import check_keys, need_prepared, params_of_trial
-    from pipelines.yaml_text import load_yaml, read_text
+    from pipelines.yaml_reading import load_yaml, read_text
 
     base = read_params()
     need_prepared(out_of_date())

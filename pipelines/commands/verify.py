@@ -5,9 +5,9 @@ import typer
 
 def verify() -> None:
     """Reads again all that the last run made, and DVC's copies of it; names what is damaged and what mends it."""
-    from pipelines.command import track
     from pipelines.graph import cache_folder
     from pipelines.lock import only_run
+    from pipelines.stage_command import track
     from pipelines.verify import files_of, find_damage, hash_files, read_outputs
 
     outputs, cache = read_outputs(), cache_folder()

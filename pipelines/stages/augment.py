@@ -6,8 +6,8 @@ settle()  # before any library reads it
 
 from dataprep.augment.stored_copies import plan_copies, write_copies
 from dataprep.store.shards import read_index
-from pipelines.command import PlaceOption, PlaceOutputOption, run, track
 from pipelines.params import read_params
+from pipelines.stage_command import PlaceOption, PlaceOutputOption, run, track
 
 
 def main(prepared: PlaceOption, augmented: PlaceOutputOption) -> None:

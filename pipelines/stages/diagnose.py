@@ -20,8 +20,8 @@ from models.evaluate.robustness import read_robustness
 from models.report.content import collect
 from models.report.page import render
 from models.train.history import read_history
-from pipelines.command import OutputOption, PathOption, PlaceOption, run
 from pipelines.params import Params, read_params
+from pipelines.stage_command import OutputOption, PathOption, PlaceOption, run
 
 
 def main(

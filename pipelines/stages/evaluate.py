@@ -4,7 +4,7 @@ from pipelines.environment import settle
 
 settle()  # before any library reads it
 
-from pipelines.command import need_docstrings, need_temporary_folder, run_program
+from pipelines.stage_command import need_docstrings, need_temporary_folder, run_program
 
 run_program(need_temporary_folder)  # without one tensorflow cannot be imported
 run_program(need_docstrings)
@@ -19,8 +19,8 @@ from models.evaluate.predict import load_model, predict
 from models.evaluate.predictions import PREDICTIONS
 from models.evaluate.robustness import measure_robustness
 from models.train.keras_environment import settle_keras, threads_of
-from pipelines.command import OutputOption, PathOption, PlaceOption, run, track
 from pipelines.params import read_params
+from pipelines.stage_command import OutputOption, PathOption, PlaceOption, run, track
 
 
 def main(

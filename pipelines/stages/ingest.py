@@ -26,10 +26,10 @@ from dataprep.source.path_pattern import compile_pattern
 from dataprep.source.raw_folder import check_still_there, list_source
 from dataprep.source.unknown_folders import check_folders, folder_warnings
 from dataprep.store.manifest import usable, write_manifest
-from pipelines.command import OutputOption, PathOption, run, track
 from pipelines.manifest_summary import print_summary
 from pipelines.params import read_params
 from pipelines.raw_folder import locate_raw_folder
+from pipelines.stage_command import OutputOption, PathOption, run, track
 
 
 def main(embedded: PathOption, scan_cache: OutputOption, manifest: OutputOption) -> None:

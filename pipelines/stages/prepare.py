@@ -10,8 +10,8 @@ from dataprep.prepare.transforms import shape_of
 from dataprep.source.raw_folder import locate_source
 from dataprep.store.manifest import read_manifest, usable
 from dataprep.store.split_table import EXCLUDED, read_split, with_split
-from pipelines.command import PathOption, PlaceOutputOption, run, track
 from pipelines.params import read_params
+from pipelines.stage_command import PathOption, PlaceOutputOption, run, track
 
 
 def main(embedded: PathOption, manifest: PathOption, split: PathOption, prepared: PlaceOutputOption) -> None:

@@ -10,9 +10,9 @@ from dataprep.split.split_methods import split_images
 from dataprep.store.manifest import read_manifest, usable
 from dataprep.store.split_report import measure_split
 from dataprep.store.split_table import encode_split
-from pipelines.command import OutputOption, PathOption, run
-from pipelines.earlier import keep, read_earlier
+from pipelines.earlier_splits import keep, read_earlier
 from pipelines.params import read_params
+from pipelines.stage_command import OutputOption, PathOption, run
 
 
 def main(manifest: PathOption, split: OutputOption, metrics: OutputOption, earlier: PathOption) -> None:

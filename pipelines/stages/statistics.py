@@ -5,8 +5,8 @@ from pipelines.environment import settle
 settle()  # before any library reads it
 
 from dataprep.store.statistics import measure_train, write_statistics
-from pipelines.command import OutputOption, PlaceOption, run
 from pipelines.params import read_params
+from pipelines.stage_command import OutputOption, PlaceOption, run
 
 
 def main(prepared: PlaceOption, statistics: OutputOption) -> None:

@@ -6,7 +6,7 @@ from pipelines.environment import settle
 
 settle()  # before any library reads it
 
-from pipelines.command import need_docstrings, need_temporary_folder, run_program
+from pipelines.stage_command import need_docstrings, need_temporary_folder, run_program
 
 run_program(need_temporary_folder)  # without one tensorflow cannot be imported
 run_program(need_docstrings)
@@ -27,8 +27,8 @@ from models.train.keras_environment import settle_keras
 from models.train.model_bytes import encode_model
 from models.train.model_file import recipe_of
 from models.train.two_phases import fit_in_phases
-from pipelines.command import OutputOption, PathOption, PlaceOption, run
 from pipelines.params import read_params
+from pipelines.stage_command import OutputOption, PathOption, PlaceOption, run
 
 
 def main(

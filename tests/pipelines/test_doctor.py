@@ -23,12 +23,12 @@ from dataprep.core.errors import ParamsError
 from dataprep.core.name_encoding import printable
 from pipelines.at_work import HOLDERS, Holder, is_alive
 from pipelines.cli import app
-from pipelines.contents import DAMAGED, _replace
+from pipelines.content_checks import DAMAGED, _replace
 from pipelines.doctor import fault_of, mend_troubles
-from pipelines.dvc_lock import DVC_LOCK, LOCK_COPY, keep_copy, looks_whole
+from pipelines.doctor_findings import Trouble
+from pipelines.dvc_lock_copies import DVC_LOCK, LOCK_COPY, keep_copy, looks_whole
 from pipelines.graph import GraphError, declared_outputs, read_stages
 from pipelines.lock import LockError, only_run
-from pipelines.trouble import Trouble
 from tests.closure import ROOT
 from tests.stage_command import stage_command
 

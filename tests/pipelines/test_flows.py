@@ -20,7 +20,7 @@ from dataprep.core.errors import DarkroomError
 from pipelines import flows
 from pipelines.flows import outcome_of, reason_of
 from pipelines.graph import Finished
-from pipelines.prefect_server import ServerError
+from pipelines.prefect_preconditions import ServerError
 from tests.closure import ROOT
 
 RAN = "Running stage 'train':\n> python -m pipelines.stages.train\ntrain: 9 images\nUpdating lock file 'dvc.lock'\n"

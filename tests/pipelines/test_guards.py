@@ -9,8 +9,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from models.config.network_kinds import NETWORKS, NetworkConfig
-from pipelines.command import outputs_of
 from pipelines.params import read_params
+from pipelines.stage_command import outputs_of
 from tests.closure import PACKAGES, ROOT, import_closure, imported_names, module_path
 
 DVC_TEXT = (ROOT / "dvc.yaml").read_text()

@@ -9,7 +9,7 @@ from dataprep.core.errors import DarkroomError, ParamsError
 from models.search.space import value_at, whole
 from pipelines.params import read_params
 from pipelines.search import apply_values, check_keys, need_prepared, params_of_trial, read_space, workspace_kept
-from pipelines.yaml_text import load_yaml, read_text
+from pipelines.yaml_reading import load_yaml, read_text
 from tests.closure import ROOT
 
 DOCUMENTED = read_text(ROOT / "docs/search.md").partition("```yaml\n")[2].partition("```")[0]

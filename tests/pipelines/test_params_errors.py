@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from dataprep.config.base import ByKind, Fraction, Positive, Section
-from pipelines.explain import explain
+from pipelines.params_errors import explain
 
 
 class Adam(Section):

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from dataprep.store.split_table import encode_split
-from pipelines import earlier
-from pipelines.earlier import keep, read_earlier
+from pipelines import earlier_splits
+from pipelines.earlier_splits import keep, read_earlier
 from pipelines.lock import LockError
 
 SPLIT, KEPT = Path("data/split.parquet"), Path(".darkroom/splits")
@@ -31,7 +31,7 @@ def commit(content: bytes) -> None:
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(earlier, "cache_folder", lambda: Path("cache"))
+    monkeypatch.setattr(earlier_splits, "cache_folder", lambda: Path("cache"))
 
 
 def test_without_git_the_last_one_made_is_compared_with() -> None:
@@ -70,5 +70,5 @@ def test_beside_another_dvc_nothing_is_compared(monkeypatch: pytest.MonkeyPatch)
         raise LockError("DVC cannot look at the graph now: another DVC command works in this folder")
 
     commit(table("train"))
-    monkeypatch.setattr(earlier, "cache_folder", busy)
+    monkeypatch.setattr(earlier_splits, "cache_folder", busy)
     assert read_earlier(SPLIT, KEPT) is None

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.prefect_server import ServerError, check_database, check_home, check_proxies, exempt_loopback
+from pipelines.prefect_preconditions import ServerError, check_database, check_home, check_proxies, exempt_loopback
 
 LOOPBACK = "127.0.0.1,localhost,::1"
 

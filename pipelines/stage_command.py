@@ -17,7 +17,7 @@ from upath import UPath
 
 from dataprep.core.artifacts import Place, locate, remove_strays
 from dataprep.core.errors import DarkroomError
-from pipelines.dvc_lock import keep_copy
+from pipelines.dvc_lock_copies import keep_copy
 from pipelines.lock import only_run
 from pipelines.os_errors import os_error_line
 from pipelines.repository import need_commit

@@ -13,9 +13,9 @@ from ruamel.yaml.error import YAMLError
 from dataprep.core.errors import DarkroomError
 from dataprep.core.name_encoding import encode_name
 from dataprep.source.raw_folder import EMBEDDED, locate_folder
-from pipelines.dvc_lock import DVC_LOCK
+from pipelines.doctor_findings import Trouble, free_name, keep_beside
+from pipelines.dvc_lock_copies import DVC_LOCK
 from pipelines.params import read_params
-from pipelines.trouble import Trouble, free_name, keep_beside
 from pipelines.verify import hash_files
 
 DAMAGED = Path(".darkroom/damaged")
