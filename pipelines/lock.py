@@ -120,8 +120,8 @@ def _holder(handle: int) -> str:
         try:
             holder = json.loads(os.pread(handle, 65536, 0))
             return (
-                f"process {holder['pid']} on {holder['host']} works in this folder since {holder['since']} ({holder['command']}). "
-                f"Wait until it ends, or end it there: kill {holder['pid']}"
+                f"process {holder['pid']} on {holder['host']} works in this folder since {holder['since']} "
+                f"({holder['command']}). Wait until it ends, or end it there: kill {holder['pid']}"
             )
         except (ValueError, LookupError, TypeError):
             time.sleep(0.05)

@@ -207,6 +207,7 @@ def test_a_stage_s_paths_are_declared(stage: str) -> None:
     assert paths - own <= known
 
 
+@pytest.mark.processes  # a library asks the machine when it is imported
 @pytest.mark.parametrize("stage", [name for name in STAGES if name not in ("train", "evaluate")])
 def test_a_stage_says_which_of_its_paths_it_writes(stage: str) -> None:
     declared = STAGES[stage]
