@@ -161,10 +161,16 @@ def shorten(text: str, font_size: int, width_px: int) -> str:
     plain = "".join(sign if " " <= sign <= "~" else sign.encode("unicode_escape").decode() for sign in text)
     kept = len(plain)
     shortened = plain
-    while kept and _font(font_size).getlength(shortened) > width_px:
+    while kept and _ink_width(shortened, font_size) > width_px:
         kept -= 1
         shortened = f"{plain[: (kept + 1) // 2]}...{plain[len(plain) - kept // 2 :]}"
     return shortened
+
+
+def _ink_width(text: str, font_size: int) -> float:
+    """Pixels from the first to the last that is drawn: a letter may reach beyond the place that it advances by."""
+    left, _, right, _ = _font(font_size).getbbox(text)
+    return right - left
 
 
 @lru_cache(maxsize=1024)  # asked again for each place on the sheet

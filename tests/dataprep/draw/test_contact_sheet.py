@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -123,6 +123,7 @@ def test_texts_are_drawn_where_they_are_laid_out() -> None:
         assert (sheet[top:bottom, right + 1 : right + 2] == PAPER).all()
 
 
+@example(text="\u00da\U00015e9aT", width=64)  # its T reaches beyond its place
 @given(text=texts, width=st.integers(40, 200))
 def test_a_shortened_text_fits_and_keeps_both_ends(text: str, width: int) -> None:
     short = shorten(text, 13, width)
