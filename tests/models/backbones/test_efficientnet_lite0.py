@@ -79,6 +79,12 @@ def test_a_damaged_cache_is_not_used(cache: Path, tmp_path: Path, damage: str) -
     assert (tmp_path / whole.name).read_bytes() == content  # the good one stands there again
 
 
+def test_a_cache_that_cannot_be_written_is_done_without(cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    loaded = load_efficientnet_lite0(SIDE, tmp_path / "file/cache").network
+    assert weights_hash(loaded) == weights_hash(load_efficientnet_lite0(SIDE, cache).network)
+
+
 def test_without_the_package_one_line_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(efficientnet_lite0, "PACKAGE", "no-such-package")
     with pytest.raises(ArtifactError) as error:
