@@ -165,8 +165,8 @@ def _overlay(params: MutableMapping[str, object], overlay: Mapping[str, object])
 
 
 def _is_another_kind(overlay: Mapping[str, object], section: Mapping[str, object]) -> bool:
-    """Whether a recipe chooses another `kind`, whose keys are others: it then replaces the section."""
-    return "kind" in overlay and overlay["kind"] != section.get("kind")
+    """Whether a recipe chooses another `kind` that has not all keys of this one: it then replaces the section."""
+    return "kind" in overlay and overlay["kind"] != section.get("kind") and bool(section.keys() - overlay.keys())
 
 
 def _differences(old: object, new: object, where: str = "") -> Iterator[str]:

@@ -14,7 +14,7 @@ from models.config.train import TrainConfig
 from models.search.study import Report
 from models.train.compiled_network import compile_network
 from models.train.early_stopping import best_epoch
-from models.train.fit import fit
+from models.train.two_phases import fit_in_phases
 
 
 class _Judge(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no types
@@ -24,10 +24,12 @@ class _Judge(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no ty
         super().__init__()
         self._column = column
         self._report = report
+        self._epoch = 0
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002  # as Keras calls it
         score = (logs or {}).get(self._column, math.nan)
-        if math.isfinite(score) and self._report(epoch + 1, score):
+        self._epoch += 1  # Keras counts from 0 again in a second phase
+        if math.isfinite(score) and self._report(self._epoch, score):
             self.model.stop_training = True
 
 
@@ -64,15 +66,17 @@ def train_trial(
     """
     column = f"val_{metric}"
     network = compile_network(model, train, train_set, statistics)
-    history = fit(
+    history = fit_in_phases(
         network,
         train_set,
+        model=model,
         prepared=prepared,
         config=train,
         augment=augment,
         workers=workers,
         callbacks=[_Judge(column, report)],
         verbose=0,
+        checkpoint=None,
     )
     score = float(best_epoch(train.early_stopping, history)[column])
     if not math.isfinite(score):

@@ -13,6 +13,8 @@ from models.search.study import Report
 from models.search.trial import train_trial
 from pipelines.params import Params
 from tests.models.conftest import adam
+from tests.models.networks.building import model_of
+from tests.models.networks.test_transfer import TRANSFER
 from tests.models.train.test_fit import index_of, train
 
 
@@ -64,3 +66,15 @@ def test_a_loss_that_is_no_number_is_an_error_of_the_trial(
     wild = short.model_copy(update={"optimizer": adam(1.0).model_copy(update={"learning_rate": 1e38})})
     with pytest.raises(TrainError, match="must be a number"):
         run_trial(tiny, small, wild, params, lambda *_: False)
+
+
+def test_a_trial_of_two_phases_reports_each_epoch_once(tiny: Path, short: TrainConfig, params: Params) -> None:
+    reported: list[int] = []
+
+    def report(epoch: int, _score: float) -> bool:
+        reported.append(epoch)
+        return False
+
+    model = model_of(params, {"kind": "transfer", **TRANSFER, "fine_tune": {"layers": 1, "epochs": 2, "learning_rate": 1e-4}})
+    run_trial(tiny, model, short.model_copy(update={"epochs": 2}), params, report)
+    assert reported == [1, 2, 3, 4]
