@@ -19,7 +19,7 @@ def test_what_computes_in_one_process_is_quick(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["models/train/test_fit.py", "pipelines/test_flows.py", "dataprep/execute/test_tasks.py", "test_quick.py"]
+    "name", ["models/train/test_fit.py", "pipelines/test_flows.py", "dataprep/execute/test_executor.py", "test_quick.py"]
 )
 def test_what_loads_tensorflow_or_prefect_or_starts_processes_is_not(name: str) -> None:
     assert not is_quick(TESTS / name)

@@ -20,7 +20,7 @@ import platform
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Executor
+from concurrent.futures import CancelledError, Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, NoReturn, TypeVar
@@ -28,6 +28,8 @@ from typing import Generic, NoReturn, TypeVar
 import cv2
 import dask
 from distributed import Client, KilledWorker, LocalCluster
+from distributed import Future as DaskFuture
+from distributed.cfexecutor import ClientExecutor
 from distributed.versions import VersionMismatchWarning
 
 from dataprep.core.errors import ExecuteError
@@ -101,7 +103,39 @@ def connected(address: str | None, workers: int) -> Iterator[tuple[Executor, int
         client = stack.enter_context(_cluster_here(workers) if address is None else _client(address))
         num_threads = sum(client.nthreads().values())
         # Workers may join a cluster later, and a waiting task takes no more memory than its paths.
-        yield client.get_executor(pure=False), 4 * num_threads if address is None else max(64, 4 * num_threads)
+        yield _PatientExecutor(client, pure=False), 4 * num_threads if address is None else max(64, 4 * num_threads)
+
+
+class _PatientExecutor(ClientExecutor):  # type: ignore[misc]  # distributed has no types
+    """Dask's executor without a race: where a worker dies just after its result was fetched, Dask computes the task again.
+
+    The status of a future is then neither finished nor an error for a while, and Dask's own executor takes the result for an
+    error (distributed 2026.7: `TypeError: cannot unpack`). Here it is waited for once more.
+    """
+
+    def _wrap_future(self, future: DaskFuture) -> "Future[object]":
+        handed_out: Future[object] = Future()
+
+        def cancel_too(done: "Future[object]") -> None:
+            if done.cancelled() and future.status != "cancelled":
+                future.cancel()
+
+        async def hand_on() -> None:
+            result = await future._result(raiseit=False)  # noqa: SLF001  # as the class above does
+            while future.status not in ("finished", "error", "cancelled"):
+                result = await future._result(raiseit=False)  # noqa: SLF001
+            if future.status == "finished":
+                handed_out.set_result(result)
+            elif future.status == "cancelled":
+                handed_out.cancel()
+                handed_out.set_running_or_notify_cancel()  # wakes up who waits
+            else:
+                _, error, traceback = result
+                handed_out.set_exception(error.with_traceback(traceback))
+
+        handed_out.add_done_callback(cancel_too)
+        self._client.loop.add_callback(hand_on)
+        return handed_out
 
 
 @contextlib.contextmanager

@@ -1,3 +1,4 @@
+import asyncio
 import contextlib
 import os
 import signal
@@ -8,6 +9,7 @@ import time
 from collections.abc import Iterator
 from multiprocessing import Pipe
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -143,6 +145,28 @@ def test_a_worker_that_is_killed_costs_time_and_nothing_else(
 ) -> None:
     assert list(run_tasks(die_once, [(tmp_path, number) for number in range(40)], config)) == [n * n for n in range(40)]
     assert capfd.readouterr() == ("", "")
+
+
+class LosingFuture:
+    """A future of Dask whose worker died just after its result was fetched: it is computed again, and then fetched again."""
+
+    def __init__(self, *statuses: str) -> None:
+        self._statuses = list(statuses)
+
+    @property
+    def status(self) -> str:
+        return self._statuses.pop(0) if len(self._statuses) > 1 else self._statuses[0]
+
+    async def _result(self, *, raiseit: bool) -> int:
+        assert not raiseit
+        return 49
+
+
+@pytest.mark.parametrize("lost", [["lost", "finished"], ["pending", "lost", "finished"], ["finished"]])
+def test_a_result_whose_worker_died_after_it_was_fetched_is_waited_for_again(lost: list[str]) -> None:
+    at_once = SimpleNamespace(add_callback=lambda hand_on: asyncio.run(hand_on()))
+    handed_out = dask_backend._PatientExecutor(SimpleNamespace(loop=at_once), pure=False)._wrap_future(LosingFuture(*lost))
+    assert handed_out.result(timeout=1) == 49
 
 
 def test_a_task_that_kills_its_workers_is_named_in_one_line(config: ExecuteConfig, capfd: pytest.CaptureFixture[str]) -> None:
