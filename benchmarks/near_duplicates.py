@@ -20,7 +20,7 @@ from benchmarks.real_images import read_some, save, unpacked
 from dataprep.core.rng import rng_for
 from dataprep.decode.image import Pixels, to_rgb
 from dataprep.ingest.near_duplicates import difference_of
-from dataprep.ingest.perceptual_features import fingerprints, shrunk
+from dataprep.ingest.perceptual_features import extract_features, shrunk
 from dataprep.store.manifest import usable
 
 COUNT = 500
@@ -117,7 +117,9 @@ def _show_doubtful(found: pl.DataFrame, source: Path, sheet: Path | None) -> Non
             for other in ids[number + 1 :]:
                 images = [np.asarray(Image.open(source / name)) for name in (one, other)]
                 images = [image if image.ndim == 3 else image[..., np.newaxis] for image in images]
-                pairs.append((difference_of(fingerprints(np.stack([shrunk(image) for image in images]))), one, other, images))
+                pairs.append(
+                    (difference_of(extract_features(np.stack([shrunk(image) for image in images]))), one, other, images)
+                )
     pairs.sort(key=lambda pair: -pair[0])
     print(f"the {min(SHOWN, len(pairs))} most doubtful of {len(pairs)} pairs of CIFAR-10's own:")
     for difference, one, other, _ in pairs[:SHOWN]:

@@ -11,7 +11,7 @@ from dataprep.core.errors import SourceError, first_five
 from dataprep.core.name_encoding import decode_name, encode_name, printable
 from dataprep.ingest.look_alike_classes import look_alike_warnings
 from dataprep.ingest.near_duplicates import find_clusters, hashes_of
-from dataprep.ingest.perceptual_features import LENGTH, Prints
+from dataprep.ingest.perceptual_features import LENGTH, Features
 from dataprep.ingest.quality import common_issues, find_issues
 from dataprep.source.other_files import counted_endings, mark_other_files
 from dataprep.source.path_pattern import SPLIT_NAMES, PathFacts, compile_pattern, read_paths
@@ -47,8 +47,8 @@ def cluster_pictures(seen: pl.DataFrame, known: pl.DataFrame, config: IngestConf
         digest and cluster, the smallest digest among its near duplicates, by digest.
     """
     # The same samples of more than 8 bits may stand in two types of different ranges: sorted, so that one is always the first.
-    prints = seen.select("digest", "fingerprint").drop_nulls().sort("digest", "fingerprint")
-    pictures = prints.unique("digest", keep="first", maintain_order=True).with_row_index("row")
+    features = seen.select("digest", "fingerprint").drop_nulls().sort("digest", "fingerprint")
+    pictures = features.unique("digest", keep="first", maintain_order=True).with_row_index("row")
     # Where a picture is gone, what it held together may fall apart: its cluster is searched anew.
     gone = known.join(pictures, on="digest", how="anti")["cluster"].unique()
     kept = known.filter(~pl.col("cluster").is_in(gone.implode()))
@@ -59,7 +59,7 @@ def cluster_pictures(seen: pl.DataFrame, known: pl.DataFrame, config: IngestConf
         .sort("row")["row_of_cluster"]
     )
     old = rows.cast(pl.Int64).fill_null(-1).to_numpy()
-    found = find_clusters(_prints(pictures), config.near_duplicates, known=old, workers=workers)
+    found = find_clusters(_features(pictures), config.near_duplicates, known=old, workers=workers)
     return pictures.select("digest", cluster=pictures["digest"].gather(found))
 
 
@@ -171,7 +171,7 @@ def ingest_warnings(manifest: pl.DataFrame, config: IngestConfig) -> list[str]:
 
 
 def _large_clusters(good: pl.DataFrame) -> list[str]:
-    """Names the classes of which a large part is one cluster of near duplicates, as forms with the same print are."""
+    """Names the classes of which a large part is one cluster of near duplicates, as copies of one printed form are."""
     clusters = (
         good.drop_nulls("near_duplicate")
         .group_by("label", "near_duplicate")
@@ -219,7 +219,7 @@ def _reasons(bad: pl.DataFrame) -> str:
     return f"({', '.join(f'{count:,} {reason}' for reason, count in counted)}), for example {shown}"
 
 
-def _prints(pictures: pl.DataFrame) -> Prints:
+def _features(pictures: pl.DataFrame) -> Features:
     content = b"".join(pictures["fingerprint"].to_list())
     return np.frombuffer(content, dtype=np.float16).reshape(-1, LENGTH)
 
@@ -290,7 +290,7 @@ def _add_near_duplicates(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _add_perceptual_hash(rows: pl.DataFrame) -> pl.DataFrame:
     seen = rows.select("fingerprint").with_row_index("row").drop_nulls()
-    values = pl.DataFrame({"row": seen["row"], "perceptual_hash": [f"{value:016x}" for value in hashes_of(_prints(seen))]})
+    values = pl.DataFrame({"row": seen["row"], "perceptual_hash": [f"{value:016x}" for value in hashes_of(_features(seen))]})
     return rows.with_row_index("row").join(values, on="row", how="left", maintain_order="left").drop("row")
 
 

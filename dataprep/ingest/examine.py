@@ -24,7 +24,7 @@ from dataprep.decode.image import Pixels, Undecodable, digest_bytes, digest_pixe
 from dataprep.decode.to_8_bits import count_clipped, digest_samples, to_uint8
 from dataprep.decode.value_range import MEASURED, SCALED, format_level, lacking_width, measure_extent
 from dataprep.execute.executor import run_guarded
-from dataprep.ingest.perceptual_features import WIDEST, fingerprints, shrunk
+from dataprep.ingest.perceptual_features import WIDEST, extract_features, shrunk
 from dataprep.ingest.quality import measure, measured_copy
 from dataprep.source.other_files import is_text
 from dataprep.source.raw_folder import Source, read_file
@@ -245,7 +245,7 @@ def _every_pixel(pixels: Pixels, look: _Look) -> str:
 
 
 def _is_constant(image: Pixels) -> bool:
-    """Compares bytes, which takes a tenth of the time that numpy takes for a small image; one row mostly tells."""
+    """Compares bytes, which takes a tenth of the time that numpy takes for a small image; one row is mostly enough."""
     _, width, channels = image.shape
     row = image[0].tobytes()
     return bool(row == row[:channels] * width and image.tobytes() == row * len(image))
@@ -261,12 +261,12 @@ def _table(looks: list[_Look]) -> pl.DataFrame:
     for rows in _batches(rows_of_shape.values()):
         for name, values in measure(np.stack([image for row in rows if (image := looks[row].measured) is not None])).items():
             measures[name][rows] = values
-    prints: list[bytes | None] = [None] * len(looks)
+    features: list[bytes | None] = [None] * len(looks)
     pictures = {row: look.picture for row, look in enumerate(looks) if look.picture is not None}
     if pictures:
-        for row, values in zip(pictures, fingerprints(np.stack(list(pictures.values()))), strict=True):
-            prints[row] = values.tobytes()
-    return pl.DataFrame({**columns, **measures, "fingerprint": prints}, schema=FACTS, nan_to_null=True)
+        for row, values in zip(pictures, extract_features(np.stack(list(pictures.values()))), strict=True):
+            features[row] = values.tobytes()
+    return pl.DataFrame({**columns, **measures, "fingerprint": features}, schema=FACTS, nan_to_null=True)
 
 
 def _batches(groups: Iterable[list[int]]) -> Iterator[list[int]]:

@@ -55,8 +55,8 @@ def survey_labels(paths: Sequence[str], pattern: str) -> Survey:
     """
     compiled = compile_pattern(pattern)
     facts = dict(zip(paths, read_paths(paths, compiled), strict=True))
-    told = [fact for fact in facts.values() if fact is not None]
-    classes = _count(told)
+    matched = [fact for fact in facts.values() if fact is not None]
+    classes = _count(matched)
     return Survey(
         pattern=pattern,
         classes=classes,
@@ -71,11 +71,11 @@ def survey_labels(paths: Sequence[str], pattern: str) -> Survey:
     )
 
 
-def _count(told: list[PathFacts]) -> list[ClassFiles]:
-    files: Counter[str] = Counter(fact.label for fact in told)
+def _count(matched: list[PathFacts]) -> list[ClassFiles]:
+    files: Counter[str] = Counter(fact.label for fact in matched)
     groups: defaultdict[str, set[str]] = defaultdict(set)
     splits: defaultdict[str, Counter[SplitName]] = defaultdict(Counter)
-    for fact in told:
+    for fact in matched:
         if fact.group is not None:
             groups[fact.label].add(fact.group)
         if fact.given_split is not None:

@@ -1,6 +1,6 @@
 """What a picture shows, in few numbers: the same for a re-encoded, resized or brightened copy, near by for a cropped one.
 
-A fingerprint holds the low frequencies of the gray picture, its 16 x 16 first coefficients of the discrete cosine transform
+The features of a picture are its low frequencies in gray, the 16 x 16 first coefficients of the discrete cosine transform
 at 32 x 32 pixels, and a coarse map of its colors. The perceptual hash is the signs of the lowest of these coefficients
 (C. Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions, 2010; there compared with their median).
 """
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from dataprep.decode.image import Pixels
 
-Prints: TypeAlias = NDArray[np.float16]
-"""(N, LENGTH) fingerprints."""
+Features: TypeAlias = NDArray[np.float16]
+"""(N, LENGTH), one row per picture."""
 
 SIDE = 32
 KEPT = 16
@@ -24,7 +24,7 @@ LEAST_SIGNED = 0.01
 """Of the length of all low frequencies."""
 
 WIDEST = 3
-"""Pictures longer than this times their width have no fingerprint: lines of text look alike when squeezed into a square."""
+"""Where one side is longer than this times the other, a picture has no features: lines of text look alike in a square."""
 
 COLORS = 2 * COLOR_SIDE * COLOR_SIDE
 LENGTH = KEPT * KEPT + COLORS
@@ -57,7 +57,7 @@ _MEANS = np.repeat(np.eye(COLOR_SIDE, dtype=np.float32), SIDE // COLOR_SIDE, axi
 
 
 def shrunk(image: Pixels) -> Pixels:
-    """Shrinks an image (H, W, C) to the (SIDE, SIDE, 3) YCrCb uint8 that its fingerprint is taken of."""
+    """Shrinks an image (H, W, C) to the (SIDE, SIDE, 3) YCrCb uint8 that its features are computed from."""
     height, width, channels = image.shape
     # Each side by itself: by area where it shrinks, which does not alias, and not by area where it grows, which shows blocks.
     small = cv2.resize(image, (min(width, SIDE), min(height, SIDE)), interpolation=cv2.INTER_AREA)
@@ -70,8 +70,8 @@ def shrunk(image: Pixels) -> Pixels:
     return cv2.cvtColor(small, cv2.COLOR_RGB2YCrCb).astype(np.uint8, copy=False)
 
 
-def fingerprints(pictures: Pixels) -> Prints:
-    """Fingerprints N images.
+def extract_features(pictures: Pixels) -> Features:
+    """Computes the features of N images.
 
     Args:
         pictures: (N, SIDE, SIDE, 3) uint8, from `shrunk`.

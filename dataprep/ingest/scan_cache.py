@@ -22,8 +22,7 @@ from dataprep.core.errors import ArtifactError
 from dataprep.core.name_encoding import encode_name
 from dataprep.core.table_columns import Values
 from dataprep.decode.image import decoder_mark
-from dataprep.ingest import examine, near_duplicates, quality
-from dataprep.ingest import perceptual_features as fingerprint
+from dataprep.ingest import examine, near_duplicates, perceptual_features, quality
 from dataprep.ingest.perceptual_features import LENGTH
 from dataprep.source import other_files
 from dataprep.source import raw_folder as source
@@ -31,7 +30,7 @@ from dataprep.source import remote_folder as remote
 from dataprep.source.raw_folder import Source, real_folder
 from dataprep.store.manifest import REASONS
 
-_PRINT_BYTES = LENGTH * np.dtype(np.float16).itemsize
+_FEATURE_BYTES = LENGTH * np.dtype(np.float16).itemsize
 
 _FORMAT = TableFormat(
     kind="scan",
@@ -54,14 +53,14 @@ _FORMAT = TableFormat(
     },
     rules={
         "path must be there once": pl.col("path").is_first_distinct(),
-        f"fingerprint must have {_PRINT_BYTES} bytes": pl.col("fingerprint").bin.size() == _PRINT_BYTES,
+        f"fingerprint must have {_FEATURE_BYTES} bytes": pl.col("fingerprint").bin.size() == _FEATURE_BYTES,
         "digest must be there where nothing else is wrong": pl.col("digest").is_not_null() | pl.col("reason").is_not_null(),
     },
 )
 
 SECONDS_BETWEEN_WRITES = 60.0
 
-_MODULES = (examine, name_encoding, fingerprint, other_files, quality, remote, source)
+_MODULES = (examine, name_encoding, other_files, perceptual_features, quality, remote, source)
 """Beside the decoder, the code that decides what is seen in a file."""
 
 _PASSING = ("unreadable", "changed", "too_slow", "worker_died")
@@ -174,7 +173,7 @@ def _mark(folder: Source, config: IngestConfig) -> str:
 def _cluster_mark(seen: pl.DataFrame, config: IngestConfig) -> str:
     """Changes with all that decides which of these pictures are near duplicates."""
     levels = _levels_asked(config) if seen["sample_type"].is_not_null().any() else b""
-    code = (Path(str(module.__file__)).read_bytes() for module in (fingerprint, near_duplicates))
+    code = (Path(str(module.__file__)).read_bytes() for module in (perceptual_features, near_duplicates))
     return _digest(config.near_duplicates.model_dump_json().encode(), levels, *code)
 
 

@@ -2,9 +2,9 @@
 
 What shares a group, a picture or a near duplicate never stands in two splits, whatever the method:
 
-stratified   whole clusters are dealt, by class
+stratified   whole clusters are assigned, by class
 hash         each image goes where the hash of its group, or else of its pixels, falls, whatever else is there
-given        each image stays where its path puts it; what is missing of the three splits is dealt from train
+given        each image stays where its path puts it; a split that no path names is cut from train
 
 An image that is pinned stands in the split of its pin or in none. Fractions are asked of the images that no pin and no given
 split places: an image pinned to train takes nothing away from validation and test. Images of origin `simulated` are pinned
@@ -21,7 +21,7 @@ from dataprep.config.split import SIMULATED, PinField, SplitConfig
 from dataprep.core.connected_components import KEYS, cluster_sizes, find_clusters
 from dataprep.core.errors import SplitError, first_five
 from dataprep.core.rng import stable_hashes, uniforms_for
-from dataprep.split.stratified_group_split import TooFewClusters, deal
+from dataprep.split.stratified_group_split import TooFewClusters, assign_clusters
 from dataprep.store.split_table import EXCLUDED
 
 _STRENGTH = {"train": 0, "validation": 1, "test": 2}
@@ -42,7 +42,7 @@ def split_images(images: pl.DataFrame, config: SplitConfig) -> pl.DataFrame:
         Columns id, split (train, validation, test or excluded), cluster (the smallest id of the cluster) and rule, by id.
 
     Raises:
-        SplitError: a class is too small to be dealt, a split or the train images of a class are missing, or groups
+        SplitError: a class is too small to be assigned, a split or the train images of a class are missing, or groups
             straddle given splits.
     """
     images = images.sort("id")
@@ -55,7 +55,7 @@ def split_images(images: pl.DataFrame, config: SplitConfig) -> pl.DataFrame:
 
 
 def _stratify(images: pl.DataFrame, config: SplitConfig) -> pl.DataFrame:
-    """Adds split and rule: clusters with a pinned member go there whole, the others are dealt.
+    """Adds split and rule: clusters with a pinned member go there whole, the others are assigned.
 
     Where a cluster has contradictory pins, one holds (`_PIN_ORDER`) and the members pinned elsewhere are excluded.
     """
@@ -69,7 +69,7 @@ def _stratify(images: pl.DataFrame, config: SplitConfig) -> pl.DataFrame:
         .otherwise("cluster_pin"),
         rule=pl.when(pl.col("cluster_pin").is_not_null()).then(pl.lit("pin")),
     )
-    return _deal_open(pinned, dict(zip(SPLITS, config.fractions, strict=True)), config.seed)
+    return _assign_open(pinned, dict(zip(SPLITS, config.fractions, strict=True)), config.seed)
 
 
 def _hash_each(images: pl.DataFrame, config: SplitConfig) -> pl.DataFrame:
@@ -109,22 +109,22 @@ def _keep_given(images: pl.DataFrame, config: SplitConfig) -> pl.DataFrame:
     is_open = (pl.col("split") == "train") & ~pl.col("cluster").is_in(fixed.implode())
     nothing = pl.lit(None, dtype=pl.String)
     opened = kept.with_columns(*[pl.when(is_open).then(nothing).otherwise(name).alias(name) for name in ("split", "rule")])
-    return _deal_open(opened, shares, config.seed)
+    return _assign_open(opened, shares, config.seed)
 
 
-def _deal_open(images: pl.DataFrame, shares: dict[SplitName, float], seed: int) -> pl.DataFrame:
-    """Deals the images that have no split yet."""
+def _assign_open(images: pl.DataFrame, shares: dict[SplitName, float], seed: int) -> pl.DataFrame:
+    """Assigns the images that have no split yet."""
     is_open = images["split"].is_null()
     if not is_open.any():
         return images
     standing = images.filter(~is_open & pl.col("split").is_in(list(shares))).select("label", "split").unique()
     opened = images.filter(is_open)
     try:
-        dealt = deal(opened.select("id", "label", "cluster"), shares, seed=seed, stocked=set(standing.rows()))
+        assigned = assign_clusters(opened.select("id", "label", "cluster"), shares, seed=seed, stocked=set(standing.rows()))
     except TooFewClusters as error:
         raise SplitError(f"{error}{_chained(opened.filter(pl.col('label') == error.label))}") from error
     rows = np.flatnonzero(is_open.to_numpy())
-    return images.with_columns(split=images["split"].scatter(rows, dealt.tolist()), rule=pl.col("rule").fill_null("dealt"))
+    return images.with_columns(split=images["split"].scatter(rows, assigned.tolist()), rule=pl.col("rule").fill_null("dealt"))
 
 
 def _withdraw_weaker(images: pl.DataFrame) -> pl.DataFrame:

@@ -1,9 +1,16 @@
-"""Deals clusters to splits so that each class comes as close to the fractions as whole clusters allow.
+"""Stratified group split: each class comes as close to the fractions as whole clusters allow.
 
-Clusters of several images go first, the largest first, equal ones in a seeded random order that depends on their ids alone:
-greedily, each to the split that lacks its classes most. Where that leaves a class far from the fractions, because clusters
-are few and large, moves of one cluster and swaps of two follow while they bring the whole nearer. Images that stand alone,
-mostly the great majority, then fill what is still missing of their class, exactly and without a loop.
+Clusters of several images go first, the largest first. Equal ones come in a seeded random order, which depends on their ids
+alone. Each goes to the split that lacks most of its classes. Where clusters are few and large, this may leave a class far from
+the fractions. Then single clusters move, and pairs swap, while this brings the whole nearer. Images that stand alone are
+mostly the great majority. They fill what is still missing of their class, exactly and without a loop. For one class of 110
+images, in clusters of 40, 30, 20 and 10 and 10 images that stand alone, at fractions 0.6, 0.2, 0.2:
+
+    asked for       train 66           validation 22      test 22
+    one by one      train 20 + 10      validation 30      test 40
+    moves, swaps    train 40 + 30      validation 20      test 10
+    stand alone     -                  1 more             9 more
+    result          train 70           validation 21      test 19
 """
 
 from collections.abc import Mapping
@@ -44,13 +51,13 @@ class Asked:
 
     exact: NDArray[np.float64]  # (C, S) images by the fractions alone
     wanted: NDArray[np.int64]  # (C, S) the same in whole images, one at least where none stands
-    stocked: NDArray[np.bool_]  # (C, S) where images stand already, so that none need be dealt
+    stocked: NDArray[np.bool_]  # (C, S) where images stand already, so that none need be assigned
     num_clusters: NDArray[np.int64]  # (C,) images that stand alone among them
 
 
 @dataclass(frozen=True, slots=True)
 class _Lack:
-    """What the splits still lack; lists of one row per class, one value per split, changed while clusters are dealt."""
+    """What the splits still lack; lists of one row per class, one value per split, changed while clusters are assigned."""
 
     missing: list[list[int]]
     wanted: list[list[int]]
@@ -74,7 +81,7 @@ class _State:
     holding: NDArray[np.int64]  # clusters of several images
 
 
-def deal(
+def assign_clusters(
     images: pl.DataFrame, shares: Mapping[SplitName, float], *, seed: int, stocked: set[tuple[str, str]]
 ) -> NDArray[np.str_]:
     """Assigns N images to splits, whole clusters at a time.
@@ -86,7 +93,7 @@ def deal(
     Args:
         images: id, label, and cluster, a number that images of one cluster share; sorted by id.
         shares: what each split is to get, in any unit.
-        seed: another one deals equal clusters differently.
+        seed: another one assigns equal clusters differently.
         stocked: (label, split) where images stand already, by a pin; a class may be too small for the rest there.
 
     Returns:
@@ -103,16 +110,16 @@ def deal(
     draws = uniforms_for(stable_hashes(images["id"].to_list()), seed, "split")
     alone = cluster_sizes(clusters) == 1
     positions, counts = _count_members(clusters[~alone], classes[~alone], draws[~alone], len(labels))
-    chosen = improve(counts, deal_greedily(counts, asked), asked)
+    chosen = improve(counts, assign_greedily(counts, asked), asked)
     missing, holding = asked.wanted - _total(counts, chosen, asked), _book(counts, chosen, asked).holding
-    dealt = np.empty(images.height, dtype=np.int64)
-    dealt[~alone] = chosen[positions]
-    dealt[alone] = _deal_alone(classes[alone], draws[alone], missing, ~asked.stocked & (holding == 0))
-    return np.array(names)[dealt]
+    assigned = np.empty(images.height, dtype=np.int64)
+    assigned[~alone] = chosen[positions]
+    assigned[alone] = _assign_alone(classes[alone], draws[alone], missing, ~asked.stocked & (holding == 0))
+    return np.array(names)[assigned]
 
 
-def deal_greedily(counts: csr_array, asked: Asked) -> NDArray[np.int64]:
-    """Deals M clusters of several images one after the other.
+def assign_greedily(counts: csr_array, asked: Asked) -> NDArray[np.int64]:
+    """Assigns M clusters of several images one after the other.
 
     Args:
         counts: (M, C) images of each class in each cluster, the largest cluster first.
@@ -161,7 +168,7 @@ def improve(counts: csr_array, chosen: NDArray[np.int64], asked: Asked) -> NDArr
 
 
 def deviation(counts: csr_array, chosen: NDArray[np.int64], asked: Asked) -> float:
-    """How far a deal is from what was wanted: the squares of the shares of its images by which each class misses, summed.
+    """How far an assignment is from what was wanted: each class misses by a share of its images; the squares, summed.
 
     Over classes, all of one weight, and splits; after images that stand alone have filled what they can.
     """
@@ -213,7 +220,7 @@ def _too_small(images: pl.DataFrame, label: str, counts: tuple[int, int], names:
 def _count_members(
     clusters: NDArray[np.int64], classes: NDArray[np.int64], draws: NDArray[np.float64], num_classes: int
 ) -> tuple[NDArray[np.int64], csr_array]:
-    """The place of each row's cluster in the order in which clusters are dealt, and the images per cluster and class."""
+    """The place of each row's cluster in the order in which clusters are assigned, and the images per cluster and class."""
     rows = pl.DataFrame({"cluster": clusters, "draw": draws})
     order = (
         rows.group_by("cluster")
@@ -232,9 +239,10 @@ def _count_members(
 def _place(classes: list[int], counts: list[int], lack: _Lack) -> int:
     """Chooses the split for one cluster and books it there.
 
-    Where a class has no more clusters left than splits without it, those splits come first. Of the splits that a cluster
-    brings nearer to what was asked, the one takes it that lacks most of its share, so that each gets large and small ones.
-    If it is too large for all, the one takes it that lacks most images, which keeps the excess below one cluster.
+    Where a class has no more clusters left than splits without it, those splits come first. Of the splits that the cluster
+    brings nearer to what was asked, choose the one furthest below its target, as a part of that target: so each split gets
+    large and small clusters. Where the cluster is too large for all, choose the split that lacks most images: this keeps the
+    excess below one cluster.
     """
     splits = range(len(lack.empty[0]))
     scarce = [index for index in classes if lack.clusters_left[index] <= sum(lack.empty[index])]
@@ -383,7 +391,7 @@ def _allowed(state: _State, tried: _State, asked: Asked, largest: NDArray[np.int
     return allowed
 
 
-def _deal_alone(
+def _assign_alone(
     classes: NDArray[np.int64], draws: NDArray[np.float64], missing: NDArray[np.int64], empty: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
     """The split of each image that stands alone: of each class, in the order of their draws, as many as a split lacks."""
@@ -394,7 +402,7 @@ def _deal_alone(
         for count, lacking, barren in zip(counts, missing, empty, strict=True)
         if count
     ]
-    dealt = np.empty(len(classes), dtype=np.int64)
+    assigned = np.empty(len(classes), dtype=np.int64)
     if parts:
-        dealt[order] = np.concatenate([np.repeat(np.arange(len(part)), part) for part in parts])
-    return dealt
+        assigned[order] = np.concatenate([np.repeat(np.arange(len(part)), part) for part in parts])
+    return assigned

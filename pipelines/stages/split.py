@@ -1,4 +1,4 @@
-"""Deals the images to train, validation and test; writes the split and its counts."""
+"""Assigns the images to train, validation and test; writes the split and its counts."""
 
 from pipelines.environment import settle
 

@@ -191,7 +191,7 @@ def test_what_cannot_be_shown_in_a_name_is_escaped(make_tree: Callable[..., Path
     assert ids[1].startswith(r"class0/\x1b[2J\n\u202egnp.png~")
 
 
-def test_a_label_conflict_is_kept_and_told_by_policy(tmp_path: Path) -> None:
+def test_a_label_conflict_is_kept_and_reported_by_policy(tmp_path: Path) -> None:
     for label in "ab":
         write_png(tmp_path / f"raw/{label}/same.png", random_image(0))
         write_png(tmp_path / f"raw/{label}/other.png", random_image(ord(label)))

@@ -46,7 +46,7 @@ def test_measures_do_not_depend_on_what_is_measured_beside(tmp_path: Path) -> No
     assert together.equals(alone)
 
 
-def test_a_file_that_grew_shrank_or_vanished_is_told(tmp_path: Path) -> None:
+def test_a_file_that_grew_shrank_or_vanished_is_reported(tmp_path: Path) -> None:
     size = write_png(tmp_path / "1.png", random_image(0)).stat().st_size
     rows = look(tmp_path, (b"1.png", size - 1), (b"1.png", size + 1), (b"gone.png", 7))
     assert [row["reason"] for row in rows] == ["changed"] * 3

@@ -13,7 +13,7 @@ from dataprep.config.ingest import NearDuplicatesConfig
 from dataprep.decode.image import Pixels
 from dataprep.ingest import near_duplicates
 from dataprep.ingest.near_duplicates import difference_of, find_clusters, hashes_of
-from dataprep.ingest.perceptual_features import HASH_BITS, LENGTH, Prints, fingerprints, shrunk
+from dataprep.ingest.perceptual_features import HASH_BITS, LENGTH, Features, extract_features, shrunk
 from tests.conftest import random_image
 
 CONFIG = NearDuplicatesConfig(max_hash_distance=3, max_difference=0.001)
@@ -32,12 +32,12 @@ def pixels_of(picture: Image.Image) -> Pixels:
     return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
 
 
-def prints_of(pictures: list[Image.Image]) -> Prints:
-    return fingerprints(np.stack([shrunk(pixels_of(picture)) for picture in pictures]))
+def features_of(pictures: list[Image.Image]) -> Features:
+    return extract_features(np.stack([shrunk(pixels_of(picture)) for picture in pictures]))
 
 
 def clusters_of(pictures: list[Image.Image], config: NearDuplicatesConfig = CONFIG) -> list[int]:
-    return list(find_clusters(prints_of(pictures), config))
+    return list(find_clusters(features_of(pictures), config))
 
 
 def as_jpeg(picture: Image.Image) -> Image.Image:
@@ -95,7 +95,7 @@ def test_the_same_shape_in_another_color_is_another_picture() -> None:
 def test_a_crop_beyond_the_largest_is_not_explained_away() -> None:
     """The linear problem would stretch; bounds keep it within small crops."""
     pictures = [(scene(seed, 200), scene(seed, 200).crop((0, 0, width, 200))) for seed in range(10) for width in (196, 188)]
-    differences = np.array([difference_of(prints_of(list(pair))) for pair in pictures]).reshape(10, 2)
+    differences = np.array([difference_of(features_of(list(pair))) for pair in pictures]).reshape(10, 2)
     assert differences[:, 0].max() < 0.0005
     assert differences[:, 1].min() > 0.005
 
@@ -108,41 +108,41 @@ def test_pictures_without_contrast_have_no_near_duplicates() -> None:
     assert clusters_of([scene(0).convert("L"), scene(0).convert("L").point(lambda level: level / 4)]) == [0, 0]
 
 
-def many_prints(seed: int) -> tuple[Prints, NDArray[np.int64]]:
+def many_features(seed: int) -> tuple[Features, NDArray[np.int64]]:
     """Fingerprints of 60 pictures, of which some are copies of copies, in random order; and the same search in one piece."""
     rng = np.random.default_rng(seed)
     pictures = [scene(int(number)) for number in rng.integers(0, 40, 45)]
     pictures += [COPIES[how](pictures[int(rng.integers(45))]) for how in rng.choice(list(COPIES), 15)]
-    prints = prints_of(pictures)
-    return prints, find_clusters(prints, CONFIG)
+    features = features_of(pictures)
+    return features, find_clusters(features, CONFIG)
 
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 1000), st.integers(1, 59))
 def test_searching_for_new_pictures_alone_finds_what_searching_for_all_finds(seed: int, num_old: int) -> None:
-    prints, whole = many_prints(seed)
-    known = np.concatenate([find_clusters(prints[:num_old], CONFIG), np.full(60 - num_old, -1)])
-    assert np.array_equal(find_clusters(prints, CONFIG, known=known), whole)
+    features, whole = many_features(seed)
+    known = np.concatenate([find_clusters(features[:num_old], CONFIG), np.full(60 - num_old, -1)])
+    assert np.array_equal(find_clusters(features, CONFIG, known=known), whole)
 
 
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 1000))
 def test_clusters_do_not_depend_on_order_blocks_or_workers(seed: int) -> None:
-    prints, whole = many_prints(seed)
+    features, whole = many_features(seed)
     order = np.random.default_rng(seed).permutation(60)
-    shuffled = find_clusters(prints[order], CONFIG, workers=3)
+    shuffled = find_clusters(features[order], CONFIG, workers=3)
     same = whole[order][:, np.newaxis] == whole[order]
     assert np.array_equal(shuffled[:, np.newaxis] == shuffled, same)
     with pytest.MonkeyPatch.context() as patch:
         for name in ("_QUERIES_PER_BLOCK", "_CANDIDATES_AT_ONCE", "_PAIRS_AT_ONCE", "_EDGES_HELD"):
             patch.setattr(near_duplicates, name, 7)
-        assert np.array_equal(find_clusters(prints, CONFIG), whole)
+        assert np.array_equal(find_clusters(features, CONFIG), whole)
 
 
 def test_hashes_of_random_pictures_use_every_bit() -> None:
-    prints = fingerprints(np.stack([shrunk(random_image(seed, (40, 40, 1))) for seed in range(300)]))
-    assert prints.shape == (300, LENGTH)
-    bits = hashes_of(prints)[:, np.newaxis] >> np.arange(HASH_BITS, dtype=np.uint64) & np.uint64(1)
+    features = extract_features(np.stack([shrunk(random_image(seed, (40, 40, 1))) for seed in range(300)]))
+    assert features.shape == (300, LENGTH)
+    bits = hashes_of(features)[:, np.newaxis] >> np.arange(HASH_BITS, dtype=np.uint64) & np.uint64(1)
     assert 0.3 < bits.mean(axis=0).min() <= bits.mean(axis=0).max() < 0.7
 
 
@@ -175,9 +175,9 @@ def test_many_pictures_that_are_all_alike_cost_no_square_of_memory() -> None:
     base = np.asarray(scene(0).convert("L"), dtype=float)
     rng = np.random.default_rng(0)
     frames = [(base + rng.normal(0, 2, base.shape)).clip(0, 255).astype(np.uint8)[..., np.newaxis] for _ in range(1500)]
-    prints = fingerprints(np.stack([shrunk(frame) for frame in frames]))
+    features = extract_features(np.stack([shrunk(frame) for frame in frames]))
     tracemalloc.start()
-    assert set(find_clusters(prints, CONFIG).tolist()) == {0}
+    assert set(find_clusters(features, CONFIG).tolist()) == {0}
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 300 * 2**20

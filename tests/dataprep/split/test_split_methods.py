@@ -246,7 +246,7 @@ def test_by_hash_fractions_are_met_as_far_as_chance_allows() -> None:
             assert row.of_split(name).got == pytest.approx(asked, abs=0.02)
 
 
-def test_by_hash_a_missing_class_is_told() -> None:
+def test_by_hash_a_missing_class_is_reported() -> None:
     images = plain({"a": 200, "b": 2})
     measured = measure_split(images, split_images(images, HASH), HASH)
     assert counts_of(measured.classes[1]) == (2, 0, 0)
@@ -261,7 +261,7 @@ def test_a_shared_picture_excludes_itself_and_not_its_group() -> None:
     assert split.filter(pl.col("split") == EXCLUDED)["id"].to_list() == ["a/00000.png"]
 
 
-def test_another_seed_deals_differently() -> None:
+def test_another_seed_assigns_differently() -> None:
     images = plain({"a": 50, "b": 50})
     for method in ("stratified", "hash"):
         first, second = (split_images(images, config_with(method=method, seed=seed)) for seed in (0, 1))
@@ -396,7 +396,7 @@ def chained(label: str, count: int, joined: int) -> pl.DataFrame:
         (CONFIG, chained("a", 40, 40), "class 'a' must have at least one image for each of"),
         (HASH, chained("a", 40, 40), "each of train, validation, test must have images"),
         (
-            CONFIG,  # writers whose first page has the same print
+            CONFIG,  # writers whose first page is the same form
             images_of([("a", f"w{n % 10}", None, f"{n}") for n in range(40)]).with_columns(
                 near_duplicate=pl.when(pl.int_range(pl.len()) < 10).then(pl.lit("a/00000.png"))
             ),

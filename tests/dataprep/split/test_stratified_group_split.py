@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from dataprep.config.base import SPLITS
 from dataprep.core.rng import rng_for
 from dataprep.split.split_methods import split_images
-from dataprep.split.stratified_group_split import Asked, apportion, deal_greedily, deviation, improve
+from dataprep.split.stratified_group_split import Asked, apportion, assign_greedily, deviation, improve
 from dataprep.store.split_report import measure_split
 from tests.dataprep.split.test_split_methods import CONFIG, clustered, config_with, counts_of, images_of, plain
 
@@ -86,7 +86,7 @@ def test_a_group_that_is_too_large_for_a_small_split_stays_in_train() -> None:
     assert counts_of(measured.classes[0]) == (980, 10, 10)
 
 
-def test_writers_of_all_digits_are_dealt_evenly() -> None:
+def test_writers_of_all_digits_are_assigned_evenly() -> None:
     rng = np.random.default_rng(0)
     images = images_of(
         [
@@ -159,7 +159,7 @@ def test_a_few_large_clusters_come_as_near_as_they_can() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_eight_equal_writers_are_dealt_five_two_and_one(seed: int) -> None:
+def test_eight_equal_writers_are_assigned_five_two_and_one(seed: int) -> None:
     images = images_of([(f"{n % 5}", f"w{writer}", None, f"{writer} {n}") for writer in range(8) for n in range(15)])
     totals = measure_split(images, split_images(images, config_with(seed=seed)), CONFIG).images
     assert sorted(totals.values()) == [15, 30, 75]
@@ -183,7 +183,7 @@ def members(draw: st.DrawFn) -> tuple[NDArray[np.int64], Asked]:
 @given(members())
 def test_moves_and_swaps_never_lead_away_from_what_was_asked(drawn: tuple[NDArray[np.int64], Asked]) -> None:
     counts, asked = drawn
-    greedy = deal_greedily(csr_array(counts), asked)
+    greedy = assign_greedily(csr_array(counts), asked)
     before = greedy.copy()
     better = improve(csr_array(counts), greedy, asked)
     assert (greedy == before).all()
@@ -194,7 +194,7 @@ def test_moves_and_swaps_never_lead_away_from_what_was_asked(drawn: tuple[NDArra
 @given(members())
 def test_moves_and_swaps_keep_every_class_where_it_can_stand(drawn: tuple[NDArray[np.int64], Asked]) -> None:
     counts, asked = drawn
-    greedy = deal_greedily(csr_array(counts), asked)
+    greedy = assign_greedily(csr_array(counts), asked)
     better = improve(csr_array(counts), greedy, asked)
     alone = asked.wanted.sum(axis=1) - counts.sum(axis=0)
     barren = [(~asked.stocked & ~covered(counts, chosen)).sum(axis=1) for chosen in (greedy, better)]
@@ -204,7 +204,7 @@ def test_moves_and_swaps_keep_every_class_where_it_can_stand(drawn: tuple[NDArra
     assert (off_by(counts, better, asked) <= limit + 1e-6)[alone == 0].all()
 
 
-def test_few_clusters_are_dealt_nearly_as_well_as_can_be() -> None:
+def test_few_clusters_are_assigned_nearly_as_well_as_can_be() -> None:
     rng = rng_for(0, "brute force")
     regrets = []
     for _ in range(40):
@@ -214,7 +214,7 @@ def test_few_clusters_are_dealt_nearly_as_well_as_can_be() -> None:
         table = csr_array(counts)
         everywhere = (np.array(where) for where in product(range(3), repeat=len(counts)))
         best = min(deviation(table, where, asked) for where in everywhere if covered(counts, where).all())
-        found = deviation(table, improve(table, deal_greedily(table, asked), asked), asked)
+        found = deviation(table, improve(table, assign_greedily(table, asked), asked), asked)
         regrets.append(math.sqrt(found / shape[1]) - math.sqrt(best / shape[1]))  # of the images of a class
     assert sum(regret < 1e-9 for regret in regrets) >= 30
     assert max(regrets) < 0.1
