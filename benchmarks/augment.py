@@ -48,14 +48,14 @@ CASES = [Case((28, 28, 1), 8), Case((32, 32, 3), 8), Case((96, 96, 1), 3), Case(
 
 def settings() -> AugmentConfig:
     """Rotation, horizontal flip and noise; all else off."""
-    menu = read_params(ROOT / "params.yaml").augment.model_dump()
+    operations = read_params(ROOT / "params.yaml").augment.model_dump()
     for name in OPERATIONS:
-        menu[name]["probability"] = 0.0
-    menu["label_safe"] = []
-    menu["rotation"] = {"probability": 1.0, "degrees": [-DEGREES, DEGREES]}
-    menu["horizontal_flip"] = {"probability": 0.5}
-    menu["noise"] = {"probability": 0.5, "std": [STD, STD]}
-    return AugmentConfig.model_validate(menu)
+        operations[name]["probability"] = 0.0
+    operations["label_safe"] = []
+    operations["rotation"] = {"probability": 1.0, "degrees": [-DEGREES, DEGREES]}
+    operations["horizontal_flip"] = {"probability": 0.5}
+    operations["noise"] = {"probability": 0.5, "std": [STD, STD]}
+    return AugmentConfig.model_validate(operations)
 
 
 def images_of(shape: tuple[int, int, int]) -> Pixels:

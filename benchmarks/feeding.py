@@ -79,20 +79,20 @@ def still() -> AugmentConfig:
     return PARAMS.augment.model_copy(update={"online": False})
 
 
-def whole_menu() -> AugmentConfig:
+def all_operations() -> AugmentConfig:
     """Every operation that gray images can take, each with probability 0.3."""
-    menu = PARAMS.augment.model_dump()
+    operations = PARAMS.augment.model_dump()
     for name in OPERATIONS:
-        menu[name]["probability"] = 0.0 if name == "channel_shuffle" else 0.3
-    return AugmentConfig.model_validate({**menu, "label_safe": []})
+        operations[name]["probability"] = 0.0 if name == "channel_shuffle" else 0.3
+    return AugmentConfig.model_validate({**operations, "label_safe": []})
 
 
 STREAMS: dict[str, tuple[Callable[[], AugmentConfig], int]] = {
     "ours, as stored": (still, 0),
     "ours, rotation flip noise, in a thread": (rotation_flip_noise, 0),
     "ours, rotation flip noise, 2 workers": (rotation_flip_noise, 2),
-    "ours, the whole menu, in a thread": (whole_menu, 0),
-    "ours, the whole menu, 2 workers": (whole_menu, 2),
+    "ours, all operations, in a thread": (all_operations, 0),
+    "ours, all operations, 2 workers": (all_operations, 2),
 }
 PEERS: dict[str, Callable[[Path], Batches]] = {
     "held": held,
@@ -185,7 +185,7 @@ def varied_alone(needed: float) -> None:
 
     images, _ = some(BATCH)
     keys = stable_hashes([str(number) for number in range(BATCH)])
-    for name, config in (("rotation flip noise", rotation_flip_noise()), ("the whole menu", whole_menu())):
+    for name, config in (("rotation flip noise", rotation_flip_noise()), ("all operations", all_operations())):
         start, epoch = time.perf_counter(), 0
         while time.perf_counter() - start < 2:
             epoch += 1

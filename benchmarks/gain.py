@@ -1,7 +1,7 @@
 """What augmentation gains on few train images: `python -m benchmarks.gain`. About twenty minutes.
 
 MNIST with 1,000 train images and CIFAR-10 with 5,000; 1,000 and 2,000 more decide when to stop, the test sets are whole. The
-same network, epochs and patience with the menu and without, three seeds each; the whole line runs with `dvc repro`.
+same network, epochs and patience with augmentation and without, three seeds each; the whole line runs with `dvc repro`.
 """
 
 import json

@@ -18,7 +18,7 @@ from models.config.evaluate import EvaluateConfig
 from models.config.model import ModelConfig
 from models.config.train import TrainConfig
 from models.layers.memory_estimate import check_memory
-from pipelines.params_errors import dotted, explain
+from pipelines.params_errors import dotted, explain_first
 from pipelines.yaml_reading import load_yaml, read_text
 
 PARAMS_FILE = Path("params.yaml")
@@ -129,9 +129,7 @@ def check_document(document: Mapping[object, object], path: Path) -> Params:
     try:
         return Params.model_validate(document)
     except ValidationError as error:
-        # An unknown key comes first: a misspelt one is missing under its right name as well.
-        first = min(error.errors(include_url=False), key=lambda entry: entry["type"] != "extra_forbidden")
-        raise ParamsError(f"{path}: {explain(first, Params)}") from error
+        raise ParamsError(f"{path}: {explain_first(error, Params)}") from error
 
 
 def _check_key(keys: tuple[str, ...], path: Path) -> None:

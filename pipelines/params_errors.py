@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from dataprep.core.errors import closest, did_you_mean, shortened
@@ -23,6 +23,17 @@ _WORDS = {
     "a valid boolean": "true or false",
 }
 _YES, _NO = ("true", "yes", "on", "y", "1"), ("false", "no", "off", "n", "0")
+
+
+def explain_first(error: ValidationError, root: type[BaseModel]) -> str:
+    """Explains the mistake that a user should mend first.
+
+    Args:
+        error: pydantic's, with all mistakes.
+        root: the model of the whole file.
+    """
+    # An unknown key comes first: a misspelt one is missing under its right name as well.
+    return explain(min(error.errors(include_url=False), key=lambda entry: entry["type"] != "extra_forbidden"), root)
 
 
 def explain(error: ErrorDetails, root: type[BaseModel]) -> str:

@@ -1,15 +1,13 @@
 """Recipes: known experiments as overlays on the default parameters. A recipe holds only what differs from them."""
 
-import io
 import re
 from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
 from dataprep.core.artifacts import write_text
 from dataprep.core.errors import ParamsError, shortened
+from pipelines.commented_params import load_commented, write_commented
 from pipelines.params import PARAMS_FILE, check_params
 from pipelines.yaml_reading import load_yaml, read_text
 
@@ -108,19 +106,13 @@ def apply_recipe(name: str, source: str | None = None) -> list[str]:
     if not isinstance(overlay, Mapping):
         raise ParamsError(f"{path} must hold sections; got {shortened(overlay)}. Correct it")
     old = load_yaml(before, PARAMS_FILE)
-    yaml = YAML()
-    yaml.default_flow_style = False  # as DVC writes, and as wide: else the next `dvc exp run -S` would write other lines anew
-    params = yaml.load(_default_text())
+    params = load_commented(_default_text())
     if isinstance(old, Mapping):
         _overlay(params, {"execute": old["execute"]})
     _overlay(params, overlay)
     if source is not None:
         _overlay(params, {"ingest": {"source": source}})
-    buffer = io.StringIO()
-    yaml.dump(params, buffer)
-    check_params(buffer.getvalue(), path)
-    write_text(PARAMS_FILE, buffer.getvalue())
-    return list(_differences(old, load_yaml(buffer.getvalue(), PARAMS_FILE)))
+    return list(_differences(old, load_yaml(write_commented(params, path), PARAMS_FILE)))
 
 
 def restore_defaults() -> list[str] | None:

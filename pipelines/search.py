@@ -1,20 +1,20 @@
 """A search in this project: its space file, its trials, and the runs of the best through the whole line."""
 
 import copy
-import io
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import ValidationError
-from ruamel.yaml import YAML
 
 from dataprep.core.artifacts import write_text
 from dataprep.core.errors import DarkroomError, ParamsError
 from models.config.search import SearchConfig, Value
 from models.search.space import value_at
-from pipelines.params import PARAMS_FILE, Params, check_document, check_params
-from pipelines.params_errors import explain
+from pipelines.commented_params import load_commented, write_commented
+from pipelines.dvc_lock_copies import DVC_LOCK
+from pipelines.params import PARAMS_FILE, Params, check_document
+from pipelines.params_errors import explain_first
 from pipelines.yaml_reading import load_yaml, read_text
 
 FOLDER = Path(".darkroom/search")
@@ -37,8 +37,7 @@ def read_space(path: Path) -> SearchConfig:
     try:
         return SearchConfig.model_validate(document)
     except ValidationError as error:
-        first = min(error.errors(include_url=False), key=lambda entry: entry["type"] != "extra_forbidden")
-        raise ParamsError(f"{path}: {explain(first, SearchConfig)}") from error
+        raise ParamsError(f"{path}: {explain_first(error, SearchConfig)}") from error
 
 
 def need_prepared(stale: list[str]) -> None:
@@ -98,14 +97,9 @@ def apply_values(values: Mapping[str, Value]) -> None:
     Raises:
         ParamsError: they cannot be together.
     """
-    yaml = YAML()
-    yaml.default_flow_style = False  # as DVC writes, and as wide
-    params = yaml.load(read_text(PARAMS_FILE))
+    params = load_commented(read_text(PARAMS_FILE))
     _set(params, values)
-    buffer = io.StringIO()
-    yaml.dump(params, buffer)
-    check_params(buffer.getvalue(), PARAMS_FILE)
-    write_text(PARAMS_FILE, buffer.getvalue())
+    write_commented(params, PARAMS_FILE)
 
 
 @contextmanager
@@ -115,7 +109,7 @@ def workspace_kept(checkout: Callable[[], object]) -> Iterator[None]:
     Args:
         checkout: fetches what dvc.lock names from DVC's cache.
     """
-    files = {path: path.read_text(encoding="utf-8") for path in (PARAMS_FILE, Path("dvc.lock")) if path.is_file()}
+    files = {path: path.read_text(encoding="utf-8") for path in (PARAMS_FILE, DVC_LOCK) if path.is_file()}
     try:
         yield
     finally:

@@ -11,6 +11,7 @@ from models.diagnose.leakage_estimate import LeakageEstimate
 from models.diagnose.metrics import ClassRecall, Metrics
 from models.diagnose.saved_model_gap import TrainGap, find_gap
 from models.diagnose.weak_classes import find_weak_classes
+from models.train.early_stopping import best_epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,10 @@ class Settings:
     augment: AugmentConfig
     train: TrainConfig
     batch_normalisation: bool
+
+    def kept_epoch(self, history: pl.DataFrame) -> dict[str, float]:
+        """The row of a history whose weights were saved."""
+        return best_epoch(self.train.early_stopping, history)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +70,11 @@ def gather(metrics: Metrics, history: pl.DataFrame, leakage: LeakageEstimate | N
 
     Args:
         metrics: the scores of the saved model.
-        history: one row per epoch: epoch, accuracy (running mean on train), val_loss.
+        history: one row per epoch, as history.csv has them.
         leakage: what a random split would have gained.
         settings: of this training.
     """
-    gap = find_gap(history, metrics, settings.augment)
+    gap = find_gap(settings.kept_epoch(history), metrics, settings.augment)
     if gap:
         return Facts(settings, metrics, gap, None, [], [], [], leakage)
     stands, parts = standing(metrics.validation, settings.target_accuracy), cut_error(metrics, settings.target_accuracy)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from dataprep.core.artifacts import Document
+from models.config.train import TrainConfig
 
 Severity = Literal["blocker", "problem", "result", "note"]
 """The gravest first. blocker: look at this before anything else. problem: a part of the error with a known cause. result: how
@@ -50,6 +51,14 @@ def experiment(text: str, changes: dict[str, Value]) -> Action:
         return by_hand(text)
     settings = " ".join(f"-S {shlex.quote(f'{key}={_as_yaml(value)}')}" for key, value in changes.items())
     return Action(text=text, command=f"dvc exp run {settings}", changes=changes)
+
+
+def train_longer(train: TrainConfig) -> Action:
+    """Twice the epochs and twice the patience."""
+    return experiment(
+        "Train longer.",
+        {"train.epochs": 2 * train.epochs, "train.early_stopping.patience": 2 * train.early_stopping.patience},
+    )
 
 
 def in_points(size: float, low: float, high: float) -> tuple[float, tuple[float, float]]:

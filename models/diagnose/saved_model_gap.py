@@ -6,10 +6,10 @@ it, so the classes of the evaluated images get the same weights. Where images ar
 tasks and are not compared.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 
 from dataprep.augment.balance import shown_per_class
 from dataprep.augment.mixing import is_mixing
@@ -30,22 +30,21 @@ class TrainGap:
     evaluated: Accuracy
 
 
-def find_gap(history: pl.DataFrame, metrics: Metrics, augment: AugmentConfig) -> TrainGap | None:
+def find_gap(kept: Mapping[str, float], metrics: Metrics, augment: AugmentConfig) -> TrainGap | None:
     """The gap where it is large and chance alone would rarely make it.
 
     Args:
-        history: one row per epoch: epoch, accuracy (running mean on train), val_loss.
+        kept: the row of the history whose weights were saved: epoch, accuracy (running mean on train).
         metrics: scores of the saved model.
         augment: how often training showed each class, and whether it mixed images.
     """
     if augment.online and is_mixing(augment):
         return None
-    best = history.sort("val_loss", "epoch").row(0, named=True)
-    running, evaluated = float(best["accuracy"]), _as_shown(metrics, augment)
+    running, evaluated = kept["accuracy"], _as_shown(metrics, augment)
     trained = evaluated.model_copy(update={"accuracy": running})
     if running - evaluated.accuracy < NOTEWORTHY or chance_worse(evaluated, trained) >= RARE:
         return None
-    return TrainGap(best["epoch"], running, evaluated)
+    return TrainGap(int(kept["epoch"]), running, evaluated)
 
 
 def _as_shown(metrics: Metrics, augment: AugmentConfig) -> Accuracy:

@@ -103,7 +103,7 @@ def build(config: Transfer, inputs: "keras.KerasTensor", context: Context) -> "k
     """(N, H, W, C) levels of 0 to 255 to (N, D): the backbone's features, or the outputs of the last hidden layer.
 
     Raises:
-        ArtifactError: the backbone or its weights cannot be had.
+        ArtifactError: the backbone or its weights are missing.
     """
     from models.backbones.backbone_input import rgb_levels
 
@@ -116,7 +116,7 @@ def load_backbone(config: Transfer) -> Pretrained:
     """The backbone with its weights.
 
     Raises:
-        ArtifactError: it or its weights cannot be had.
+        ArtifactError: it or its weights are missing.
     """
     from models.backbones.efficientnet_lite0 import load_efficientnet_lite0
     from models.backbones.keras_applications import download_application, read_application

@@ -33,20 +33,20 @@ _STYLE: Any = {  # matplotlib types its hundreds of keys one by one
 }
 
 
-def learning_curves(history: pl.DataFrame) -> str:
+def learning_curves(history: pl.DataFrame, kept_epoch: int) -> str:
     """Draws error and loss over the epochs for train and validation; the epoch that was kept is marked.
 
     Args:
         history: one row per epoch: epoch, loss, accuracy, val_loss, val_accuracy.
+        kept_epoch: the one whose weights were saved.
     """
-    best = history.sort("val_loss", "epoch").row(0, named=True)
     with styled():
         figure = Figure(figsize=(6.4, 2.6), layout="constrained")
         error_axes, loss_axes = figure.subplots(1, 2)
         errors = history.with_columns(train=100 * (1 - pl.col("accuracy")), validation=100 * (1 - pl.col("val_accuracy")))
         losses = history.with_columns(train="loss", validation="val_loss")
-        _draw(error_axes, errors, "error in %, log scale", best["epoch"])
-        _draw(loss_axes, losses, "loss, log scale", best["epoch"])
+        _draw(error_axes, errors, "error in %, log scale", kept_epoch)
+        _draw(loss_axes, losses, "loss, log scale", kept_epoch)
         error_axes.legend(frameon=False, fontsize=9)
         return as_svg(figure)
 

@@ -18,6 +18,7 @@ from dataprep.store.split_report import SplitMetrics
 from models.config.diagnose import DiagnoseConfig
 from models.diagnose.diagnosis import Diagnosis
 from models.diagnose.examples import correct_examples, mistakes_by_cell, worst_mistakes
+from models.diagnose.facts import Settings
 from models.diagnose.metrics import Metrics
 from models.evaluate.robustness import Robustness
 from models.report.charts import learning_curves
@@ -108,7 +109,7 @@ def collect(
     data: SplitMetrics,
     prepared: Place,
     robustness: Robustness,
-    augment: AugmentConfig,
+    settings: Settings,
     config: DiagnoseConfig,
 ) -> Content:
     """Chooses the images to show and reads them.
@@ -122,7 +123,7 @@ def collect(
         data: counts of the split stage.
         prepared: the folder with the images.
         robustness: each operation alone.
-        augment: what happens to train images.
+        settings: of this training.
         config: how many of each to show.
     """
     worst = worst_mistakes(predictions, config.split, config.worst_images)
@@ -131,7 +132,7 @@ def collect(
     ids = {image_id for rows in (worst, correct, cells) for image_id in rows["id"].to_list()}
     thumbnails = read_thumbnails(prepared, ids, max_px=config.thumbnail_px)
     sheet = draw_variations(
-        prepared, augment, num_images=SHEET_IMAGES, seed=config.seed, all_operations=False, title="train images"
+        prepared, settings.augment, num_images=SHEET_IMAGES, seed=config.seed, all_operations=False, title="train images"
     )
     quarantined = manifest.filter(pl.col("status") == "quarantined")
     return Content(
@@ -140,7 +141,7 @@ def collect(
         data=data,
         detail=measure_detail(usable(manifest), read_index(prepared, stage="prepare").prepare).sentence,
         shown_split=config.split,
-        learning_curves=learning_curves(history),
+        learning_curves=learning_curves(history, int(settings.kept_epoch(history)["epoch"])),
         worst=_examples(worst, thumbnails),
         correct=_examples(correct, thumbnails),
         cells=_examples(cells, thumbnails),
@@ -151,9 +152,9 @@ def collect(
         num_files=manifest.height,
         robustness=robustness,
         weakest_alone=_weakest_alone(robustness),
-        balance=_balance(data, augment),
+        balance=_balance(data, settings.augment),
         sheet=png_address(sheet, max_px=max(sheet.shape)),
-        varies=augment.varies,
+        varies=settings.augment.varies,
         sheet_fits=sheet.shape[1] <= FITTING_PX,
         look_alikes=look_alike_warnings(row.class_name for row in data.classes),
     )

@@ -123,7 +123,7 @@ def run_trials(study: optuna.Study, config: SearchConfig, train: Train, ended: C
         study: from `open_study`.
         config: the space.
         train: trains one trial. A `DarkroomError` is the end of that trial alone.
-        ended: hears of each trial.
+        ended: called with each trial as it ends.
 
     Raises:
         DarkroomError: no trial of the first round could be trained, so there is nothing to narrow to.

@@ -78,12 +78,11 @@ def restore_state(network: keras.Model, state: Arrays) -> None:
 
 def write_checkpoint(file: CheckpointFile, checkpoint: Checkpoint) -> None:
     """Writes a checkpoint whole, in the place of the one before."""
-    said = {"fingerprint": file.fingerprint, "epochs": checkpoint.epochs, "seconds": checkpoint.seconds}
+    header = {"fingerprint": file.fingerprint, "epochs": checkpoint.epochs, "seconds": checkpoint.seconds}
     arrays = {f"state_{number}": values for number, values in enumerate(checkpoint.state)}
     arrays |= {f"best_{number}": values for number, values in enumerate(checkpoint.best)}
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, said=np.frombuffer(json.dumps(said).encode(), dtype=np.uint8), **arrays)
-    file.path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(buffer, allow_pickle=False, header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8), **arrays)
     write_bytes(file.path, [buffer.getbuffer()])
 
 
@@ -91,10 +90,10 @@ def read_checkpoint(file: CheckpointFile) -> Checkpoint | None:
     """The checkpoint of this very training, if there is a whole one."""
     try:
         with np.load(io.BytesIO(read_bytes(file.path)), allow_pickle=False) as arrays:
-            said = json.loads(arrays["said"].tobytes())
-            if said["fingerprint"] != file.fingerprint:
+            header = json.loads(arrays["header"].tobytes())
+            if header["fingerprint"] != file.fingerprint:
                 return None
-            return Checkpoint(said["epochs"], said["seconds"], _numbered(arrays, "state"), _numbered(arrays, "best"))
+            return Checkpoint(header["epochs"], header["seconds"], _numbered(arrays, "state"), _numbered(arrays, "best"))
     except (FileNotFoundError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
 

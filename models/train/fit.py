@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Literal
 
 import keras
@@ -68,12 +67,11 @@ def fit(
     check_ready(train_set, read_index(prepared, stage="prepare"), config, augment)
     order = Order(config.batch_size, config.seed, config.memory_gib)
     failures: Failures = []
-    train = partial(train_dataset, train_set, augment, order, workers=workers, failures=failures)
     validation = validation_dataset(prepared, train_set, augment, batch_size=config.batch_size, failures=failures)
     with own_failures(failures):
         return fit_datasets(
             network,
-            lambda epochs: train(epochs=epochs),
+            lambda epochs: train_dataset(train_set, augment, order, epochs=epochs, workers=workers, failures=failures),
             validation,
             num_batches=num_train_batches(train_set, augment, order),
             config=config,
@@ -102,7 +100,7 @@ def fit_datasets(
         validation: batches, the same in each epoch.
         num_batches: of one epoch.
         config: epochs and when to stop.
-        callbacks: what else wants to hear of each epoch.
+        callbacks: called after each epoch.
         verbose: Keras' own display.
         checkpoint: where each epoch is kept, so that a killed training goes on; None keeps none.
 

@@ -65,7 +65,7 @@ def fit_in_phases(
         config: epochs, batch size, when to stop, seed of the order.
         augment: what may happen to train images.
         workers: processes that vary them beside the training step; 0 = none.
-        callbacks: what else wants to hear of each epoch.
+        callbacks: called after each epoch.
         verbose: Keras' own display: 0 none, 1 a progress bar, 2 a line per epoch.
         checkpoint: where each epoch is kept, so that a killed training goes on; None keeps none.
 

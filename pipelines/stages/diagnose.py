@@ -38,12 +38,12 @@ def main(
     confusion: OutputOption,
 ) -> None:
     params = read_params()
-    config = params.diagnose
+    config, settings = params.diagnose, _settings(params, params.diagnose)
     assigned, epochs = read_split(split), read_history(history)
     rows = with_clusters(read_predictions(predictions, assigned), assigned)
     measured, data = measure(rows), read_document(split_metrics, SplitMetrics, stage="split")
     leakage = estimate_leakage(prepared, assigned, data, seed=config.seed)
-    judged = diagnose(gather(measured, epochs, leakage, _settings(params, config)))
+    judged = diagnose(gather(measured, epochs, leakage, settings))
     content = collect(
         rows,
         metrics=measured,
@@ -53,7 +53,7 @@ def main(
         data=data,
         prepared=prepared,
         robustness=read_robustness(robustness),
-        augment=params.augment,
+        settings=settings,
         config=config,
     )
     write_files(

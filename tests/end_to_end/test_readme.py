@@ -26,8 +26,8 @@ def test_every_command_runs(make_ran_project: Callable[[], Project]) -> None:
         assert ended.exit_code == 0, f"{words}: {ended.output}"
         outputs[" ".join(words)] = ended.output
     assert {words[0] for words in listed} == {"make", "source", "darkroom", "git", "dvc", "python"}
-    told = ", ".join(["ingest ran", *[f"{stage} unchanged" for stage in STAGES[1:]]])
-    assert f"rebuild: {told}" in outputs["python -m pipelines.flows"]  # the same graph
+    line = ", ".join(["ingest ran", *[f"{stage} unchanged" for stage in STAGES[1:]]])
+    assert f"rebuild: {line}" in outputs["python -m pipelines.flows"]  # the same graph
     assert "60 files (0 read, 60 known)" in outputs["python -m pipelines.flows"]
 
 

@@ -17,6 +17,7 @@ from dataprep.decode.value_range import with_levels
 from dataprep.store.shards import ShardIndex, ShardKey, write_index, write_shard
 from dataprep.store.split_report import ClassPortions, Counts, Portion, Shared, SplitMetrics
 from models.diagnose.diagnosis import diagnose
+from models.diagnose.facts import Settings
 from models.diagnose.leakage_estimate import LeakageEstimate, ProbeScore
 from models.diagnose.metrics import measure
 from models.evaluate.robustness import Robustness, Superposed, UnderOperation
@@ -115,7 +116,7 @@ def content(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Content
         data=data,
         prepared=prepared,
         robustness=ROBUSTNESS,
-        augment=params.augment,
+        settings=Settings(0.99, params.augment, params.train, batch_normalisation=True),
         config=params.diagnose,
     )
 
@@ -127,7 +128,8 @@ def html(content: Content) -> str:
 
 def test_the_page_is_the_same_bytes_twice(content: Content, html: str) -> None:
     assert render(content) == html
-    assert learning_curves(HISTORY) == learning_curves(HISTORY)
+    assert learning_curves(HISTORY, 2) == learning_curves(HISTORY, 2)
+    assert learning_curves(HISTORY, 2) != learning_curves(HISTORY, 3)  # the epoch that was kept is marked
 
 
 def test_a_curve_goes_on_where_the_error_is_zero() -> None:

@@ -2,7 +2,7 @@
 
 from dataprep.config.augment import AugmentConfig
 from models.diagnose.facts import Facts
-from models.diagnose.finding import Finding, Value, experiment, in_points
+from models.diagnose.finding import Finding, Value, experiment, in_points, train_longer
 
 
 def find(facts: Facts) -> Finding | None:
@@ -16,10 +16,7 @@ def find(facts: Facts) -> Finding | None:
     if facts.settings.batch_normalisation:
         causes = ["batch normalisation, whose averages need more or larger batches"]
         actions = [
-            experiment(
-                "Train longer.",
-                {"train.epochs": 2 * train.epochs, "train.early_stopping.patience": 2 * train.early_stopping.patience},
-            ),
+            train_longer(train),
             experiment("Train with larger batches.", {"train.batch_size": 2 * train.batch_size}),
             lower_rate,
             experiment("Or turn batch normalisation off.", {"model.network.batch_normalisation": False}),

@@ -1,7 +1,7 @@
 """High bias: the network is wrong on its own train images."""
 
 from models.diagnose.facts import Facts
-from models.diagnose.finding import Finding, by_hand, experiment, in_points, with_interval
+from models.diagnose.finding import Finding, by_hand, experiment, in_points, train_longer, with_interval
 
 
 def find(facts: Facts) -> Finding | None:
@@ -26,15 +26,8 @@ def find(facts: Facts) -> Finding | None:
         ],
         actions=[
             by_hand("Look at the mistakes first: wrong labels and unreadable images."),
-            experiment(
-                "Train longer.",
-                {"train.epochs": 2 * train.epochs, "train.early_stopping.patience": 2 * train.early_stopping.patience},
-            ),
+            train_longer(train),
             by_hand("Make the network larger (model.network), its dropout, model.l1 and model.l2 smaller."),
-            *(
-                [experiment("Do not vary train images.", {"augment.online": False})]
-                if augment.online and augment.varies
-                else []
-            ),
+            *([experiment("Do not vary train images.", {"augment.online": False})] if augment.online else []),
         ],
     )

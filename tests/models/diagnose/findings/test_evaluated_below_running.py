@@ -1,9 +1,13 @@
+from typing import Literal
+
 import polars as pl
 import pytest
 
 from dataprep.augment.mixing import mixed_alone
 from dataprep.config.augment import AugmentConfig
+from models.config.train import EarlyStoppingConfig
 from models.diagnose.diagnosis import diagnose
+from models.diagnose.facts import Settings, gather
 from models.diagnose.finding import Finding
 from models.diagnose.findings.evaluated_below_running import find
 from models.diagnose.metrics import Metrics, measure
@@ -32,6 +36,17 @@ def found(
 def test_the_classes_count_as_often_as_training_showed_them(params: Params, balance: str, stands: bool) -> None:
     metrics = rare_class_known(720)  # 82% of the images; 90% where both classes are shown as often
     assert (found(metrics, params, 0.9, unmixed(params, balance)) is not None) == stands
+
+
+@pytest.mark.parametrize(("metric", "epoch"), [("val_loss", None), ("val_accuracy", 2)])
+def test_training_is_asked_for_the_epoch_that_was_kept(
+    params: Params, metric: Literal["val_loss", "val_accuracy"], epoch: int | None
+) -> None:
+    """By another metric another epoch is kept; in the first of these, training was no better than the saved model."""
+    history = pl.DataFrame({"epoch": [1, 2], "accuracy": [0.8, 0.95], "val_loss": [0.5, 0.9], "val_accuracy": [0.7, 0.8]})
+    train = params.train.model_copy(update={"early_stopping": EarlyStoppingConfig(metric=metric, patience=5, min_change=0.0)})
+    facts = gather(rare_class_known(720), history, None, Settings(0.9, unmixed(params), train, batch_normalisation=True))
+    assert (facts.gap.epoch if facts.gap else None) == epoch
 
 
 @pytest.mark.parametrize("mixing", ["mixup", "cutmix", "superpose"])
