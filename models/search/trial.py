@@ -76,7 +76,7 @@ def train_trial(
         workers=workers,
         callbacks=[_Judge(column, report)],
         verbose=0,
-        checkpoint=None,
+        checkpoints=None,
     )
     score = float(best_epoch(train.early_stopping, history)[column])
     if not math.isfinite(score):

@@ -3,7 +3,7 @@
 Arrays are in NumPy's .npz without pickle: the variables of network and optimizer (seeds of dropout and noise among them), and
 the weights of the best epoch. The history stands beside them as JSON. Schedules and early stopping are functions of the history
 and have nothing to store. A fingerprint binds a checkpoint to what decides a training; one of another training, or a damaged
-one, is not used.
+one, is not used. A training in phases has one file for each; that of a phase which is over stays until all are.
 """
 
 import io
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+from shutil import rmtree
 
 import keras
 import numpy as np
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from dataprep.core.artifacts import read_bytes, write_bytes
+from models.layers.features import weights_hash
 
 Arrays = list[NDArray[np.generic]]
 
@@ -32,6 +34,22 @@ class CheckpointFile:
 
     path: Path
     fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoints:
+    """The folder with the checkpoints of one training, and the fingerprint of all that decides it."""
+
+    folder: Path
+    fingerprint: str
+
+    def of_phase(self, number: int) -> CheckpointFile:
+        """The checkpoint of one phase, 1 and up."""
+        return CheckpointFile(self.folder / f"phase_{number}.npz", self.fingerprint)
+
+    def remove(self) -> None:
+        """Removes them all, when the training has ended and what it made is written."""
+        rmtree(self.folder, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +69,14 @@ class Checkpoint:
     best: Arrays
 
 
-def fingerprint_of(*documents: BaseModel) -> str:
-    """A hash of all that decides a training: these parameters and data, our code, and the versions of the libraries."""
-    digest = blake2b(digest_size=16)
+def fingerprint_of(network: keras.Model, *documents: BaseModel) -> str:
+    """A hash of all that decides a training: these parameters and data, our code, and the versions of the libraries.
+
+    Args:
+        network: before its first step. Its weights may be from a file, which the parameters only name.
+        documents: parameters and data.
+    """
+    digest = blake2b(weights_hash(network).encode(), digest_size=16)
     for document in documents:
         digest.update(document.model_dump_json().encode())
     for module in (keras, np, tf):

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import keras
@@ -29,6 +30,21 @@ from models.train.history import HISTORY
 from models.train.readiness import check_ready
 from models.train.schedules import rate_of_epoch
 from models.train.tf_datasets import Failures, own_failures, train_dataset, validation_dataset
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """The batches of a training.
+
+    Attributes:
+        train: makes those of these epochs, one epoch after the other, as one stream.
+        num_batches: of one epoch.
+        validation: the same in each epoch.
+    """
+
+    train: Callable[[range], tf.data.Dataset]
+    num_batches: int
+    validation: tf.data.Dataset
 
 
 def fit(
@@ -67,13 +83,18 @@ def fit(
     check_ready(train_set, read_index(prepared, stage="prepare"), config, augment)
     order = Order(config.batch_size, config.seed, config.memory_gib)
     failures: Failures = []
-    validation = validation_dataset(prepared, train_set, augment, batch_size=config.batch_size, failures=failures)
+
+    def feed() -> Feed:
+        return Feed(
+            lambda epochs: train_dataset(train_set, augment, order, epochs=epochs, workers=workers, failures=failures),
+            num_train_batches(train_set, augment, order),
+            validation_dataset(prepared, train_set, augment, batch_size=config.batch_size, failures=failures),
+        )
+
     with own_failures(failures):
         return fit_datasets(
             network,
-            lambda epochs: train_dataset(train_set, augment, order, epochs=epochs, workers=workers, failures=failures),
-            validation,
-            num_batches=num_train_batches(train_set, augment, order),
+            feed,
             config=config,
             callbacks=callbacks,
             verbose=verbose,
@@ -83,10 +104,8 @@ def fit(
 
 def fit_datasets(
     network: keras.Model,
-    train: Callable[[range], tf.data.Dataset],
-    validation: tf.data.Dataset,
+    make_feed: Callable[[], Feed],
     *,
-    num_batches: int,
     config: TrainConfig,
     callbacks: Sequence[keras.callbacks.Callback],
     verbose: Literal[0, 1, 2],
@@ -96,9 +115,7 @@ def fit_datasets(
 
     Args:
         network: compiled; changed in place.
-        train: makes the batches of these epochs, one epoch after the other, as one stream.
-        validation: batches, the same in each epoch.
-        num_batches: of one epoch.
+        make_feed: makes the batches; it is not called where the checkpoint says that no epoch is left.
         config: epochs and when to stop.
         callbacks: called after each epoch.
         verbose: Keras' own display.
@@ -117,12 +134,13 @@ def fit_datasets(
         for callback in callbacks:
             callback.on_epoch_end(number, row)
     if not epochs.ended():
+        feed = make_feed()
         network.fit(
-            train(range(done + 1, config.epochs + 1)),
-            steps_per_epoch=num_batches,
+            feed.train(range(done + 1, config.epochs + 1)),
+            steps_per_epoch=feed.num_batches,
             epochs=config.epochs,
             initial_epoch=done,
-            validation_data=validation,
+            validation_data=feed.validation,
             callbacks=[*callbacks, epochs],  # last, so that a checkpoint is written when all others have seen its epoch
             verbose=verbose,
             shuffle=False,  # the stream is shuffled

@@ -24,10 +24,10 @@ from models.config.model import Head, ModelConfig
 from models.config.network_kinds import FineTune
 from models.config.train import TrainConfig
 from models.layers.features import FEATURES
-from models.train.checkpoints import CheckpointFile
+from models.train.checkpoints import CheckpointFile, Checkpoints
 from models.train.compiled_network import compile_anew
 from models.train.early_stopping import costs_of
-from models.train.fit import fit, fit_datasets
+from models.train.fit import Feed, fit, fit_datasets
 from models.train.kept_features import (
     BATCH,
     keep_features,
@@ -51,11 +51,9 @@ def fit_in_phases(
     workers: int,
     callbacks: Sequence[keras.callbacks.Callback],
     verbose: Literal[0, 1, 2],
-    checkpoint: CheckpointFile | None,
+    checkpoints: Checkpoints | None,
 ) -> pl.DataFrame:
     """Fits a network in the phases that it has; in the end it has the weights of the best epoch of all.
-
-    A network with a frozen backbone keeps no checkpoint: killed, its training begins anew, and ends with the same bytes.
 
     Args:
         network: compiled; changed in place.
@@ -67,7 +65,7 @@ def fit_in_phases(
         workers: processes that vary them beside the training step; 0 = none.
         callbacks: called after each epoch.
         verbose: Keras' own display: 0 none, 1 a progress bar, 2 a line per epoch.
-        checkpoint: where each epoch is kept, so that a killed training goes on; None keeps none.
+        checkpoints: where each epoch is kept, so that a killed training goes on; None keeps none.
 
     Raises:
         TrainError, DarkroomError, OSError: as `models.train.fit.fit` does.
@@ -78,18 +76,21 @@ def fit_in_phases(
     on_images = partial(fit, prepared=prepared, augment=augment, workers=workers, callbacks=callbacks, verbose=verbose)
     num_copies = _num_copies(network, model, augment)
     fine_tune: FineTune | None = getattr(model.network, "fine_tune", None)
+    first_file, second_file = (checkpoints.of_phase(number) if checkpoints else None for number in (1, 2))
     if num_copies:
         on_features = partial(_fit_on_features, prepared=prepared, augment=augment, workers=workers, callbacks=callbacks)
-        first = on_features(network, train_set, num_copies, head=model.head, config=config, verbose=verbose)
+        first = on_features(
+            network, train_set, num_copies, head=model.head, config=config, verbose=verbose, checkpoint=first_file
+        )
     else:
-        first = on_images(network, train_set, config=config, checkpoint=checkpoint if fine_tune is None else None)
+        first = on_images(network, train_set, config=config, checkpoint=first_file)
     if fine_tune is None:
         return first
     before = network.get_weights()
     unfreeze_last(network, fine_tune.layers)
     config = _at_rate_of(fine_tune, config)
     compile_anew(network, model.head, config)
-    second = on_images(network, train_set, config=config)
+    second = on_images(network, train_set, config=config, checkpoint=second_file)
     if not _least(second, config) < _least(first, config):
         network.set_weights(before)
     return pl.concat([first, second.with_columns(pl.col("epoch") + first.height)])
@@ -133,28 +134,28 @@ def _fit_on_features(
     workers: int,
     callbacks: Sequence[keras.callbacks.Callback],
     verbose: Literal[0, 1, 2],
+    checkpoint: CheckpointFile | None,
 ) -> pl.DataFrame:
     check_ready(train_set, read_index(prepared, stage="prepare"), config, augment)
     backbone, rest = split_at_features(network)
     order = Order(BATCH, config.seed, config.memory_gib)
     failures: Failures = []
-    train = train_dataset(train_set, augment, order, epochs=range(1, num_copies + 1), workers=workers, failures=failures)
-    validation = validation_dataset(prepared, train_set, augment, batch_size=BATCH, failures=failures)
-    with own_failures(failures):
-        stream = iter(train)
-        per_copy = len(train) // num_copies
+
+    def feed() -> Feed:
+        train = train_dataset(train_set, augment, order, epochs=range(1, num_copies + 1), workers=workers, failures=failures)
+        validation = validation_dataset(prepared, train_set, augment, batch_size=BATCH, failures=failures)
+        stream, per_copy = iter(train), len(train) // num_copies
         copies = [keep_features(backbone, stream, num_batches=per_copy, verbose=verbose) for _ in range(num_copies)]
         kept = keep_features(backbone, iter(validation), num_batches=len(validation), verbose=verbose)
+        return Feed(
+            lambda epochs: shuffled_dataset(copies, batch_size=config.batch_size, seed=config.seed, epochs=epochs),
+            num_epoch_batches(copies, config.batch_size),
+            ordered_dataset(kept, batch_size=config.batch_size),
+        )
+
     compile_anew(rest, head, config)
-    return fit_datasets(
-        rest,
-        lambda epochs: shuffled_dataset(copies, batch_size=config.batch_size, seed=config.seed, epochs=epochs),
-        ordered_dataset(kept, batch_size=config.batch_size),
-        num_batches=num_epoch_batches(copies, config.batch_size),
-        config=config,
-        callbacks=callbacks,
-        verbose=verbose,
-    )
+    with own_failures(failures):
+        return fit_datasets(rest, feed, config=config, callbacks=callbacks, verbose=verbose, checkpoint=checkpoint)
 
 
 def _at_rate_of(fine_tune: FineTune, config: TrainConfig) -> TrainConfig:

@@ -20,7 +20,7 @@ from dataprep.feed.batches import find_train_set
 from dataprep.store.shards import read_index
 from dataprep.store.statistics import read_statistics
 from models.layers.features import source_of_weights
-from models.train.checkpoints import CheckpointFile, fingerprint_of
+from models.train.checkpoints import Checkpoints, fingerprint_of
 from models.train.compiled_network import compile_network
 from models.train.early_stopping import best_epoch
 from models.train.keras_environment import settle_keras
@@ -38,7 +38,7 @@ def main(
     model: OutputOption,
     history: OutputOption,
     live: OutputOption,
-    checkpoint: PathOption,
+    checkpoints: PathOption,
 ) -> None:
     params = read_params()
     config, index = params.train, read_index(prepared, stage="prepare")
@@ -47,7 +47,8 @@ def main(
     measured = read_statistics(statistics, index)
     network = compile_network(params.model, config, train_set, measured)
     copies = read_index(augmented, stage="augment")
-    decides = fingerprint_of(params.augment, params.model, config, index, copies, measured, environment)
+    decides = fingerprint_of(network, params.augment, params.model, config, index, copies, measured, environment)
+    kept = Checkpoints(checkpoints, decides)
     with Live(str(live), save_dvc_exp=False, dvcyaml=None) as log:
         epochs = fit_in_phases(
             network,
@@ -59,11 +60,11 @@ def main(
             workers=num_workers(params.execute),
             callbacks=[DVCLiveCallback(live=log)],
             verbose=1 if sys.stdout.isatty() else 2,
-            checkpoint=CheckpointFile(checkpoint, decides),
+            checkpoints=kept,
         )
     recipe = {**recipe_of(index), **source_of_weights(network), "environment": environment.model_dump()}
     write_files({model: encode_model(network, recipe=recipe), history: epochs.write_csv().encode()})
-    checkpoint.unlink(missing_ok=True)
+    kept.remove()
     best = best_epoch(config.early_stopping, epochs)
     print(
         f"train: {train_set.num_images:,} images, {network.count_params():,} weights, {epochs.height} epochs -> "

@@ -202,7 +202,7 @@ def test_a_stage_s_paths_are_declared(stage: str) -> None:
         "raw",
         ".darkroom/scan.parquet",
         ".darkroom/splits",
-        ".darkroom/checkpoint.npz",
+        ".darkroom/checkpoints",
     }  # the raw folder and what stages remember, outside DVC
     assert paths - own <= known
 

@@ -19,6 +19,7 @@ from models.evaluate.predict import load_model
 from models.layers.features import Pretrained, source_of_weights, weights_hash
 from models.networks import transfer
 from models.train import two_phases
+from models.train.checkpoints import Checkpoints, fingerprint_of
 from models.train.compiled_network import compile_network
 from models.train.kept_features import KeptFeatures, keep_features
 from models.train.model_bytes import encode_model
@@ -28,6 +29,7 @@ from models.train.two_phases import fit_in_phases
 from pipelines.params import Params
 from tests.dataprep.augment.augmenting import config_with
 from tests.models.conftest import stopping
+from tests.models.train.test_resume import KillError
 
 SETTINGS: dict[str, object] = {
     "kind": "transfer",
@@ -57,8 +59,29 @@ def backbone_of(network: keras.Model) -> keras.Model:
     return next(layer for layer in network.layers if isinstance(layer, keras.Model))
 
 
+class KilledAfter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
+    """Ends the training as a kill would, in the first step after so many epochs of all phases."""
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__()
+        self.left = epochs
+
+    def on_epoch_end(self, epoch: int, logs: object = None) -> None:
+        self.left -= 1
+
+    def on_train_batch_end(self, batch: int, logs: object = None) -> None:
+        if not self.left:
+            raise KillError
+
+
 def trained(
-    tiny: Path, model: ModelConfig, config: TrainConfig, augment: AugmentConfig, *, network: keras.Model | None = None
+    tiny: Path,
+    model: ModelConfig,
+    config: TrainConfig,
+    augment: AugmentConfig,
+    *callbacks: keras.callbacks.Callback,
+    network: keras.Model | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> tuple[keras.Model, pl.DataFrame]:
     network = network or built(tiny, model, config)
     history = fit_in_phases(
@@ -69,9 +92,9 @@ def trained(
         config=config,
         augment=augment,
         workers=0,
-        callbacks=[],
+        callbacks=list(callbacks),
         verbose=0,
-        checkpoint=None,
+        checkpoints=checkpoints,
     )
     return network, history
 
@@ -231,3 +254,43 @@ def test_the_same_seed_gives_the_same_file_which_says_where_the_weights_are_from
     images = np.random.default_rng(0).integers(0, 256, (3, *index.shape), dtype=np.uint8)
     loaded = load_model(tmp_path / "model.keras", index)
     assert np.array_equal(loaded.predict_on_batch(images), network.predict_on_batch(images))
+
+
+@pytest.mark.parametrize("on_images", [False, True], ids=["on kept features", "on images"])
+def test_training_killed_in_either_phase_ends_with_the_bytes_of_one_that_was_not(
+    tiny: Path, params: Params, brief: TrainConfig, still: AugmentConfig, on_images: bool, tmp_path: Path
+) -> None:
+    augment = config_with(noise={"std": (5.0, 5.0)}) if on_images else still
+    config, model = brief.model_copy(update={"epochs": 2}), model_with(params, fine_tune=FINE_TUNE)
+    network, history = trained(tiny, model, config, augment)
+    checkpoints = Checkpoints(tmp_path / "checkpoints", "this training")
+    for epochs in (1, 3):
+        with pytest.raises(KillError):
+            trained(tiny, model, config, augment, KilledAfter(epochs), checkpoints=checkpoints)
+    resumed, of_resumed = trained(tiny, model, config, augment, checkpoints=checkpoints)
+    assert encode_model(resumed, recipe={}) == encode_model(network, recipe={})
+    assert of_resumed.equals(history)
+    checkpoints.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_features_are_not_computed_again_when_the_phase_that_needs_them_is_over(
+    tiny: Path, params: Params, brief: TrainConfig, still: AugmentConfig, seen: list[int], tmp_path: Path
+) -> None:
+    config, model = brief.model_copy(update={"epochs": 1}), model_with(params, fine_tune=FINE_TUNE)
+    checkpoints = Checkpoints(tmp_path, "this training")
+    with pytest.raises(KillError):
+        trained(tiny, model, config, still, KilledAfter(1), checkpoints=checkpoints)
+    computed = len(seen)
+    assert computed
+    trained(tiny, model, config, still, checkpoints=checkpoints)
+    assert len(seen) == computed
+
+
+def test_a_checkpoint_from_other_pretrained_weights_is_not_used(tiny: Path, params: Params, brief: TrainConfig) -> None:
+    network = built(tiny, model_with(params), brief)
+    before = fingerprint_of(network, brief)
+    assert fingerprint_of(network, brief) == before
+    weights = backbone_of(network).layers[2]
+    weights.set_weights([-values for values in weights.get_weights()])
+    assert fingerprint_of(network, brief) != before
