@@ -67,7 +67,7 @@ class Document(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Columns with the same prefix, type and allowed values."""
+    """Columns beside those that a format names: of one prefix ("" is any), type and allowed values."""
 
     prefix: str
     kind: pl.DataType
@@ -85,7 +85,7 @@ class TableFormat:
         stage: the stage that makes it.
         values: allowed values by column; a column that is not listed here may hold nulls.
         rules: expressions that are true or null in each row, by the sentence that they check.
-        family: more columns, one for each class.
+        family: more columns, whose names the format does not know.
     """
 
     kind: str
@@ -326,7 +326,8 @@ def check_table(path: Place, frame: pl.DataFrame, form: TableFormat) -> None:
     """
     values = dict(form.values)
     if form.family:
-        values |= {name: form.family.values for name in frame.columns if name.startswith(form.family.prefix)}
+        more = [name for name in frame.columns if name not in form.columns and name.startswith(form.family.prefix)]
+        values |= dict.fromkeys(more, form.family.values)
     mistake = first_mistake(frame, values, form.rules)
     if mistake:
         raise ArtifactError(f"{path}, {mistake}. Run: dvc repro {form.stage}")

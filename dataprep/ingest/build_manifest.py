@@ -12,11 +12,11 @@ from dataprep.core.name_encoding import decode_name, encode_name, printable
 from dataprep.ingest.look_alike_classes import look_alike_warnings
 from dataprep.ingest.near_duplicates import find_clusters, hashes_of
 from dataprep.ingest.perceptual_features import LENGTH, Features
-from dataprep.ingest.quality import common_issues, find_issues
+from dataprep.ingest.quality import ISSUES, MEASURES, common_issues, find_issues
 from dataprep.source.other_files import counted_endings, mark_other_files
 from dataprep.source.path_pattern import SPLIT_NAMES, PathFacts, compile_pattern, read_paths
 from dataprep.source.pattern_proposal import propose_pattern
-from dataprep.store.manifest import MANIFEST, SKIPPED, usable
+from dataprep.store.manifest import SKIPPED, manifest_columns, usable
 
 _SENTENCES = {
     "skipped": "its name is in ingest.skip",
@@ -113,7 +113,7 @@ def build_manifest(found: pl.DataFrame, seen: pl.DataFrame, clusters: pl.DataFra
     )
     rows = rows.with_columns(status=status.otherwise(pl.lit("quarantined")))
     rows = _add_perceptual_hash(_add_near_duplicates(rows))
-    return _add_issues(rows, config).select(list(MANIFEST.columns))
+    return _add_issues(rows, config).select(manifest_columns(MEASURES))
 
 
 def check_usable(manifest: pl.DataFrame, config: IngestConfig) -> None:
@@ -296,13 +296,16 @@ def _add_perceptual_hash(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _add_issues(rows: pl.DataFrame, config: IngestConfig) -> pl.DataFrame:
     good = usable(rows)
-    nearby = pl.col("near_duplicate").is_not_null() & (pl.col("label").n_unique().over("near_duplicate") > 1)
-    labels = good.select(
-        pl.concat_list(
-            pl.when(pl.col("doubt").is_not_null()).then(pl.lit("doubtful_bytes")),
-            pl.when("conflict").then(pl.lit("label_conflict")),
-            pl.when(nearby).then(pl.lit("near_label_conflict")),
-        ).list.drop_nulls()
-    ).to_series()
-    issues = good.select("path", issues=find_issues(good, config.quality).list.concat(labels))
+    named = [pl.when(holds).then(pl.lit(issue)) for issue, holds in _OTHER_ISSUES.items()]
+    others = good.select(pl.concat_list(named).list.drop_nulls()).to_series()
+    issues = good.select("path", issues=find_issues(good, config.quality).list.concat(others))
     return rows.join(issues, on="path", how="left", maintain_order="left")
+
+
+_OTHER_ISSUES = {
+    "doubtful_bytes": pl.col("doubt").is_not_null(),
+    "label_conflict": pl.col("conflict"),
+    "near_label_conflict": pl.col("near_duplicate").is_not_null() & (pl.col("label").n_unique().over("near_duplicate") > 1),
+}
+ALL_ISSUES = (*ISSUES, *_OTHER_ISSUES)
+"""What the manifest may say of an image that is used."""

@@ -25,10 +25,10 @@ from dataprep.decode.to_8_bits import count_clipped, digest_samples, to_uint8
 from dataprep.decode.value_range import MEASURED, SCALED, format_level, lacking_width, measure_extent
 from dataprep.execute.executor import run_guarded
 from dataprep.ingest.perceptual_features import WIDEST, extract_features, shrunk
-from dataprep.ingest.quality import measure, measured_copy
+from dataprep.ingest.quality import MEASURES, measure, measured_copy
 from dataprep.source.other_files import is_text
 from dataprep.source.raw_folder import Source, read_file
-from dataprep.store.manifest import MEASURES, Reason
+from dataprep.store.manifest import Reason
 
 FILES_PER_TASK = 256
 _MEASURED_AT_ONCE = 64

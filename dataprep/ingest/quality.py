@@ -7,7 +7,6 @@ however far from the median: of portraits among landscapes, as of any long tail,
 """
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
 
 import cv2
 import numpy as np
@@ -17,10 +16,14 @@ from numpy.typing import NDArray
 from dataprep.config.ingest import QualityConfig
 from dataprep.decode.image import Pixels, to_gray
 
-Issue: TypeAlias = Literal[
-    "dark", "bright", "low_contrast", "blurred", "noisy", "low_information", "odd_ink", "odd_aspect", "odd_pixel_count"
-]
-ISSUES: tuple[Issue, ...] = get_args(Issue)
+MEASURES = ("brightness", "brightest", "darkest", "contrast", "sharpness", "noise", "entropy", "ink_fraction")
+"""What describes an image in figures: columns of the manifest.
+
+brightness: mean gray level, 0-255. brightest, darkest: the gray levels that 1% and 95% of the pixels reach. contrast: standard
+deviation in gray levels. sharpness: natural logarithm of the mean squared Laplacian over the mean squared gradient, which a
+blur lowers and contrast leaves alone. noise: standard deviation in gray levels (J. Immerkaer, Fast Noise Variance Estimation,
+1996). entropy: of the gray levels, in bits, 0-8. ink_fraction: pixels on the smaller side of Otsu's threshold, 0-0.5.
+"""
 
 MEASURED_PX = 128
 """Larger images are measured on a copy of at most this height and width, so that sharpness compares between sizes."""
@@ -60,7 +63,7 @@ def measure(images: Pixels) -> dict[str, NDArray[np.float64]]:
         images: (N, H, W, 1) uint8, from `measured_copy`.
 
     Returns:
-        (N,) float64 for each of `dataprep.store.manifest.MEASURES`, under its name.
+        (N,) float64 for each of `MEASURES`, under its name.
     """
     num_images = len(images)
     gray = images[..., 0]
@@ -88,7 +91,7 @@ def find_issues(images: pl.DataFrame, config: QualityConfig) -> pl.Series:
     """Says what is unusual about each image.
 
     Args:
-        images: usable rows of the manifest, with width, height and the columns of `dataprep.store.manifest.MEASURES`.
+        images: usable rows of the manifest, with width, height and the columns of `MEASURES`.
         config: the threshold of each issue.
 
     Returns:
@@ -170,7 +173,7 @@ def _ink_fraction(histogram: NDArray[np.int64], reached: NDArray[np.int64]) -> N
 
 _PIXELS = (pl.col("width").cast(pl.Float64) * pl.col("height")).log()
 
-_RULES: dict[Issue, _Rule] = {
+_RULES: dict[str, _Rule] = {  # by issue
     "dark": _Rule(pl.col("brightest"), low=True, high=False, least=36.0),
     "bright": _Rule(pl.col("darkest"), low=False, high=True, least=16.0),
     "low_contrast": _Rule((pl.col("contrast") + 1).log(), low=True, high=False, least=0.1),
@@ -181,3 +184,4 @@ _RULES: dict[Issue, _Rule] = {
     "odd_aspect": _Rule((pl.col("width") / pl.col("height")).log(), low=True, high=True, least=0.05),
     "odd_pixel_count": _Rule(_PIXELS, low=True, high=True, least=0.2),
 }
+ISSUES = tuple(_RULES)

@@ -1,13 +1,13 @@
 """The manifest: one row for every file found, none dropped, with what its path says, what it holds and whether it is used."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
 import polars as pl
 
 from dataprep.config.base import SPLITS
-from dataprep.core.artifacts import TableFormat, read_table, write_table
+from dataprep.core.artifacts import Family, TableFormat, read_table, write_table
 from dataprep.core.table_columns import NO_CONTROLS, Values
 from dataprep.decode.image import DecodeReason
 from dataprep.decode.value_range import SCALED
@@ -23,15 +23,6 @@ REASONS: tuple[str, ...] = tuple(reason for kind in get_args(Reason) for reason 
 
 SKIPPED = ("skipped", "other_file")
 """Reasons of files that were not meant as images: by ingest.skip, or by their name and content."""
-
-MEASURES = ("brightness", "brightest", "darkest", "contrast", "sharpness", "noise", "entropy", "ink_fraction")
-"""Columns that describe an image in figures.
-
-brightness: mean gray level, 0-255. brightest, darkest: the gray levels that 1% and 95% of the pixels reach. contrast: standard
-deviation in gray levels. sharpness: natural logarithm of the mean squared Laplacian over the mean squared gradient, which a
-blur lowers and contrast leaves alone. noise: standard deviation in gray levels (J. Immerkaer, Fast Noise Variance Estimation,
-1996). entropy: of the gray levels, in bits, 0-8. ink_fraction: pixels on the smaller side of Otsu's threshold, 0-0.5.
-"""
 
 _HEX_128 = r"^[0-9a-f]{32}$"
 
@@ -71,13 +62,14 @@ MANIFEST = TableFormat(
         "file_digest": pl.String(),
         "perceptual_hash": pl.String(),  # 16 hex digits
         "near_duplicate": pl.String(),  # the smallest id of its near duplicates; null where it has none
-        **dict.fromkeys(MEASURES, pl.Float32()),
+        # here stand the columns that describe an image in figures, which ingest names
         "issues": pl.List(pl.String()),  # what is unusual about the image, which is used nevertheless
         "status": pl.String(),
         "reason": pl.String(),
         "message": pl.String(),
     },
     stage="ingest",
+    family=Family("", pl.Float32(), Values(nullable=True)),
     values={
         "id": Values(pattern=NO_CONTROLS, ascending=True),
         "path": Values(),
@@ -108,7 +100,14 @@ def read_manifest(path: Path, columns: Sequence[str] | None = None) -> pl.DataFr
 
 def write_manifest(path: Path, manifest: pl.DataFrame) -> None:
     """Writes the manifest."""
-    write_table(path, manifest.select(list(MANIFEST.columns)), MANIFEST)
+    write_table(path, manifest, MANIFEST)
+
+
+def manifest_columns(measures: Iterable[str]) -> list[str]:
+    """All columns in their order, with those that describe an image in figures before its issues."""
+    names = list(MANIFEST.columns)
+    place = names.index("issues")
+    return [*names[:place], *measures, *names[place:]]
 
 
 def usable(manifest: pl.DataFrame) -> pl.DataFrame:

@@ -17,14 +17,14 @@ def files(
     import polars as pl
 
     from dataprep.core.errors import on_one_line
-    from dataprep.ingest.quality import ISSUES
+    from dataprep.ingest.build_manifest import ALL_ISSUES
     from dataprep.store.manifest import REASONS, STATUSES, find_copies, read_manifest
     from pipelines.graph import output_path
     from pipelines.manifest_source import other_source
 
     _check_known("--status", status, STATUSES)
     _check_known("--reason", reason, REASONS)
-    _check_known("--issue", issue, ISSUES)
+    _check_known("--issue", issue, ALL_ISSUES)
     rows = read_manifest(output_path("ingest", "manifest.parquet"))
     firsts = dict(find_copies(rows).select("id", "first").rows()) if duplicates else {}
     chosen: list[pl.Expr] = []

@@ -15,8 +15,8 @@ from dataprep.decode import image
 from dataprep.decode.image import Loaded
 from dataprep.ingest import examine as examine_module
 from dataprep.ingest.examine import FACTS, ExamineTask, examine_files
+from dataprep.ingest.quality import MEASURES
 from dataprep.source.raw_folder import scan
-from dataprep.store.manifest import MEASURES
 from tests.conftest import random_image, write_png
 from tests.dataprep.ingest.ingesting import INGEST, by_id, run_in_workers, with_values
 

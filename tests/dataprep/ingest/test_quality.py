@@ -11,8 +11,8 @@ from scipy.ndimage import gaussian_filter
 from skimage.filters import threshold_otsu
 from skimage.measure import shannon_entropy
 
-from dataprep.ingest.quality import ISSUES, MEASURED_PX, common_issues, find_issues, measure, measured_copy
-from dataprep.store.manifest import MEASURES
+from dataprep.config.ingest import QualityConfig
+from dataprep.ingest.quality import ISSUES, MEASURED_PX, MEASURES, common_issues, find_issues, measure, measured_copy
 from tests.conftest import random_image
 from tests.dataprep.ingest.ingesting import INGEST, with_values
 
@@ -137,6 +137,10 @@ def test_odd_shapes_are_issues() -> None:
         or issues[100:].to_list() == [["odd_aspect", "odd_pixel_count"]] * 2 + [["odd_pixel_count"]] * 2
     )
     assert issues[:100].list.len().sum() == 0
+
+
+def test_each_issue_has_a_threshold_in_the_same_order() -> None:
+    assert tuple(QualityConfig.model_fields) == ISSUES
 
 
 def test_an_infinite_threshold_turns_an_issue_off() -> None:

@@ -29,11 +29,12 @@ MANIFEST_ROWS = pl.DataFrame(
         "orientation": [1, 1, 1, None],
         "digest": [DIGEST, DIGEST, DIGEST, None],
         "file_digest": DIGEST,
+        "noise": [0.0, 1.0, 2.0, None],
         "issues": [[], ["dark"], [], None],
         "status": ["ok", "ok", "ok", "quarantined"],
         "reason": [None, None, None, "undecodable"],
     },
-    schema_overrides={name: kind for name, kind in MANIFEST.columns.items() if name in ("width", "height", "orientation")},
+    schema_overrides={name: MANIFEST.columns[name] for name in ("width", "height", "orientation")} | {"noise": pl.Float32()},
 )
 SPLIT_ROWS = pl.DataFrame({"id": _NAMES[:3], "split": ["train", "validation", "test"], "cluster": _NAMES[:3], "rule": "dealt"})
 
@@ -41,7 +42,7 @@ SPLIT_ROWS = pl.DataFrame({"id": _NAMES[:3], "split": ["train", "validation", "t
 def full(rows: pl.DataFrame, form: TableFormat) -> pl.DataFrame:
     """With the columns that are not there yet, all null."""
     missing = [pl.lit(None, dtype=kind).alias(name) for name, kind in form.columns.items() if name not in rows.columns]
-    return rows.with_columns(missing).select(list(form.columns))
+    return rows.with_columns(missing)
 
 
 def changed(rows: pl.DataFrame, column: str, values: list[object]) -> pl.DataFrame:
@@ -89,6 +90,13 @@ def test_a_manifest_that_cannot_be_is_refused(column: str, values: list[object],
     assert str(refused.value).startswith(f"{path}, row ")
     assert str(refused.value).endswith(". Run: dvc repro ingest")
     assert "\n" not in str(refused.value)
+
+
+def test_a_column_that_the_manifest_does_not_name_is_a_figure(tmp_path: Path) -> None:
+    rows = full(MANIFEST_ROWS, MANIFEST).with_columns(border=pl.lit("wide"))
+    write_manifest(tmp_path / "manifest.parquet", rows)
+    with pytest.raises(ArtifactError, match=r"'border' must be Float32; it is String\. Run: dvc repro ingest"):
+        read_manifest(tmp_path / "manifest.parquet")
 
 
 LEADING_OUT = [

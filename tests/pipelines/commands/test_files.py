@@ -41,6 +41,7 @@ def test_files_lists_what_is_asked_for(make_tree: Callable[..., Path], tmp_path:
     assert files("--status", "quarantined") == [empty, "1 of 11 files"]
     assert files("--reason", "link") == ["0 of 11 files"]
     assert files("--issue", "odd_pixel_count")[0].startswith("class1/large.png\tok\t")
+    assert files("--issue", "doubtful_bytes") == ["0 of 11 files"]
     assert files("--near-duplicates") == ["0 of 11 files"]
 
 
