@@ -18,8 +18,7 @@ import cv2
 import numpy as np
 
 from benchmarks.ingest_stage import ROOT
-from dataprep.augment.operations import OPERATIONS
-from dataprep.config.augment import AugmentConfig
+from dataprep.config.augment import OPERATIONS, AugmentConfig
 from dataprep.decode.image import Pixels
 from pipelines.params import read_params
 

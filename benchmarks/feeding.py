@@ -19,9 +19,8 @@ import numpy as np
 from benchmarks.augment import settings as rotation_flip_noise
 from benchmarks.ingest_stage import ROOT
 from benchmarks.storage import write_ours
-from dataprep.augment.operations import OPERATIONS
 from dataprep.augment.stored_copies import write_copies
-from dataprep.config.augment import AugmentConfig
+from dataprep.config.augment import OPERATIONS, AugmentConfig
 from dataprep.core.rng import stable_hashes
 from dataprep.decode.image import Pixels
 from dataprep.feed.batches import Order, TrainSet, find_train_set

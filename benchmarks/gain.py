@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.real_images import files_of, unpacked
-from dataprep.augment.operations import OPERATIONS
+from dataprep.config.augment import OPERATIONS
 from dataprep.core.rng import rng_for
 from tests.end_to_end.conftest import Project, copy_project
 

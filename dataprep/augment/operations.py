@@ -1,4 +1,4 @@
-"""The operations, and how their parameters are drawn: for a whole batch at once, before anything is applied.
+"""How the parameters of operations are drawn: for a whole batch at once, before anything is applied.
 
 What is drawn for an image is a pure function of (seed, id, epoch, copy), whatever stands beside it in the batch.
 """
@@ -11,28 +11,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dataprep.config.augment import AugmentConfig, OperationConfig
+from dataprep.config.augment import OPERATIONS, AugmentConfig, OperationConfig
 from dataprep.core.errors import ArtifactError
 from dataprep.core.rng import of_copies, stable_hash, uniforms
 
 Strength = Literal["weakest", "strongest", "random"]
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One operation.
-
-    Attributes:
-        ranges: what is drawn from a range of the operation's section: the parameter's name and that of the range.
-        chances: what else is drawn, evenly from [0, 1).
-        neutral: the value of its parameters that changes nothing.
-        channels: 3 where it takes RGB images only.
-    """
-
-    ranges: Mapping[str, str]
-    chances: tuple[str, ...] = ()
-    neutral: float = 0.0
-    channels: Literal[1, 3] = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +52,7 @@ def sample_variation(
     for name, section in active.items():
         happens = next(numbers) < section.probability
         values = {}
-        for parameter, field in OPERATIONS[name].ranges.items():
+        for parameter, field in OPERATIONS[name].ranges().items():
             lowest, highest = getattr(section, field)
             values[parameter] = lowest + (highest - lowest) * next(numbers)
         for chance in OPERATIONS[name].chances:
@@ -117,7 +100,7 @@ def alone(config: AugmentConfig, name: str, strength: Strength) -> AugmentConfig
     section, neutral = section_of(config, name), OPERATIONS[name].neutral
     change: dict[str, object] = {"probability": 1.0}
     if strength != "random":
-        for field in OPERATIONS[name].ranges.values():
+        for field in OPERATIONS[name].ranges().values():
             lowest, highest = getattr(section, field)
             far = lowest if abs(lowest - neutral) > abs(highest - neutral) else highest
             value = far if strength == "strongest" else min(max(neutral, lowest), highest)
@@ -128,27 +111,5 @@ def alone(config: AugmentConfig, name: str, strength: Strength) -> AugmentConfig
 @lru_cache(maxsize=256)
 def _purposes(seed: int, epoch: int, names: tuple[str, ...]) -> NDArray[np.uint64]:
     """Hashes of what is drawn for these operations: first whether each happens, then its parameters."""
-    drawn = [(name, part) for name in names for part in ("happens", *OPERATIONS[name].ranges, *OPERATIONS[name].chances)]
+    drawn = [(name, part) for name in names for part in ("happens", *OPERATIONS[name].ranges(), *OPERATIONS[name].chances)]
     return np.array([stable_hash(seed, name, part, epoch) for name, part in drawn], dtype=np.uint64)
-
-
-OPERATIONS: dict[str, Operation] = {  # in the order in which they are applied
-    "pen_width": Operation({"px": "px"}),
-    "horizontal_flip": Operation({}),
-    "vertical_flip": Operation({}),
-    "zoom": Operation({"factor": "factor"}, neutral=1.0),
-    "shear": Operation({"degrees": "degrees"}),
-    "rotation": Operation({"degrees": "degrees"}),
-    "shift": Operation({"x_fraction": "fraction", "y_fraction": "fraction"}),
-    "elastic": Operation({"strength": "strength"}, ("field",)),
-    "grid_distortion": Operation({"strength": "strength"}, ("field",)),
-    "gaussian_blur": Operation({"sigma_px": "sigma_px"}),
-    "motion_blur": Operation({"length_px": "length_px"}, ("direction",), neutral=1.0),
-    "brightness": Operation({"fraction": "fraction"}),
-    "contrast": Operation({"factor": "factor"}, neutral=1.0),
-    "inversion": Operation({}),
-    "channel_shuffle": Operation({}, ("order",), channels=3),
-    "erasing": Operation({"fraction": "fraction"}, ("aspect", "x", "y")),
-    "noise": Operation({"std": "std"}, ("offset",)),
-    "salt_and_pepper": Operation({"fraction": "fraction"}, ("offset",)),
-}

@@ -1,9 +1,13 @@
-"""The section `augment` of params.yaml."""
+"""The section `augment` of params.yaml.
+
+To add an operation, write its section here, as a field of `AugmentConfig` where it is to be applied, and what it does in
+`dataprep.augment.apply`. What is drawn for it is read from its section.
+"""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
@@ -40,7 +44,6 @@ class Kind:
     most_degrees: float
 
 
-MIXINGS = ("mixup", "cutmix", "superpose")
 # A mirrored 2 is no digit, and a mirrored b is a d; 6 and 9, or N and Z, are the same shape, rotated.
 LABELS = {
     "digits": Kind(changed_by=("horizontal_flip", "vertical_flip"), most_degrees=60.0),
@@ -55,7 +58,27 @@ Levels = Annotated[Range, AfterValidator(_within(0, 255))]
 
 
 class OperationConfig(Section):
-    """One operation: its probability for an image. Subclasses add the ranges of its parameters."""
+    """One operation: its probability for an image. Subclasses add its parameters; one number is drawn from each range."""
+
+    probability: Fraction
+
+    neutral: ClassVar[float] = 0.0
+    """The value of its ranges that changes nothing."""
+
+    chances: ClassVar[tuple[str, ...]] = ()
+    """What else is drawn for an image, evenly from [0, 1)."""
+
+    channels: ClassVar[Literal[1, 3]] = 1
+    """3 where it takes RGB images only."""
+
+    @classmethod
+    def ranges(cls) -> Mapping[str, str]:
+        """The numbers that are drawn from ranges, by name, each with the name of its range."""
+        return {name: name for name, field in cls.model_fields.items() if field.annotation == tuple[float, float]}
+
+
+class MixingConfig(Section):
+    """One way to mix images with others: its probability for an image."""
 
     probability: Fraction
 
@@ -71,11 +94,16 @@ class ShiftConfig(OperationConfig):
 
     fraction: Offset
 
+    @classmethod
+    def ranges(cls) -> Mapping[str, str]:
+        return {"x_fraction": "fraction", "y_fraction": "fraction"}
+
 
 class ZoomConfig(OperationConfig):
     """Zoom about the image's centre; a factor above 1 enlarges."""
 
     factor: Factor
+    neutral = 1.0
 
 
 class ShearConfig(OperationConfig):
@@ -96,6 +124,7 @@ class ElasticConfig(OperationConfig):
 
     strength: Annotated[Range, AfterValidator(_within(0, 10_000))]
     smoothness_px: Annotated[float, Field(gt=0.0, le=1000.0)]
+    chances = ("field",)
 
 
 class GridDistortionConfig(OperationConfig):
@@ -103,6 +132,7 @@ class GridDistortionConfig(OperationConfig):
 
     strength: Annotated[Range, AfterValidator(_within(0, 0.9))]
     num_cells: Annotated[int, Field(ge=2, le=64)]
+    chances = ("field",)
 
 
 class GaussianBlurConfig(OperationConfig):
@@ -115,6 +145,8 @@ class MotionBlurConfig(OperationConfig):
     """Blur along a straight line of the given length in any direction."""
 
     length_px: Annotated[Range, AfterValidator(_within(1, 199))]
+    chances = ("direction",)
+    neutral = 1.0
 
 
 class BrightnessConfig(OperationConfig):
@@ -127,39 +159,50 @@ class ContrastConfig(OperationConfig):
     """Distance of each gray level from middle gray, times a factor."""
 
     factor: Factor
+    neutral = 1.0
+
+
+class ChannelShuffleConfig(OperationConfig):
+    """Another order of the three channels."""
+
+    chances = ("order",)
+    channels = 3
 
 
 class ErasingConfig(OperationConfig):
     """A rectangle that covers this fraction of the image becomes `augment.fill`."""
 
     fraction: AreaFraction
+    chances = ("aspect", "x", "y")
 
 
 class NoiseConfig(OperationConfig):
     """Gaussian noise added to each pixel and channel; std in gray levels."""
 
     std: Levels
+    chances = ("offset",)
 
 
 class SaltAndPepperConfig(OperationConfig):
     """A fraction of the pixels becomes white or black, one as often as the other."""
 
     fraction: AreaFraction
+    chances = ("offset",)
 
 
-class MixupConfig(OperationConfig):
+class MixupConfig(MixingConfig):
     """Linear superposition of two images and of their labels; the weight is drawn from Beta(alpha, alpha)."""
 
     alpha: Annotated[float, Field(gt=0.0, le=1000.0)]
 
 
-class CutmixConfig(OperationConfig):
+class CutmixConfig(MixingConfig):
     """A rectangle of another image, whose area's fraction is drawn from Beta(alpha, alpha); labels by area."""
 
     alpha: Annotated[float, Field(gt=0.0, le=1000.0)]
 
 
-class SuperposeConfig(OperationConfig):
+class SuperposeConfig(MixingConfig):
     """Sum or mean of images of different classes; the target is the union of their labels."""
 
     num_images: Annotated[int, Field(ge=2, le=16)]
@@ -176,6 +219,7 @@ class AugmentConfig(Section):
     balance_fraction: Annotated[float, Field(gt=0.0, le=1.0)]
     label_safe: Annotated[tuple[Name, ...], Field(strict=False, max_length=100)]
     fill: Annotated[int, Field(ge=0, le=255)]
+    # Each field is an operation, in the order in which they are applied; then come the ways to mix images.
     pen_width: PenWidthConfig
     horizontal_flip: OperationConfig
     vertical_flip: OperationConfig
@@ -190,7 +234,7 @@ class AugmentConfig(Section):
     brightness: BrightnessConfig
     contrast: ContrastConfig
     inversion: OperationConfig
-    channel_shuffle: OperationConfig
+    channel_shuffle: ChannelShuffleConfig
     erasing: ErasingConfig
     noise: NoiseConfig
     salt_and_pepper: SaltAndPepperConfig
@@ -201,7 +245,7 @@ class AugmentConfig(Section):
     @field_validator("label_safe")
     @classmethod
     def _known(cls, label_safe: tuple[str, ...]) -> tuple[str, ...]:
-        known = [*LABELS, *cls._operations()]
+        known = [*LABELS, *OPERATIONS, *MIXINGS]
         for entry in label_safe:
             if entry not in known:
                 raise ValueError(
@@ -250,10 +294,16 @@ class AugmentConfig(Section):
         """Whether any image can be augmented."""
         return self.online or self.copies > 0
 
-    @classmethod
-    def _operations(cls) -> list[str]:
-        return [
-            name
-            for name, field in cls.model_fields.items()
-            if isinstance(field.annotation, type) and issubclass(field.annotation, OperationConfig)
-        ]
+
+S = TypeVar("S", bound=Section)
+
+
+def _sections_of(kind: type[S]) -> dict[str, type[S]]:
+    annotations = {name: field.annotation for name, field in AugmentConfig.model_fields.items()}
+    return {name: own for name, own in annotations.items() if isinstance(own, type) and issubclass(own, kind)}
+
+
+OPERATIONS = _sections_of(OperationConfig)
+"""The section of each operation, by name, in the order in which they are applied."""
+
+MIXINGS = tuple(_sections_of(MixingConfig))

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from dataprep.augment.apply import apply_variation
 from dataprep.augment.mixing import mix_images, mixed_alone, sample_mixing
 from dataprep.augment.operations import (
-    OPERATIONS,
     Strength,
     Variation,
     active_operations,
@@ -20,7 +19,7 @@ from dataprep.augment.operations import (
     section_of,
     suited_operations,
 )
-from dataprep.config.augment import MIXINGS, AugmentConfig
+from dataprep.config.augment import MIXINGS, OPERATIONS, AugmentConfig
 from dataprep.core.artifacts import Place
 from dataprep.core.rng import rng_for, stable_hashes
 from dataprep.decode.image import Pixels
@@ -97,7 +96,7 @@ def _read_images(prepared: Place, num_images: int, seed: int) -> tuple[pl.DataFr
 
 
 def _of_operation(name: str, images: Pixels, keys: NDArray[np.uint64], config: AugmentConfig) -> Iterator[_Shown]:
-    ranges = OPERATIONS[name].ranges
+    ranges = OPERATIONS[name].ranges()
     words = name.replace("_", " ")
     for strength in _STRENGTHS if ranges else _STRENGTHS[-1:]:
         settings = alone(config, name, strength)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from pydantic import field_validator, model_validator
 
 from dataprep.augment.apply import augment_images
-from dataprep.augment.operations import OPERATIONS, alone, section_of, suited_operations
-from dataprep.config.augment import AugmentConfig
+from dataprep.augment.operations import alone, section_of, suited_operations
+from dataprep.config.augment import OPERATIONS, AugmentConfig
 from dataprep.config.base import SplitName
 from dataprep.core.artifacts import Count, Document, Fraction, Interval, Place, read_document
 from dataprep.core.confidence_intervals import effective_trials, estimate, wilson_interval

@@ -7,7 +7,7 @@ import pytest
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
-from dataprep.augment.operations import OPERATIONS
+from dataprep.config.augment import OPERATIONS
 from dataprep.core.errors import ParamsError
 from pipelines.cli import app
 from pipelines.params import read_params

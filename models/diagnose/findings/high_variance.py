@@ -1,7 +1,7 @@
 """High variance: the network is right on train images and wrong on new ones."""
 
-from dataprep.augment.operations import OPERATIONS, section_of
-from dataprep.config.augment import AugmentConfig
+from dataprep.augment.operations import section_of
+from dataprep.config.augment import OPERATIONS, AugmentConfig
 from models.diagnose.facts import Facts
 from models.diagnose.finding import Finding, Value, by_hand, experiment, in_points, with_interval
 

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from dataprep.augment.operations import OPERATIONS
-from dataprep.config.augment import AugmentConfig
+from dataprep.config.augment import MIXINGS, OPERATIONS, AugmentConfig
 from dataprep.core.rng import stable_hashes
 from dataprep.decode.image import Pixels
 from pipelines.params import read_params
@@ -14,13 +13,12 @@ from tests.conftest import random_image
 
 AUGMENT = read_params(ROOT / "params.yaml").augment.model_copy(update={"copies": 0, "label_safe": ()})
 KEYS = stable_hashes([f"{number}.png" for number in range(400)])
-MIXING = ("mixup", "cutmix", "superpose")
 
 
 def config_with(**changes: Mapping[str, object]) -> AugmentConfig:
     """All operations off but those named, which happen always unless they say otherwise."""
     values = AUGMENT.model_dump()
-    for name in (*OPERATIONS, *MIXING):
+    for name in (*OPERATIONS, *MIXINGS):
         values[name] |= {"probability": 0.0}
     for name, change in changes.items():
         values[name] |= {"probability": 1.0, **change}

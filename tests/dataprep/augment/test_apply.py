@@ -12,8 +12,8 @@ import pytest
 from scipy import stats
 
 from dataprep.augment.apply import augment_images
-from dataprep.augment.operations import OPERATIONS, Strength, alone, sample_variation, suited_operations
-from dataprep.config.augment import AugmentConfig
+from dataprep.augment.operations import Strength, alone, sample_variation, suited_operations
+from dataprep.config.augment import OPERATIONS, AugmentConfig
 from dataprep.core.rng import stable_hashes
 from dataprep.decode.image import Pixels, digest_pixels
 from tests.dataprep.augment.augmenting import AUGMENT, EVERYTHING, KEYS, NOTHING, config_with, smooth_stack, stack
@@ -46,12 +46,12 @@ def test_an_operation_keeps_shape_and_type_repeats_itself_and_leaves_its_input(
         assert all(not np.array_equal(one, other) for one, other in zip(varied, images, strict=True))
 
 
-@pytest.mark.parametrize("name", [name for name, operation in OPERATIONS.items() if operation.ranges])
+@pytest.mark.parametrize("name", [name for name, operation in OPERATIONS.items() if operation.ranges()])
 @pytest.mark.parametrize("channels", CHANNELS)
 def test_an_operation_at_its_neutral_value_is_the_identity(name: str, channels: int) -> None:
     images = stack(channels)
     neutral = [OPERATIONS[name].neutral] * 2
-    config = config_with(**{name: dict[str, object].fromkeys(OPERATIONS[name].ranges.values(), neutral)})
+    config = config_with(**{name: dict[str, object].fromkeys(OPERATIONS[name].ranges().values(), neutral)})
     assert np.array_equal(augment_images(images, KEYS[:40], config, epoch=1), images)
 
 

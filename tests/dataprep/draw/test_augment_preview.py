@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from dataprep.augment.apply import augment_images
-from dataprep.augment.operations import OPERATIONS, alone
-from dataprep.config.augment import AugmentConfig
+from dataprep.augment.operations import alone
+from dataprep.config.augment import OPERATIONS, AugmentConfig
 from dataprep.core.rng import stable_hashes
 from dataprep.decode.image import Pixels
 from dataprep.draw.augment_preview import draw_variations
@@ -76,7 +76,7 @@ def stands_in(sheet: Pixels, row: int, columns: list[Column], pictures: list[Pix
 
 def test_the_whole_menu_can_be_drawn_and_mixing_where_it_is_on(prepared: Path) -> None:
     few, all_of_them = draw(prepared, config_with()), draw(prepared, config_with(), all_operations=True)
-    num_columns = sum(3 if operation.ranges else 1 for name, operation in OPERATIONS.items() if name != "channel_shuffle")
+    num_columns = sum(3 if operation.ranges() else 1 for name, operation in OPERATIONS.items() if name != "channel_shuffle")
     assert all_of_them.shape[1] - few.shape[1] == num_columns * (TILE + 16)
     mixed = draw(prepared, config_with(mixup={"probability": 0.2}, superpose={"probability": 0.2}))
     assert mixed.shape[1] - few.shape[1] == 2 * (TILE + 16)

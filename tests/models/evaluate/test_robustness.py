@@ -5,7 +5,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from dataprep.augment.operations import OPERATIONS, suited_operations
+from dataprep.augment.operations import suited_operations
+from dataprep.config.augment import OPERATIONS
 from dataprep.core.errors import ArtifactError
 from dataprep.decode.image import Pixels
 from dataprep.feed.batches import ordered_batches

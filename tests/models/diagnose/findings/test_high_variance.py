@@ -1,6 +1,7 @@
 import pytest
 
-from dataprep.augment.operations import OPERATIONS, section_of
+from dataprep.augment.operations import section_of
+from dataprep.config.augment import OPERATIONS
 from models.diagnose.findings.high_variance import find, vary_more
 from models.diagnose.metrics import measure
 from pipelines.params import Params
