@@ -111,7 +111,7 @@ def measure_split(images: pl.DataFrame, split: pl.DataFrame, config: SplitConfig
             *_ignored_settings(images, config),
             *_cut_test(joined, config),
             *_far_off(joined, config),
-            *_withdrawn(joined),
+            *_withdrawn(joined, config),
             *_lacking(classes, "validation"),
             *_lacking(classes, "test"),
             *_of_one_cluster(joined, "validation"),
@@ -212,9 +212,12 @@ def _chance(joined: pl.DataFrame) -> str:
     withdrawn = joined.filter(pl.col("split") == EXCLUDED).height
     if withdrawn > FAR * joined.height:
         return f"{_number(withdrawn, 'image')} {'is' if withdrawn == 1 else 'are'} withdrawn"
-    keys = joined.filter(pl.col("rule") == "hash").select(pl.coalesce("group", "digest", "id").n_unique()).item()
-    noun = "group" if joined["group"].is_not_null().any() else "picture"
-    return f"a hash sends each {noun} where chance has it, and there {'is' if keys == 1 else 'are'} only {_number(keys, noun)}"
+    own = joined.filter(pl.col("rule") == "hash")
+    keys = own.select(pl.coalesce("group", "digest", "id").n_unique()).item()
+    noun = "group" if own["group"].is_not_null().any() else "picture"
+    pinned = " without a pin" if "pin" in joined["rule"] else ""
+    counted = f"{'is' if keys == 1 else 'are'} only {_number(keys, noun)}{pinned}"
+    return f"the hash places each {noun} at random, and there {counted}"
 
 
 def _large_clusters(assigned: pl.DataFrame) -> str:
@@ -241,16 +244,20 @@ def _large_clusters(assigned: pl.DataFrame) -> str:
     return f"clusters are kept whole; the largest holds {_number(size, 'image')} of {assigned.height:,} ({held})"
 
 
-def _withdrawn(joined: pl.DataFrame) -> list[str]:
+def _withdrawn(joined: pl.DataFrame, config: SplitConfig) -> list[str]:
     ids = joined.filter(pl.col("split") == EXCLUDED)["id"].sort()
     if not len(ids):
         return []
     named = ", ".join(_with_partner(joined, name) for name in ids.head(5))
     more = f" and {len(ids) - 5:,} more" if len(ids) > 5 else ""
-    return [
-        f"{_number(len(ids), 'image')} {'is' if len(ids) == 1 else 'are'} in no split, since the same group, picture or near "
-        f"duplicate stands in another one that wins (a pin; else test before validation before train): {named}{more}"
-    ]
+    order = "train wins over test, and test over validation"  # as `_PIN_ORDER` of the split methods
+    why = f"pins of one cluster contradict each other ({order})"
+    if config.method != "stratified":
+        why = (
+            "the same group, picture or near duplicate stands in another one that wins (test wins over validation, and "
+            "validation over train, pinned or not)"
+        )
+    return [f"{_number(len(ids), 'image')} {'is' if len(ids) == 1 else 'are'} in no split, since {why}: {named}{more}"]
 
 
 def _with_partner(joined: pl.DataFrame, name: str) -> str:
@@ -283,7 +290,8 @@ def _of_one_cluster(joined: pl.DataFrame, split: SplitName) -> list[str]:
         return []
     groups = own["group"].drop_nulls().unique().sort()
     held = f"belong to group {groups[0]!r}" if len(groups) == 1 else "are kept together as groups, copies or near duplicates"
-    return [f"all {own.height:,} {split} images {held}, so a score on them says nothing of others; collect more groups"]
+    wanted = "more groups" if len(groups) else "other pictures"
+    return [f"all {own.height:,} {split} images {held}, so a score on them says nothing of others; collect {wanted}"]
 
 
 def _scarce(classes: list[ClassPortions], least: int) -> list[str]:

@@ -51,8 +51,9 @@ def _why(facts: Facts, seen: str) -> tuple[str, list[Action]]:
     """Headline and actions where the target is missed, and neither part of the miss is certain."""
     metrics, target = facts.metrics, facts.settings.target_accuracy
     found = [times_to_tell_from(metrics.train, 1 - target), times_to_tell_apart(metrics.validation, metrics.train)]
-    times = min(filter(None, found), default=None)
-    copies = any(own.clusters < own.images for own in (metrics.train, metrics.validation))
+    both = (metrics.train, metrics.validation)
+    times = None if any(map(_is_one_cluster, both)) else min(filter(None, found), default=None)
+    copies = any(own.clusters < own.images for own in both)
     what = "groups or distinct pictures" if copies else "images"
     more = f"about {times} times as many train and validation {what}" if times else f"many more train and validation {what}"
     headline = (
@@ -62,8 +63,16 @@ def _why(facts: Facts, seen: str) -> tuple[str, list[Action]]:
     return headline, [by_hand(f"Collect more {what} for train and validation before you change the network.")]
 
 
+def _is_one_cluster(own: Accuracy) -> bool:
+    """Whether several images form one cluster: they do not show how clusters differ, so no number of them can be named."""
+    return own.clusters == 1 < own.images
+
+
 def _more(validation: Accuracy, target: float) -> str:
     """How many more images, or groups and pictures, it takes to tell the accuracy from the target."""
+    if _is_one_cluster(validation):
+        one = f"the {validation.images:,} validation images are one group or copies of one picture"
+        return f"{one}, so other groups or pictures are needed"
     times = trials_to_decide(validation.accuracy, target) / validation.effective_images
     if times > MOST:
         return "they are too close for any number of images within reach"

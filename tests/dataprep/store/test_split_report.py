@@ -6,7 +6,7 @@ from dataprep.store.split_report import measure_split
 from tests.dataprep.split.test_split_methods import CONFIG, GIVEN, HASH, Row, config_with, counts_of, images_of, plain
 
 
-def test_a_class_that_is_pinned_as_a_whole_is_told_and_no_error() -> None:
+def test_a_class_that_is_pinned_as_a_whole_is_reported_and_no_error() -> None:
     images = plain({"a": 30, "b": 30})
     config = config_with(pin={"label": {"a": "train"}}, min_test_images=1)
     measured = measure_split(images, split_images(images, config), config)
@@ -17,7 +17,7 @@ def test_a_class_that_is_pinned_as_a_whole_is_told_and_no_error() -> None:
     ]
 
 
-def test_a_pin_that_no_image_has_is_told() -> None:
+def test_a_pin_that_no_image_has_is_reported() -> None:
     images = plain({"a": 9, "b": 9}).with_columns(origin=pl.lit("real"))
     config = config_with(pin={"origin": {"simulatd": "train", "real": "train"}, "label": {"c": "test"}})
     measured = measure_split(images, split_images(images, config_with()), config)
@@ -27,7 +27,7 @@ def test_a_pin_that_no_image_has_is_told() -> None:
     ]
 
 
-def test_a_given_split_that_is_ignored_is_told() -> None:
+def test_a_given_split_that_is_ignored_is_reported() -> None:
     images = images_of(
         [(label, None, name, f"{label}{name}{n}") for label in "ab" for name in ("train", "test") for n in range(900)]
     )
@@ -43,7 +43,7 @@ def warnings_of(images: pl.DataFrame, config: SplitConfig) -> list[str]:
     return measure_split(images, split_images(images, config), config).warnings
 
 
-def test_a_split_that_is_far_from_its_share_is_told_with_the_cause() -> None:
+def test_a_split_that_is_far_from_its_share_is_reported_with_the_cause() -> None:
     rows: list[Row] = [("a", f"w{n % 4}", None, f"{n // 4}" if n < 4 else f"a{n}") for n in range(160)]
     images = images_of(rows + [("a", f"v{n}", None, f"v{n}") for n in range(90)])
     assert warnings_of(images, config_with(fractions=(0.4, 0.3, 0.3))) == [
@@ -61,13 +61,47 @@ def test_a_split_that_is_far_from_its_share_is_told_with_the_cause() -> None:
     assert warnings_of(plain({"a": 300}), CONFIG) == []
 
 
-def test_a_hash_of_few_groups_is_told_as_chance() -> None:
+def test_a_hash_of_few_groups_is_reported_as_chance() -> None:
     images = images_of([("a", f"w{n % 8}", None, f"a{n}") for n in range(80)])
     warning, *_ = warnings_of(images, config_with(method="hash", seed=1))
-    assert warning.endswith("since a hash sends each group where chance has it, and there are only 8 groups")
+    assert warning.endswith("since the hash places each group at random, and there are only 8 groups")
 
 
-def test_a_test_split_that_was_cut_from_given_train_images_is_told() -> None:
+def test_a_hash_counts_only_the_groups_that_no_pin_places() -> None:
+    images = images_of([("a", f"w{n % 20}", None, f"a{n}") for n in range(200)])
+    pin = {"group": {f"w{number}": "train" for number in range(12)}}
+    warning, *_ = warnings_of(images, config_with(method="hash", seed=1, pin=pin))
+    assert warning.startswith("train has 75% of the assigned images instead of 60%")
+    assert warning.endswith("since the hash places each group at random, and there are only 8 groups without a pin")
+
+
+def test_by_hash_the_withdrawn_image_may_be_the_pinned_one_and_the_report_says_so() -> None:
+    images = plain({"a": 200, "b": 200})
+    (picture, *_) = images.join(split_images(images, HASH).filter(split="test"), on="id")["digest"].sort(descending=True)
+    first = pl.col("id") == "a/00000.png"
+    images = images.with_columns(
+        digest=pl.when(first).then(pl.lit(picture)).otherwise("digest"), origin=pl.when(first).then(pl.lit("simulated"))
+    )
+    (warning,) = [line for line in warnings_of(images, HASH) if "in no split" in line]
+    assert warning.startswith(
+        "1 image is in no split, since the same group, picture or near duplicate stands in another one that wins (test wins "
+        "over validation, and validation over train, pinned or not): 'a/00000.png' (same picture as 'b/"
+    )
+
+
+def test_contradictory_pins_of_one_cluster_are_reported_as_such() -> None:
+    rows: list[Row] = [("a", "w1", None, "x"), ("a", "w2", None, "x"), ("a", "w2", None, "y"), ("a", "w3", None, "y")]
+    images = pl.concat([images_of(rows), plain({"a": 30, "b": 30}).with_columns(id=pl.format("z/{}", "id"))])
+    (warning,) = [
+        line for line in warnings_of(images, config_with(pin={"group": {"w1": "train", "w3": "test"}})) if "in no split" in line
+    ]
+    assert warning == (
+        "1 image is in no split, since pins of one cluster contradict each other (train wins over test, and test over "
+        "validation): 'a/00003.png' (same picture as 'a/00002.png' in train)"
+    )
+
+
+def test_a_test_split_that_was_cut_from_given_train_images_is_reported() -> None:
     images = images_of([("a", None, name, f"{name}{n}") for name in ("train", "validation") for n in range(40)])
     assert warnings_of(images, GIVEN) == ["the paths give no test images, so 10 images were cut from train for it"]
 
@@ -83,7 +117,7 @@ def test_withdrawn_images_are_named_with_what_withdraws_them() -> None:
     assert warning.endswith("'a/00031.png' (same picture as 'a/00022.png' in test) and 2 more")
 
 
-def test_a_class_that_a_split_lacks_is_told() -> None:
+def test_a_class_that_a_split_lacks_is_reported() -> None:
     rows = [(label, None, given, f"{label}{given}{n}") for label in "abc" for given in ("train", "test") for n in range(9)]
     images = images_of([row for row in rows if row[0] != "b" or row[2] == "train"])
     measured = measure_split(images, split_images(images, GIVEN), GIVEN)
@@ -93,7 +127,7 @@ def test_a_class_that_a_split_lacks_is_told() -> None:
     assert measured.warnings == ["2 classes have no test images, so nothing is measured of them there: 'b', 'c'"]
 
 
-def test_few_test_images_are_told_with_what_they_buy() -> None:
+def test_few_test_images_are_reported_with_what_they_buy() -> None:
     images = plain({"a": 60, "b": 500})
     config = config_with(min_test_images=50)
     assert measure_split(images, split_images(images, config), config).warnings == [
@@ -125,7 +159,7 @@ def test_copies_and_groups_count_once_among_few_test_images() -> None:
     assert [(row.test.images, row.test.clusters) for row in measured.classes] == [(200, 4)] * 2
 
 
-def test_five_writers_of_whom_one_is_in_test_are_told() -> None:
+def test_five_writers_of_whom_one_is_in_test_are_reported() -> None:
     images = images_of([(label, f"w{n % 5}", None, f"{label}{n}") for label in "ab" for n in range(300)])
     held_out, in_test, few = warnings_of(images, config_with(min_test_images=50))
     assert held_out.startswith("all 120 validation images belong to group 'w")
@@ -134,17 +168,17 @@ def test_five_writers_of_whom_one_is_in_test_are_told() -> None:
     assert few.endswith("'a' 1 of 60 (0.00 - 1.00), 'b' 1 of 60 (0.00 - 1.00)")
 
 
-def test_copies_of_one_picture_in_test_are_told() -> None:
+def test_copies_of_one_picture_in_test_are_reported() -> None:
     rows: list[Row] = [(label, None, "train", f"{label}{n}") for label in "ab" for n in range(9)]
     rows += [("a", None, "test", "same")] * 5 + [("a", None, "validation", f"v{n}") for n in range(3)]
-    told = warnings_of(images_of(rows), config_with(method="given"))
+    warnings = warnings_of(images_of(rows), config_with(method="given"))
     assert (
         "all 5 test images are kept together as groups, copies or near duplicates, so a score on them says nothing of others; "
-        "collect more groups"
-    ) in told
+        "collect other pictures"
+    ) in warnings
 
 
-def test_the_proof_counts_what_a_wrong_table_shares() -> None:
+def test_the_report_counts_what_a_wrong_table_shares() -> None:
     rows: list[Row] = [("a", "w", None, "p"), ("a", "w", None, "q"), ("b", None, None, "p"), ("b", None, None, "r")]
     images = images_of(rows).with_columns(near_duplicate=pl.Series([None, "n", None, "n"]))
     split = images.select("id", split=pl.Series(["train", "validation", "test", "test"]), cluster="id", rule=pl.lit("dealt"))

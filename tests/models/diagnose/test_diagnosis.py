@@ -229,6 +229,25 @@ def test_copies_of_two_pictures_reach_no_target(params: Params) -> None:
     assert "not independent: 120 validation images count as 2, 120 test images count as 2." in " ".join(judged.summary)
 
 
+def test_copies_of_one_picture_name_no_number_of_groups(params: Params) -> None:
+    true = ["a", "b"] * 60
+    train = answers(["a", "b"] * 100, ["a", "b"] * 100, "train")
+    held_out = [answers(true, ["a", "b"] * 50 + ["a"] * 20, split, ["picture"] * 120) for split in SPLIT_NAMES[1:]]
+    judged = judged_of(params, 0.9, train, *held_out)
+    assert judged.first.id == "cannot_tell"
+    assert "120 validation images are one group or copies of one picture, so other groups or pictures" in judged.first.headline
+    assert "about" not in judged.first.headline
+
+
+def test_train_images_of_one_group_name_no_number_of_groups(params: Params) -> None:
+    true = ["a"] * 200 + ["b"] * 200
+    seen = (["a"] * 3 + ["b"] * 2) * 40 + (["b"] * 3 + ["a"] * 2) * 40
+    held_out = [answers(true, seen, split) for split in SPLIT_NAMES[1:]]
+    judged = judged_of(params, 0.95, answers(true, seen, "train", ["w1"] * 400), *held_out)
+    assert judged.first.id == "cannot_tell"
+    assert "many more train and validation groups or distinct pictures would tell" in judged.first.headline
+
+
 def test_copies_of_two_pictures_accuse_nobody(params: Params) -> None:
     true, pictures = TWO_PICTURES
     train = answers(["a", "b"] * 100, ["a", "b"] * 100, "train")
