@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from dataprep.config.augment import AugmentConfig
-from models.config.train import TrainConfig
+from models.config.train import EarlyStoppingConfig
 from models.diagnose.error_parts import Part, Standing, certain_parts, cut_error, standing
 from models.diagnose.leakage_estimate import LeakageEstimate
 from models.diagnose.metrics import ClassRecall, Metrics
@@ -21,18 +21,24 @@ class Settings:
     Attributes:
         target_accuracy: `diagnose.target_accuracy`.
         augment: the section of params.yaml.
-        train: the section of params.yaml.
+        epochs: `train.epochs`.
+        batch_size: `train.batch_size`.
+        learning_rate: `train.optimizer.learning_rate`.
+        early_stopping: `train.early_stopping`.
         batch_normalisation: whether the network has it.
     """
 
     target_accuracy: float
     augment: AugmentConfig
-    train: TrainConfig
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    early_stopping: EarlyStoppingConfig
     batch_normalisation: bool
 
     def kept_epoch(self, history: pl.DataFrame) -> dict[str, float]:
         """The row of a history whose weights were saved."""
-        return best_epoch(self.train.early_stopping, history)
+        return best_epoch(self.early_stopping, history)
 
 
 @dataclass(frozen=True, slots=True)

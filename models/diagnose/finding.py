@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from dataprep.core.artifacts import Document
-from models.config.train import TrainConfig
 
 Severity = Literal["blocker", "problem", "result", "note"]
 """The gravest first. blocker: look at this before anything else. problem: a part of the error with a known cause. result: how
@@ -53,11 +52,11 @@ def experiment(text: str, changes: dict[str, Value]) -> Action:
     return Action(text=text, command=f"dvc exp run {settings}", changes=changes)
 
 
-def train_longer(train: TrainConfig) -> Action:
+def train_longer(epochs: int, patience: int) -> Action:
     """Twice the epochs and twice the patience."""
     return experiment(
         "Train longer.",
-        {"train.epochs": 2 * train.epochs, "train.early_stopping.patience": 2 * train.early_stopping.patience},
+        {"train.epochs": 2 * epochs, "train.early_stopping.patience": 2 * patience},
     )
 
 

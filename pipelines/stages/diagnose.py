@@ -69,8 +69,15 @@ def main(
 
 def _settings(params: Params, config: DiagnoseConfig) -> Settings:
     """What findings propose to change."""
-    normalised = getattr(params.model.network, "batch_normalisation", False)  # not every kind of network has it
-    return Settings(config.target_accuracy, params.augment, params.train, normalised)
+    return Settings(
+        target_accuracy=config.target_accuracy,
+        augment=params.augment,
+        epochs=params.train.epochs,
+        batch_size=params.train.batch_size,
+        learning_rate=params.train.optimizer.learning_rate,
+        early_stopping=params.train.early_stopping,
+        batch_normalisation=getattr(params.model.network, "batch_normalisation", False),  # not every kind of network has it
+    )
 
 
 def _encode_pairs(rows: pl.DataFrame) -> bytes:

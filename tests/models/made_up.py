@@ -1,6 +1,7 @@
 """Predictions with accuracies that a test chooses."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,8 +59,21 @@ def facts_of(
     accuracy = metrics.train.accuracy if running is None else running
     history = pl.DataFrame({"epoch": [1, 2], "accuracy": [accuracy, 1.0], "val_loss": [0.5, 0.9]})  # the first is the best one
     wanted = params.diagnose.target_accuracy if target is None else target
-    settings = Settings(wanted, augment or params.augment, params.train, batch_normalisation)
-    return gather(metrics, history, leakage, settings)
+    settings = settings_of(params, target_accuracy=wanted, batch_normalisation=batch_normalisation)
+    return gather(metrics, history, leakage, replace(settings, augment=augment or params.augment))
+
+
+def settings_of(params: Params, *, target_accuracy: float, batch_normalisation: bool = True) -> Settings:
+    train = params.train
+    return Settings(
+        target_accuracy=target_accuracy,
+        augment=params.augment,
+        epochs=train.epochs,
+        batch_size=train.batch_size,
+        learning_rate=train.optimizer.learning_rate,
+        early_stopping=train.early_stopping,
+        batch_normalisation=batch_normalisation,
+    )
 
 
 def split_of(prepared: Path) -> pl.DataFrame:

@@ -17,7 +17,6 @@ from dataprep.decode.value_range import with_levels
 from dataprep.store.shards import ShardIndex, ShardKey, write_index, write_shard
 from dataprep.store.split_report import ClassPortions, Counts, Portion, Shared, SplitMetrics
 from models.diagnose.diagnosis import diagnose
-from models.diagnose.facts import Settings
 from models.diagnose.leakage_estimate import LeakageEstimate, ProbeScore
 from models.diagnose.metrics import measure
 from models.evaluate.robustness import Robustness, Superposed, UnderOperation
@@ -29,7 +28,7 @@ from models.report.thumbnails import png_address
 from pipelines.params import Params
 from tests.conftest import random_image
 from tests.dataprep.store.test_shards import CLASSES, content_of
-from tests.models.made_up import facts_of, predictions
+from tests.models.made_up import facts_of, predictions, settings_of
 
 HOSTILE = '<script>document.title="owned"</script>"\'&'
 ROWS = predictions({"train": (0.99, 120), "validation": (0.8, 60), "test": (0.85, 60)}).with_columns(
@@ -116,7 +115,7 @@ def content(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Content
         data=data,
         prepared=prepared,
         robustness=ROBUSTNESS,
-        settings=Settings(0.99, params.augment, params.train, batch_normalisation=True),
+        settings=settings_of(params, target_accuracy=0.99),
         config=params.diagnose,
     )
 

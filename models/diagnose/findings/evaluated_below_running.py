@@ -7,17 +7,17 @@ from models.diagnose.finding import Finding, Value, experiment, in_points, train
 
 def find(facts: Facts) -> Finding | None:
     """Stands where the gap is large and certain; no other finding reads the scores then."""
-    gap, train, augment = facts.gap, facts.settings.train, facts.settings.augment
+    gap, settings = facts.gap, facts.settings
     if gap is None:
         return None
     low, high = gap.evaluated.accuracy_interval
     points, interval = in_points(gap.running - gap.evaluated.accuracy, gap.running - high, gap.running - low)
-    lower_rate = experiment("Lower the learning rate.", {"train.optimizer.learning_rate": train.optimizer.learning_rate / 2})
-    if facts.settings.batch_normalisation:
+    lower_rate = experiment("Lower the learning rate.", {"train.optimizer.learning_rate": settings.learning_rate / 2})
+    if settings.batch_normalisation:
         causes = ["batch normalisation, whose averages need more or larger batches"]
         actions = [
-            train_longer(train),
-            experiment("Train with larger batches.", {"train.batch_size": 2 * train.batch_size}),
+            train_longer(settings.epochs, settings.early_stopping.patience),
+            experiment("Train with larger batches.", {"train.batch_size": 2 * settings.batch_size}),
             lower_rate,
             experiment("Or turn batch normalisation off.", {"model.network.batch_normalisation": False}),
         ]
@@ -28,7 +28,7 @@ def find(facts: Facts) -> Finding | None:
         ]
         actions = [
             lower_rate,
-            experiment("Train without variation, to see.", _unvaried(augment)),
+            experiment("Train without variation, to see.", _unvaried(settings.augment)),
         ]
     return Finding(
         id="evaluated_below_running",

@@ -10,7 +10,7 @@ def find(facts: Facts) -> Finding | None:
     if part is None:
         return None
     points, interval = in_points(part.size, *part.interval)
-    train, augment = facts.settings.train, facts.settings.augment
+    settings = facts.settings
     return Finding(
         id="high_bias",
         severity="problem",
@@ -26,8 +26,8 @@ def find(facts: Facts) -> Finding | None:
         ],
         actions=[
             by_hand("Look at the mistakes first: wrong labels and unreadable images."),
-            train_longer(train),
+            train_longer(settings.epochs, settings.early_stopping.patience),
             by_hand("Make the network larger (model.network), its dropout, model.l1 and model.l2 smaller."),
-            *([experiment("Do not vary train images.", {"augment.online": False})] if augment.online else []),
+            *([experiment("Do not vary train images.", {"augment.online": False})] if settings.augment.online else []),
         ],
     )

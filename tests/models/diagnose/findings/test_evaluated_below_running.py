@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Literal
 
 import polars as pl
@@ -7,12 +8,12 @@ from dataprep.augment.mixing import mixed_alone
 from dataprep.config.augment import AugmentConfig
 from models.config.train import EarlyStoppingConfig
 from models.diagnose.diagnosis import diagnose
-from models.diagnose.facts import Settings, gather
+from models.diagnose.facts import gather
 from models.diagnose.finding import Finding
 from models.diagnose.findings.evaluated_below_running import find
 from models.diagnose.metrics import Metrics, measure
 from pipelines.params import Params
-from tests.models.made_up import answers, facts_of, predictions
+from tests.models.made_up import answers, facts_of, predictions, settings_of
 
 
 def unmixed(params: Params, balance: str = "none") -> AugmentConfig:
@@ -44,8 +45,9 @@ def test_training_is_asked_for_the_epoch_that_was_kept(
 ) -> None:
     """By another metric another epoch is kept; in the first of these, training was no better than the saved model."""
     history = pl.DataFrame({"epoch": [1, 2], "accuracy": [0.8, 0.95], "val_loss": [0.5, 0.9], "val_accuracy": [0.7, 0.8]})
-    train = params.train.model_copy(update={"early_stopping": EarlyStoppingConfig(metric=metric, patience=5, min_change=0.0)})
-    facts = gather(rare_class_known(720), history, None, Settings(0.9, unmixed(params), train, batch_normalisation=True))
+    stopping = EarlyStoppingConfig(metric=metric, patience=5, min_change=0.0)
+    settings = replace(settings_of(params, target_accuracy=0.9), augment=unmixed(params), early_stopping=stopping)
+    facts = gather(rare_class_known(720), history, None, settings)
     assert (facts.gap.epoch if facts.gap else None) == epoch
 
 
