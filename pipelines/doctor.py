@@ -23,7 +23,7 @@ from dataprep.core.artifacts import write_bytes
 from dataprep.core.errors import first_five
 from dataprep.source.remote_folder import is_url
 from pipelines.at_work import DVC_TEMPORARY, HOLDERS, at_rest, hard_links, is_alive, read_holders
-from pipelines.content_checks import look_at_cache, look_at_manifest
+from pipelines.damaged_or_foreign_data import look_at_cache, look_at_manifest
 from pipelines.doctor_findings import Trouble, keep_beside
 from pipelines.dvc_lock_copies import DVC_LOCK, LOCK_COPY, has_conflict
 from pipelines.graph import Outputs, cache_folder, declared_outputs, output_path, read_stages

@@ -40,7 +40,7 @@ def _survey(folder: str, pattern: str | None) -> None:
     from dataprep.source.other_files import counted_endings
     from dataprep.source.pattern_proposal import propose_pattern
     from dataprep.source.raw_folder import list_source, locate_folder
-    from dataprep.source.unknown_folders import UNKNOWN, check_folders, folder_warnings
+    from dataprep.source.unlisted_folders import UNKNOWN, check_folders, folder_warnings
     from pipelines.params import PARAMS_FILE, read_params
     from pipelines.terminal import plain_console, shown
 

@@ -24,7 +24,7 @@ from dataprep.ingest.examine import examine
 from dataprep.ingest.scan_cache import read_known, remembered, write_known
 from dataprep.source.path_pattern import compile_pattern
 from dataprep.source.raw_folder import check_still_there, list_source
-from dataprep.source.unknown_folders import check_folders, folder_warnings
+from dataprep.source.unlisted_folders import check_folders, folder_warnings
 from dataprep.store.manifest import usable, write_manifest
 from pipelines.manifest_summary import print_summary
 from pipelines.params import read_params

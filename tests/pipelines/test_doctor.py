@@ -23,7 +23,7 @@ from dataprep.core.errors import ParamsError
 from dataprep.core.name_encoding import printable
 from pipelines.at_work import HOLDERS, Holder, is_alive
 from pipelines.cli import app
-from pipelines.content_checks import DAMAGED, _replace
+from pipelines.damaged_or_foreign_data import DAMAGED, _replace
 from pipelines.doctor import fault_of, mend_troubles
 from pipelines.doctor_findings import Trouble
 from pipelines.dvc_lock_copies import DVC_LOCK, LOCK_COPY, keep_copy, looks_whole

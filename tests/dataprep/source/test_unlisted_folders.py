@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 
 from dataprep.core.errors import SourceError
-from dataprep.source import unknown_folders
+from dataprep.source import unlisted_folders
 from dataprep.source.raw_folder import list_source, scan
-from dataprep.source.unknown_folders import check_folders, folder_warnings
+from dataprep.source.unlisted_folders import check_folders, folder_warnings
 from tests.conftest import random_image, write_png
 
 
@@ -100,7 +100,7 @@ def test_thousands_of_empty_folders_do_not_split_all_paths_again_for_each(monkey
             return str.split(self, *arguments)  # type: ignore[arg-type]
 
     paths = [Counted(f"c{n}/1.png") for n in range(10)]
-    monkeypatch.setattr(unknown_folders, "_some_files", lambda _found: paths)
+    monkeypatch.setattr(unlisted_folders, "_some_files", lambda _found: paths)
     empty = [f"e{n}".encode() for n in range(100)]
-    assert len(unknown_folders.empty_classes(pl.DataFrame(), empty, "{label}/{name}", [])) == 100
+    assert len(unlisted_folders.empty_classes(pl.DataFrame(), empty, "{label}/{name}", [])) == 100
     assert num_read == 10

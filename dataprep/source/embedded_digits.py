@@ -1,4 +1,4 @@
-"""Images that come with the dependencies, so that all stages run before a user has own images.
+"""The embedded images, which come with the dependencies, so that all stages run before a user has own images.
 
 `embedded:digits` are the 1,797 handwritten digits of scikit-learn (8 x 8 pixels, 17 gray levels, white ink on black;
 E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits, UCI Machine Learning Repository, 1998).

@@ -1,4 +1,4 @@
-"""Folders of unknown content, and empty ones: which classes may be missing because of them.
+"""Folders that cannot be listed, and empty ones: which classes may be missing because of them.
 
 A folder that cannot be listed, or that is a link, may hold a whole class. Counted as one file, it would pass every limit.
 """
@@ -41,7 +41,7 @@ def check_folders(found: pl.DataFrame, pattern: str) -> None:
     Raises:
         SourceError: a folder cannot be listed, or is a link.
     """
-    unknown = unknown_folders(found, pattern)
+    unknown = unlisted_folders(found, pattern)
     if unknown:
         kinds = [kind for kind in UNKNOWN if kind in set(found["reason"])]
         raise SourceError(
@@ -51,7 +51,7 @@ def check_folders(found: pl.DataFrame, pattern: str) -> None:
         )
 
 
-def unknown_folders(found: pl.DataFrame, pattern: str) -> list[str]:
+def unlisted_folders(found: pl.DataFrame, pattern: str) -> list[str]:
     """One phrase for each folder whose content is unknown: its name, the class that the pattern gives it, why."""
     rows = found.filter(pl.col("reason").is_in(list(UNKNOWN))).select("path", "reason").rows()
     if not rows:
@@ -70,7 +70,7 @@ def folder_warnings(found: pl.DataFrame, empty: Sequence[bytes], pattern: str, c
         class_names: those that have files, as they are printed.
     """
     warnings = []
-    unknown = unknown_folders(found, pattern)
+    unknown = unlisted_folders(found, pattern)
     if unknown:
         warnings.append(f"ingest will stop, since it is not known what these folders hold: {_several(unknown)}")
     lacking = empty_classes(found, empty, pattern, class_names)
