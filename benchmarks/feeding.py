@@ -127,7 +127,7 @@ def train(name: str, folder: Path) -> float:
     model = PARAMS.model.model_copy(update={"network": network_config})
     per_channel = {"mean": [[[128.0]]], "std": [[[70.0]]]}
     statistics_of = Statistics.model_validate({"per": "channel", "num_images": 1, "class_counts": {}, **per_channel})
-    network = compile_network(model, PARAMS.train, train_set, statistics_of)
+    network = compile_network(model, PARAMS.train, train_set, statistics_of, augment=PARAMS.augment)
     if name in STREAMS:
         config, workers = STREAMS[name]
         order = Order(BATCH, seed=0, memory_gib=0.0)  # from the shards

@@ -169,9 +169,9 @@ def train_batches(
         yield from _regrouped(((images, targets) for images, targets, _ in of_epoch), sizes)
 
 
-def num_train_batches(train_set: TrainSet, config: AugmentConfig, order: Order) -> int:
+def num_train_batches(train_set: TrainSet, config: AugmentConfig, batch_size: int) -> int:
     """How many batches an epoch has."""
-    return len(even_sizes(_num_shown(train_set, config), order.batch_size))
+    return len(even_sizes(_num_shown(train_set, config), batch_size))
 
 
 def even_sizes(total: int, most: int) -> list[int]:

@@ -11,6 +11,9 @@ from models.config.network_kinds import Network
 Head: TypeAlias = Literal["softmax", "binary", "sigmoid"]
 """One class of many, one of two by one output, or each class by itself."""
 
+Threshold = Annotated[float, Field(ge=0.0, lt=1.0)]
+"""The probability above which a class counts as found, where each is judged by itself."""
+
 Weight = Annotated[float, Field(ge=0.0, le=1000.0)]
 
 
@@ -34,6 +37,7 @@ class ModelConfig(Section):
     l1: Weight
     l2: Weight
     head: Head
+    acceptance_threshold: Threshold
 
     @model_validator(mode="after")
     def _normalised_once(self) -> "ModelConfig":

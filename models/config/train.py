@@ -101,6 +101,28 @@ ScheduleConfig: TypeAlias = (
 )
 
 
+class CrossEntropyConfig(Section):
+    """-log of the probability of what an image shows, over all classes or, for head sigmoid, class by class."""
+
+    kind: Literal["cross_entropy"]
+    label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class SquaredErrorConfig(Section):
+    """Mean over the classes of (probability - target)^2."""
+
+    kind: Literal["squared_error"]
+
+
+class AbsoluteErrorConfig(Section):
+    """Mean over the classes of |probability - target|."""
+
+    kind: Literal["absolute_error"]
+
+
+LossConfig: TypeAlias = CrossEntropyConfig | SquaredErrorConfig | AbsoluteErrorConfig
+
+
 class EarlyStoppingConfig(Section):
     """Which epoch is the best, and when no better one is waited for."""
 
@@ -117,6 +139,7 @@ class TrainConfig(Section):
         "patience": "train.early_stopping.patience",
     }
 
+    loss: Annotated[LossConfig, ByKind]
     optimizer: Annotated[OptimizerConfig, ByKind]
     schedule: Annotated[ScheduleConfig, ByKind]
     batch_size: Positive

@@ -30,7 +30,7 @@ PREDICTIONS = TableFormat(
         "label": pl.String(),  # class names, not numbers: the table is read by people
         "predicted": pl.String(),
         "confidence": pl.Float32(),  # probability of the predicted class
-        "loss": pl.Float32(),  # -log of the probability of the true class
+        "loss": pl.Float32(),  # -log of the probability of the true class, whatever train.loss is
     },
     stage="evaluate",
     values={

@@ -28,8 +28,6 @@ from models.config.evaluate import EvaluateConfig
 Predict = Callable[[Pixels], NDArray[np.float32]]
 """(N, H, W, C) uint8 to (N, num_classes) probabilities."""
 
-_DECIDED = 0.5
-
 
 class UnderOperation(Document):
     """Accuracy on the tried images under one operation at random strength; the 95% interval counts what is independent."""
@@ -75,7 +73,7 @@ class Robustness(Document):
 
 
 def measure_robustness(
-    predict: Predict, prepared: Place, split: pl.DataFrame, augment: AugmentConfig, config: EvaluateConfig
+    predict: Predict, prepared: Place, split: pl.DataFrame, augment: AugmentConfig, config: EvaluateConfig, *, threshold: float
 ) -> Robustness:
     """Tries each operation that these images can take, also those that are off, and mixtures where superpose is on.
 
@@ -85,6 +83,7 @@ def measure_robustness(
         split: the split table; id, split and cluster are read.
         augment: the operations' ranges and probabilities.
         config: how many images, and how many at a time.
+        threshold: the probability above which a class counts as found in a mixture.
     """
     num_channels = read_index(prepared, stage="prepare").shape[2]
     settings = {name: alone(augment, name, "random") for name in suited_operations(num_channels)}
@@ -109,12 +108,13 @@ def measure_robustness(
         for name in settings
         if name in found
     ]
+    superposed = _try_mixtures(predict, prepared, split, augment, config.batch_size, threshold=threshold)
     return Robustness(
         images=len(tried),
         clusters=len(np.unique(clusters)),
         accuracy=found[""].fraction if found else None,
         operations=sorted(under, key=lambda one: (one.accuracy, one.operation)),
-        superposed=dict(_try_mixtures(predict, prepared, split, augment, config)) if augment.superpose.probability > 0 else {},
+        superposed=dict(superposed) if augment.superpose.probability > 0 else {},
     )
 
 
@@ -147,12 +147,12 @@ def _draws(keys: NDArray[np.uint64]) -> NDArray[np.float64]:
 
 
 def _try_mixtures(
-    predict: Predict, prepared: Place, split: pl.DataFrame, augment: AugmentConfig, config: EvaluateConfig
+    predict: Predict, prepared: Place, split: pl.DataFrame, augment: AugmentConfig, batch_size: int, *, threshold: float
 ) -> Iterator[tuple[SplitName, Superposed]]:
     for name in _HELD_OUT:
         exact = [
-            ((predict(images) > _DECIDED) == (targets > _DECIDED)).all(axis=1)
-            for images, targets in superposed_batches(prepared, name, augment, config.batch_size)
+            ((predict(images) > threshold) == (targets > 0)).all(axis=1)
+            for images, targets in superposed_batches(prepared, name, augment, batch_size)
         ]
         if exact:  # a split of too few classes has no mixtures
             count, share = sum(map(len, exact)), float(np.concatenate(exact).mean())

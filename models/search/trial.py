@@ -65,7 +65,7 @@ def train_trial(
         The score of the epoch that training would keep.
     """
     column = f"val_{metric}"
-    network = compile_network(model, train, train_set, statistics)
+    network = compile_network(model, train, train_set, statistics, augment=augment)
     history = fit_in_phases(
         network,
         train_set,

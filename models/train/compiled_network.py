@@ -5,9 +5,10 @@ import math
 import keras
 import tensorflow as tf
 
-from dataprep.feed.batches import TrainSet
+from dataprep.config.augment import AugmentConfig
+from dataprep.feed.batches import TrainSet, num_train_batches
 from dataprep.store.statistics import Statistics
-from models.config.model import Head, ModelConfig
+from models.config.model import ModelConfig
 from models.config.train import TrainConfig
 from models.layers.whole_network import build_network
 from models.train.objectives import objective_of
@@ -18,8 +19,10 @@ _LEFT_AFTER_AN_EPOCH = 0.01
 """Weight of the first values of an average after one epoch."""
 
 
-def compile_network(model: ModelConfig, train: TrainConfig, train_set: TrainSet, statistics: Statistics) -> keras.Model:
-    """Seeds Keras, builds the network and compiles it."""
+def compile_network(
+    model: ModelConfig, train: TrainConfig, train_set: TrainSet, statistics: Statistics, *, augment: AugmentConfig
+) -> keras.Model:
+    """Seeds Keras, builds the network and compiles it; what `augment` says decides how many steps an epoch has."""
     keras.backend.clear_session()  # or names count on from a network made before, and the saved file with them
     keras.utils.set_random_seed(train.seed)
     tf.config.experimental.enable_op_determinism()
@@ -30,15 +33,15 @@ def compile_network(model: ModelConfig, train: TrainConfig, train_set: TrainSet,
         num_classes=train_set.num_classes,
         mean=mean,
         divisor=divisor,
-        momentum=averaging_momentum(math.ceil(train_set.num_images / train.batch_size)),
+        momentum=averaging_momentum(num_train_batches(train_set, augment, train.batch_size)),
     )
-    compile_anew(network, model.head, train)
+    compile_anew(network, model, train)
     return network
 
 
-def compile_anew(network: keras.Model, head: Head, train: TrainConfig) -> None:
-    """Gives a network a new optimizer, and the loss and the accuracy of its head."""
-    objective = objective_of(head)
+def compile_anew(network: keras.Model, model: ModelConfig, train: TrainConfig) -> None:
+    """Gives a network a new optimizer, the loss that was asked for, and the accuracy of its head."""
+    objective = objective_of(model, train.loss)
     network.compile(optimizer=make_optimizer(train.optimizer), loss=objective.loss, metrics=[objective.accuracy])
 
 

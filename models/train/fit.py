@@ -87,7 +87,7 @@ def fit(
     def feed() -> Feed:
         return Feed(
             lambda epochs: train_dataset(train_set, augment, order, epochs=epochs, workers=workers, failures=failures),
-            num_train_batches(train_set, augment, order),
+            num_train_batches(train_set, augment, config.batch_size),
             validation_dataset(prepared, train_set, augment, batch_size=config.batch_size, failures=failures),
         )
 

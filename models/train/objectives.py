@@ -1,10 +1,14 @@
-"""What training minimises, and what it reports beside it: both depend on the network's head."""
+"""What training minimises, and what it reports beside it: both depend on the network's head.
+
+Losses that Keras has by name are given by name: so they stand in the model file, and any Keras loads them.
+"""
 
 from dataclasses import dataclass
 
 import keras
 
-from models.config.model import Head
+from models.config.model import ModelConfig
+from models.config.train import CrossEntropyConfig, LossConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,14 +20,20 @@ class Objective:
         accuracy: reported as `accuracy` in each epoch.
     """
 
-    loss: str
+    loss: str | keras.losses.Loss
     accuracy: keras.metrics.Metric
 
 
-def objective_of(head: Head) -> Objective:
-    """The objective of a network with this head."""
-    correct = _CORRECT[head]
-    return Objective(_LOSSES[head], keras.metrics.MeanMetricWrapper(correct, name="accuracy"))
+def objective_of(model: ModelConfig, loss: LossConfig) -> Objective:
+    """The objective of a network with the head of `model`, which minimises `loss`."""
+    if model.head == "sigmoid":
+        accuracy = keras.metrics.MeanMetricWrapper(exact_match, name="accuracy", threshold=model.acceptance_threshold)
+    else:
+        accuracy = keras.metrics.MeanMetricWrapper(keras.metrics.categorical_accuracy, name="accuracy")
+    if not isinstance(loss, CrossEntropyConfig):
+        return Objective(_ERRORS[loss.kind], accuracy)
+    name, smoothed = _CROSS_ENTROPIES[model.head]
+    return Objective(smoothed(label_smoothing=loss.label_smoothing) if loss.label_smoothing else name, accuracy)
 
 
 def saved_metrics(network: keras.Model) -> list[str]:
@@ -33,21 +43,23 @@ def saved_metrics(network: keras.Model) -> list[str]:
     return [metric] if metric else []
 
 
-def exact_match(targets: keras.KerasTensor, probabilities: keras.KerasTensor) -> keras.KerasTensor:
+def exact_match(targets: keras.KerasTensor, probabilities: keras.KerasTensor, threshold: float) -> keras.KerasTensor:
     """1 for each of N images whose classes are all found and none besides, else 0.
 
     Args:
         targets: (N, num_classes), above 0.5 where the image has the class.
-        probabilities: (N, num_classes), above 0.5 where the network says so.
+        probabilities: (N, num_classes).
+        threshold: the probability above which a class counts as found.
     """
-    same = keras.ops.equal(keras.ops.greater(targets, 0.5), keras.ops.greater(probabilities, 0.5))
+    same = keras.ops.equal(keras.ops.greater(targets, 0.5), keras.ops.greater(probabilities, threshold))
     return keras.ops.cast(keras.ops.all(same, axis=-1), "float32")
 
 
-_LOSSES = {"softmax": "categorical_crossentropy", "binary": "categorical_crossentropy", "sigmoid": "binary_crossentropy"}
-_SAVED_METRICS = {"softmax": "categorical_accuracy", "sigmoid": "binary_accuracy"}
-_CORRECT = {
-    "softmax": keras.metrics.categorical_accuracy,
-    "binary": keras.metrics.categorical_accuracy,
-    "sigmoid": exact_match,
+_OVER_CLASSES = ("categorical_crossentropy", keras.losses.CategoricalCrossentropy)
+_CROSS_ENTROPIES = {
+    "softmax": _OVER_CLASSES,
+    "binary": _OVER_CLASSES,
+    "sigmoid": ("binary_crossentropy", keras.losses.BinaryCrossentropy),
 }
+_ERRORS = {"squared_error": "mean_squared_error", "absolute_error": "mean_absolute_error"}
+_SAVED_METRICS = {"softmax": "categorical_accuracy", "sigmoid": "binary_accuracy"}

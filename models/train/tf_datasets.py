@@ -50,7 +50,7 @@ def train_dataset(
     def batches() -> Iterator[tuple[Pixels, Targets]]:
         yield from train_batches(train_set, config, order, epochs=epochs, workers=workers)
 
-    return _dataset(batches, len(epochs) * num_train_batches(train_set, config, order), train_set, failures)
+    return _dataset(batches, len(epochs) * num_train_batches(train_set, config, order.batch_size), train_set, failures)
 
 
 def validation_dataset(

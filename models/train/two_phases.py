@@ -20,7 +20,7 @@ from dataprep.config.augment import AugmentConfig
 from dataprep.core.artifacts import Place
 from dataprep.feed.batches import Order, TrainSet
 from dataprep.store.shards import read_index
-from models.config.model import Head, ModelConfig
+from models.config.model import ModelConfig
 from models.config.network_kinds import FineTune
 from models.config.train import TrainConfig
 from models.layers.features import FEATURES
@@ -79,9 +79,7 @@ def fit_in_phases(
     first_file, second_file = (checkpoints.of_phase(number) if checkpoints else None for number in (1, 2))
     if num_copies:
         on_features = partial(_fit_on_features, prepared=prepared, augment=augment, workers=workers, callbacks=callbacks)
-        first = on_features(
-            network, train_set, num_copies, head=model.head, config=config, verbose=verbose, checkpoint=first_file
-        )
+        first = on_features(network, train_set, num_copies, model=model, config=config, verbose=verbose, checkpoint=first_file)
     else:
         first = on_images(network, train_set, config=config, checkpoint=first_file)
     if fine_tune is None:
@@ -89,7 +87,7 @@ def fit_in_phases(
     before = network.get_weights()
     unfreeze_last(network, fine_tune.layers)
     config = _at_rate_of(fine_tune, config)
-    compile_anew(network, model.head, config)
+    compile_anew(network, model, config)
     second = on_images(network, train_set, config=config, checkpoint=second_file)
     if not _least(second, config) < _least(first, config):
         network.set_weights(before)
@@ -127,7 +125,7 @@ def _fit_on_features(
     train_set: TrainSet,
     num_copies: int,
     *,
-    head: Head,
+    model: ModelConfig,
     prepared: Place,
     config: TrainConfig,
     augment: AugmentConfig,
@@ -153,7 +151,7 @@ def _fit_on_features(
             ordered_dataset(kept, batch_size=config.batch_size),
         )
 
-    compile_anew(rest, head, config)
+    compile_anew(rest, model, config)
     with own_failures(failures):
         return fit_datasets(rest, feed, config=config, callbacks=callbacks, verbose=verbose, checkpoint=checkpoint)
 

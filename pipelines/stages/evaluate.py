@@ -33,7 +33,10 @@ def main(
     batches = predict(network, prepared, params.evaluate)
     total = sum(entry.num_images for entry in index.shards)
     rows = pl.concat(list(track(batches, title="evaluate", total=total, count=len))).sort("id")
-    tried = measure_robustness(network.predict_on_batch, prepared, read_split(split), params.augment, params.evaluate)
+    threshold, clusters = params.model.acceptance_threshold, read_split(split)
+    tried = measure_robustness(
+        network.predict_on_batch, prepared, clusters, params.augment, params.evaluate, threshold=threshold
+    )
     write_files({predictions: encode_table(rows, PREDICTIONS), robustness: encode_document(tried)})
     correct = rows.group_by("split").agg((pl.col("label") == pl.col("predicted")).mean().alias("accuracy"))
     accuracies = dict(correct.rows())

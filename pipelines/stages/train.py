@@ -45,7 +45,7 @@ def main(
     environment = settle_keras(config.threads)
     train_set = find_train_set(prepared, augmented)
     measured = read_statistics(statistics, index)
-    network = compile_network(params.model, config, train_set, measured)
+    network = compile_network(params.model, config, train_set, measured, augment=params.augment)
     copies = read_index(augmented, stage="augment")
     decides = fingerprint_of(network, params.augment, params.model, config, index, copies, measured, environment)
     kept = Checkpoints(checkpoints, decides)

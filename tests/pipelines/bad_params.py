@@ -118,12 +118,12 @@ STRUCTURE = [
     (
         "a number as a key below",
         TEXT.replace("  epochs: 40", "  epochs: 40\n  7: 8"),
-        "unknown key train.7. Known here: optimizer",
+        "unknown key train.7. Known here: loss",
     ),
     (
         "nothing as a key below",
         TEXT.replace("  epochs: 40", "  epochs: 40\n  null: 8"),
-        "unknown key train.null. Known here: opt",
+        "unknown key train.null. Known here: loss",
     ),
     (
         "400 digits as a level",
@@ -163,6 +163,14 @@ VALUES = [
     ("prepare.denoise_px", "false", "prepare.denoise_px must be 0, 3, 5 or 7; got False. Correct the value"),
     ("prepare.denoise_px", "3.0", "prepare.denoise_px must be 0, 3, 5 or 7; got 3.0. Correct the value"),
     ("prepare.denoise_px", "4", "prepare.denoise_px should be 0, 3, 5 or 7; got 4"),
+    ("train.loss.kind", "crossentropy", "got 'crossentropy'. Did you mean cross_entropy?"),
+    (
+        "train.loss.kind",
+        "squared_error",
+        "train.loss.label_smoothing of train.loss.kind 'squared_error'; 'cross_entropy' has it",
+    ),
+    ("train.loss.label_smoothing", "1.0", "train.loss.label_smoothing should be less than 1; got 1.0"),
+    ("model.acceptance_threshold", "1.0", "model.acceptance_threshold should be less than 1; got 1.0"),
     ("train.optimizer.kind", "Adam", "got 'Adam'. Did you mean adam?"),
     ("train.optimizer.kind", "SGD", "Did you mean sgd?"),
     ("train.optimizer.kind", "adamm", "Did you mean adam"),

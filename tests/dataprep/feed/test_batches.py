@@ -64,7 +64,7 @@ def epoch_of(
     order = Order(batch_size, seed, memory_gib)
     train_set = find_train_set(*folders)
     batches = list(train_batches(train_set, config, order, epochs=[epoch], workers=workers))
-    assert len(batches) == num_train_batches(train_set, config, order)
+    assert len(batches) == num_train_batches(train_set, config, order.batch_size)
     sizes = {len(images) for images, _ in batches}
     assert max(sizes) <= batch_size
     assert max(sizes) - min(sizes) <= 1  # so that no last batch is too small to be measured
@@ -138,7 +138,7 @@ def test_epochs_follow_one_another_and_each_is_what_it_is_alone(folders: tuple[P
     order = Order(7, 0, 1.0)
     together = list(train_batches(train_set, MIXED, order, epochs=[1, 2, 3]))
     apart = [batch for epoch in (1, 2, 3) for batch in train_batches(train_set, MIXED, order, epochs=[epoch])]
-    assert len(together) == 3 * num_train_batches(train_set, MIXED, order)
+    assert len(together) == 3 * num_train_batches(train_set, MIXED, order.batch_size)
     for (images, targets), (others, other_targets) in zip(together, apart, strict=True):
         assert np.array_equal(images, others)
         assert np.array_equal(targets, other_targets)
@@ -152,7 +152,7 @@ def test_a_train_set_in_memory_is_read_once_and_shuffled_as_a_whole(
     batches = train_batches(train_set, NOTHING, Order(7, 0, 1.0), epochs=[1, 2, 3])
     next(batches)
     monkeypatch.setattr(ShardReader, "read_into", None)
-    assert len(list(batches)) == 3 * num_train_batches(train_set, NOTHING, Order(7, 0, 1.0)) - 1
+    assert len(list(batches)) == 3 * num_train_batches(train_set, NOTHING, 7) - 1
 
 
 def test_balanced_classes_are_shown_alike_each_time_in_another_variation(

@@ -38,11 +38,11 @@ def index_of(tiny: Path) -> ShardIndex:
 
 
 @pytest.fixture(scope="module")
-def model(tiny: Path, small: ModelConfig, short: TrainConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model(tiny: Path, small: ModelConfig, short: TrainConfig, params: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model") / "model.keras"
     index = read_index(tiny / "prepared", stage="prepare")
     train_set = find_train_set(tiny / "prepared", tiny / "augmented")
-    network = compile_network(small, short, train_set, read_statistics(tiny / "statistics.json", index))
+    network = compile_network(small, short, train_set, read_statistics(tiny / "statistics.json", index), augment=params.augment)
     path.write_bytes(encode_model(network, recipe=recipe_of(index)))
     return path
 

@@ -27,7 +27,9 @@ def knows_stripes(images: Pixels) -> np.ndarray:
 
 def test_an_operation_that_destroys_labels_is_seen(tiny: Path, params: Params) -> None:
     augment = config_with(rotation={"probability": 0.3, "degrees": [90.0, 90.0]}, brightness={"fraction": [0.1, 0.1]})
-    measured = measure_robustness(knows_stripes, tiny / "prepared", split_of(tiny / "prepared"), augment, params.evaluate)
+    measured = measure_robustness(
+        knows_stripes, tiny / "prepared", split_of(tiny / "prepared"), augment, params.evaluate, threshold=0.5
+    )
     found = {under.operation: under for under in measured.operations}
     assert set(found) == set(suited_operations(1))
     assert len(found) == len(OPERATIONS) - 1
@@ -42,19 +44,29 @@ def test_an_operation_that_destroys_labels_is_seen(tiny: Path, params: Params) -
 
 @pytest.mark.parametrize("batch_size", [3, 500])
 def test_figures_are_the_same_for_any_batch_size(tiny: Path, params: Params, batch_size: int) -> None:
-    whole = measure_robustness(knows_stripes, tiny / "prepared", split_of(tiny / "prepared"), params.augment, params.evaluate)
+    whole = measure_robustness(
+        knows_stripes, tiny / "prepared", split_of(tiny / "prepared"), params.augment, params.evaluate, threshold=0.5
+    )
     other = params.evaluate.model_copy(update={"batch_size": batch_size})
-    assert measure_robustness(knows_stripes, tiny / "prepared", split_of(tiny / "prepared"), params.augment, other) == whole
+    assert (
+        measure_robustness(knows_stripes, tiny / "prepared", split_of(tiny / "prepared"), params.augment, other, threshold=0.5)
+        == whole
+    )
     assert whole.images == sum(len(labels) for _, labels, _ in ordered_batches(tiny / "prepared", "validation", 50))
 
 
 def test_fewer_images_are_tried_where_fewer_are_asked_for(tiny: Path, params: Params) -> None:
     few = params.evaluate.model_copy(update={"images_per_operation": 12})
-    measured = measure_robustness(knows_stripes, tiny / "prepared", split_of(tiny / "prepared"), params.augment, few)
+    measured = measure_robustness(
+        knows_stripes, tiny / "prepared", split_of(tiny / "prepared"), params.augment, few, threshold=0.5
+    )
     assert measured.images == 12
     none = params.evaluate.model_copy(update={"images_per_operation": 0})
     assert (
-        measure_robustness(knows_stripes, tiny / "prepared", split_of(tiny / "prepared"), params.augment, none).operations == []
+        measure_robustness(
+            knows_stripes, tiny / "prepared", split_of(tiny / "prepared"), params.augment, none, threshold=0.5
+        ).operations
+        == []
     )
 
 
@@ -64,9 +76,25 @@ def test_mixtures_are_read_whole_or_not_at_all(tiny: Path, params: Params) -> No
     def reads_everything(images: Pixels) -> np.ndarray:
         return np.ones((len(images), 3), dtype=np.float32)
 
-    measured = measure_robustness(reads_everything, tiny / "prepared", split_of(tiny / "prepared"), augment, params.evaluate)
+    measured = measure_robustness(
+        reads_everything, tiny / "prepared", split_of(tiny / "prepared"), augment, params.evaluate, threshold=0.5
+    )
     assert list(measured.superposed) == ["validation", "test"]
     assert {mixtures.exact_match for mixtures in measured.superposed.values()} == {0.0}
+
+
+def test_a_class_of_a_mixture_counts_as_found_above_the_threshold(tiny: Path, params: Params) -> None:
+    augment = config_with(superpose={"num_images": 2, "combine": "sum"})
+
+    def is_unsure(images: Pixels) -> np.ndarray:
+        return np.full((len(images), 3), 0.4, dtype=np.float32)
+
+    three = augment.model_copy(update={"superpose": augment.superpose.model_copy(update={"num_images": 3})})
+    for threshold, found in ((0.5, 0.0), (0.3, 1.0)):
+        measured = measure_robustness(
+            is_unsure, tiny / "prepared", split_of(tiny / "prepared"), three, params.evaluate, threshold=threshold
+        )
+        assert {mixtures.exact_match for mixtures in measured.superposed.values()} == {found}
 
 
 def test_images_of_two_groups_are_worth_two(tiny: Path, params: Params) -> None:
@@ -75,7 +103,7 @@ def test_images_of_two_groups_are_worth_two(tiny: Path, params: Params) -> None:
     two = alone.with_columns(cluster=pl.format("w{}", pl.int_range(pl.len()) % 2))
 
     def widths(split: pl.DataFrame) -> list[float]:
-        measured = measure_robustness(knows_stripes, tiny / "prepared", split, augment, params.evaluate)
+        measured = measure_robustness(knows_stripes, tiny / "prepared", split, augment, params.evaluate, threshold=0.5)
         assert measured.clusters == (2 if split is two else measured.images)
         intervals = {under.operation: under.accuracy_interval for under in measured.operations}
         kept = [intervals["brightness"], intervals["rotation"], measured.superposed["test"].exact_match_interval]

@@ -42,7 +42,8 @@ def test_a_binary_head_has_one_output_and_a_probability_for_each_of_two_classes(
     assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-6)
     logits = np.asarray(keras.Model(network.input, network.get_layer("logit").output)(images()))[:, 0]
     assert np.allclose(probabilities[:, 1], 1 / (1 + np.exp(-logits)), atol=1e-6)
-    network.compile(optimizer="adam", loss=objective_of("binary").loss, metrics=[objective_of("binary").accuracy])
+    objective = objective_of(model_of(params, PERCEPTRON, head="binary"), params.train.loss)
+    network.compile(optimizer="adam", loss=objective.loss, metrics=[objective.accuracy])
     labels = np.arange(12) % 2
     loss, _ = network.train_on_batch(images(), np.eye(2, dtype=np.float32)[labels])
     of_one_output = keras.losses.BinaryCrossentropy(from_logits=True)(labels[:, None], logits[:, None])

@@ -1,6 +1,7 @@
 import json
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -18,7 +19,7 @@ from models.config.train import EarlyStoppingConfig, TrainConfig
 from models.evaluate.predict import load_model, predict
 from models.evaluate.robustness import measure_robustness
 from models.train import tf_datasets as inputs
-from models.train.compiled_network import compile_network
+from models.train.compiled_network import averaging_momentum, compile_network
 from models.train.early_stopping import best_epoch
 from models.train.fit import fit
 from models.train.model_bytes import encode_model
@@ -46,7 +47,9 @@ def train(
 ) -> pl.DataFrame:
     train_set = find_train_set(tiny / "prepared", tiny / "augmented")
     index = index_of(tiny)
-    network = compile_network(model, config, train_set, read_statistics(tiny / "statistics.json", index))
+    network = compile_network(
+        model, config, train_set, read_statistics(tiny / "statistics.json", index), augment=params.augment
+    )
     history = fit(
         network,
         train_set,
@@ -113,7 +116,7 @@ def test_superposed_classes_are_told_apart_by_a_sigmoid_head(
     assert history["val_accuracy"].max() > 0.8  # type: ignore[operator]  # polars types a maximum loosely
     network = load_model(tmp_path / "model.keras", index_of(tiny))
     measured = measure_robustness(
-        network.predict_on_batch, tiny / "prepared", split_of(tiny / "prepared"), augment, params.evaluate
+        network.predict_on_batch, tiny / "prepared", split_of(tiny / "prepared"), augment, params.evaluate, threshold=0.5
     )
     assert {split: mixtures.exact_match > 0.7 for split, mixtures in measured.superposed.items()} == {
         "validation": True,
@@ -148,20 +151,41 @@ def test_what_goes_wrong_while_batches_are_made_is_told_as_it_is(
         train(tiny, small, short, params, tmp_path / "model.keras")
 
 
+def test_steps_of_an_epoch_are_those_of_the_balanced_images(
+    tiny: Path, small: ModelConfig, short: TrainConfig, params: Params
+) -> None:
+    train_set = replace(find_train_set(tiny / "prepared", tiny / "augmented"), class_counts=[24, 2, 2])
+    statistics = read_statistics(tiny / "statistics.json", index_of(tiny))
+    for balance, steps in (("none", 4), ("oversample", 9)):  # of 28 and 72 images, 8 at a time
+        augment = params.augment.model_copy(update={"balance": balance})
+        network = compile_network(small, short, train_set, statistics, augment=augment)
+        averages = [layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)]
+        assert {layer.momentum for layer in averages} == {averaging_momentum(steps)}
+
+
 def test_exact_match_wants_all_classes_and_none_besides() -> None:
     targets = np.array([[1, 1, 0], [1, 1, 0], [1, 1, 0], [0, 0, 1]], dtype=np.float32)
     probabilities = np.array([[0.9, 0.6, 0.2], [0.9, 0.4, 0.2], [0.9, 0.9, 0.9], [0.1, 0.2, 0.8]], dtype=np.float32)
-    assert np.asarray(exact_match(targets, probabilities)).tolist() == [1, 0, 0, 1]
+    assert np.asarray(exact_match(targets, probabilities, 0.5)).tolist() == [1, 0, 0, 1]
+
+
+def test_exact_match_accepts_a_class_above_its_threshold() -> None:
+    targets, probabilities = np.array([[1, 1, 0]], dtype=np.float32), np.array([[0.9, 0.4, 0.2]], dtype=np.float32)
+    found = [float(exact_match(targets, probabilities, threshold)[0]) for threshold in (0.1, 0.3, 0.5)]
+    assert found == [0, 1, 0]
 
 
 @pytest.mark.parametrize("method", ["scale", "log", "none"])
-def test_each_normalisation_is_saved_as_the_same_bytes(tiny: Path, small: ModelConfig, short: TrainConfig, method: str) -> None:
+def test_each_normalisation_is_saved_as_the_same_bytes(
+    tiny: Path, small: ModelConfig, short: TrainConfig, params: Params, method: str
+) -> None:
     config = small.model_copy(update={"normalise": NormaliseConfig.model_validate({"method": method})})
     train_set, statistics = (
         find_train_set(tiny / "prepared", tiny / "augmented"),
         read_statistics(tiny / "statistics.json", index_of(tiny)),
     )
-    saved = [encode_model(compile_network(config, short, train_set, statistics), recipe={}) for _ in range(2)]
+    networks = (compile_network(config, short, train_set, statistics, augment=params.augment) for _ in range(2))
+    saved = [encode_model(network, recipe={}) for network in networks]
     assert saved[0] == saved[1]
 
 

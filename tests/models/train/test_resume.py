@@ -56,7 +56,9 @@ def train(
 ) -> tuple[bytes, pl.DataFrame]:
     train_set = find_train_set(tiny / "prepared", tiny / "augmented")
     index = read_index(tiny / "prepared", stage="prepare")
-    network = compile_network(model, config, train_set, read_statistics(tiny / "statistics.json", index))
+    network = compile_network(
+        model, config, train_set, read_statistics(tiny / "statistics.json", index), augment=params.augment
+    )
     history = fit(
         network,
         train_set,

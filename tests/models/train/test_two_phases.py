@@ -50,9 +50,9 @@ def model_with(params: Params, **settings: object) -> ModelConfig:
     return ModelConfig.model_validate({**params.model.model_dump(), "normalise": {"method": "none"}, "network": network})
 
 
-def built(tiny: Path, model: ModelConfig, config: TrainConfig) -> keras.Model:
+def built(tiny: Path, model: ModelConfig, config: TrainConfig, augment: AugmentConfig) -> keras.Model:
     statistics = read_statistics(tiny / "statistics.json", read_index(tiny / "prepared", stage="prepare"))
-    return compile_network(model, config, find_train_set(tiny / "prepared", tiny / "augmented"), statistics)
+    return compile_network(model, config, find_train_set(tiny / "prepared", tiny / "augmented"), statistics, augment=augment)
 
 
 def backbone_of(network: keras.Model) -> keras.Model:
@@ -83,7 +83,7 @@ def trained(
     network: keras.Model | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> tuple[keras.Model, pl.DataFrame]:
-    network = network or built(tiny, model, config)
+    network = network or built(tiny, model, config, augment)
     history = fit_in_phases(
         network,
         find_train_set(tiny / "prepared", tiny / "augmented"),
@@ -150,7 +150,7 @@ def test_the_frozen_weights_are_unchanged_in_phase_one(
 ) -> None:
     augment = config_with(noise={"std": (5.0, 5.0)}) if augmented else still
     model = model_with(params)
-    network = built(tiny, model, brief)
+    network = built(tiny, model, brief, augment)
     before, head = weights_hash(backbone_of(network)), network.get_layer("probabilities").get_weights()
     _, history = trained(tiny, model, brief, augment, network=network)
     assert weights_hash(backbone_of(network)) == before
@@ -207,7 +207,7 @@ def test_fine_tuning_trains_the_last_layers_and_leaves_batch_normalisation_alone
     tiny: Path, params: Params, brief: TrainConfig, still: AugmentConfig
 ) -> None:
     model = model_with(params, fine_tune=FINE_TUNE)
-    network = built(tiny, model, brief)
+    network = built(tiny, model, brief, still)
     before = {layer.name: layer.get_weights() for layer in backbone_of(network).layers}
     _, history = trained(tiny, model, brief, still, network=network)
     assert history["epoch"].to_list() == [1, 2, 3, 4, 5, 6]
@@ -225,7 +225,7 @@ def test_a_second_phase_that_gains_nothing_is_undone(
     tiny: Path, params: Params, brief: TrainConfig, still: AugmentConfig
 ) -> None:
     model = model_with(params, fine_tune={**FINE_TUNE, "learning_rate": 1.0})
-    network = built(tiny, model, brief)
+    network = built(tiny, model, brief, still)
     before = weights_hash(backbone_of(network))
     _, history = trained(tiny, model, brief, still, network=network)
     assert history["val_loss"][:4].min() < history["val_loss"][4:].min()  # type: ignore[operator]
@@ -233,8 +233,8 @@ def test_a_second_phase_that_gains_nothing_is_undone(
     assert validation_loss(tiny, network, still, brief) == pytest.approx(min(history["val_loss"]), rel=1e-3)
 
 
-def test_more_layers_than_there_are_mean_all(params: Params, tiny: Path, brief: TrainConfig) -> None:
-    network = built(tiny, model_with(params), brief)
+def test_more_layers_than_there_are_mean_all(params: Params, tiny: Path, brief: TrainConfig, still: AugmentConfig) -> None:
+    network = built(tiny, model_with(params), brief, still)
     two_phases.unfreeze_last(network, 1000)
     backbone = backbone_of(network)
     normalisations = [layer for layer in backbone.layers if isinstance(layer, keras.layers.BatchNormalization)]
@@ -287,8 +287,10 @@ def test_features_are_not_computed_again_when_the_phase_that_needs_them_is_over(
     assert len(seen) == computed
 
 
-def test_a_checkpoint_from_other_pretrained_weights_is_not_used(tiny: Path, params: Params, brief: TrainConfig) -> None:
-    network = built(tiny, model_with(params), brief)
+def test_a_checkpoint_from_other_pretrained_weights_is_not_used(
+    tiny: Path, params: Params, brief: TrainConfig, still: AugmentConfig
+) -> None:
+    network = built(tiny, model_with(params), brief, still)
     before = fingerprint_of(network, brief)
     assert fingerprint_of(network, brief) == before
     weights = backbone_of(network).layers[2]
