@@ -40,6 +40,7 @@ bench: .venv/installed ## every benchmark; wants the real images (DARKROOM_DATA)
 	python -m benchmarks.crashes
 	python -m benchmarks.augment
 	python -m benchmarks.feeding
+	python -m benchmarks.training
 	python -m benchmarks.gain
 	python -m benchmarks.whole
 

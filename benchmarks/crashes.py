@@ -1,8 +1,12 @@
-"""A hundred kills during prepare and a hundred during the whole of `dvc repro`: `python -m benchmarks.crashes`.
+"""A hundred kills during prepare, a hundred during the whole of `dvc repro`, ten in each of two trainings.
 
-After the former comes `dvc repro`, after the latter what `make repro` does. About an hour and a half.
+    python -m benchmarks.crashes             all of them, about an hour and a half
+    python -m benchmarks.crashes training    one of them: prepare, everything, training
+
+After those of prepare comes `dvc repro`, after the others what `make repro` does.
 """
 
+import sys
 from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,15 +14,38 @@ from tempfile import TemporaryDirectory
 from dataprep.core.rng import rng_for
 from tests.conftest import write_striped_tree
 from tests.end_to_end.conftest import SHORT, copy_project
-from tests.end_to_end.kills import at_random, kill_again_and_again, kill_whole_runs
+from tests.end_to_end.kills import at_random, kill_again_and_again, kill_training, kill_whole_runs
 
 KILLS = 100
 TRAIN_EACH = 4
+TRAININGS = 10
+TRAINED: dict[str, dict[str, object]] = {
+    "cnn, embedded digits": {},
+    "transfer, 60 images": {
+        **SHORT,
+        "prepare.color": "rgb",
+        "augment.online": False,
+        "model.normalise.method": "none",
+        "model.network": {
+            "kind": "transfer",
+            "backbone": "efficientnet_lite0",
+            "weights": "imagenet",
+            "image_side": 64,
+            "interpolation": "bilinear",
+            "dense_units": [],
+            "dropout": 0.2,
+            "varied_copies": 0,
+            "fine_tune": {"layers": 20, "epochs": 4, "learning_rate": 0.0001},
+        },
+        "train.epochs": 6,
+    },
+}
 
 
 def main() -> None:
-    kill_prepare()
-    kill_everything()
+    kinds = {"prepare": kill_prepare, "everything": kill_everything, "training": kill_trainings}
+    for name in sys.argv[1:] or kinds:
+        kinds[name]()
 
 
 def kill_prepare() -> None:
@@ -52,6 +79,28 @@ def kill_everything() -> None:
     )
     print(f"last stage that had begun: {dict(Counter(kill.stage for kill in kills))}")
     print(f"identical bytes, no stray file after doctor --mend and dvc repro: {len(whole)} of {len(kills)}")
+
+
+def kill_trainings() -> None:
+    """One kill in each tenth of a training, from the start of Python to the model's file."""
+    for name, values in TRAINED.items():
+        rng = rng_for(0, "kills of training", name)
+        moments = [at_random(rng, first=number / TRAININGS, last=(number + 1) / TRAININGS) for number in range(TRAININGS)]
+        with TemporaryDirectory(prefix="darkroom-bench-") as folder:
+            project = copy_project(Path(folder) / "project")
+            write_striped_tree(project.root / "raw/tiny", classes=3, images=20)
+            project.set(values)
+            project.repro("augment")
+            kills = []
+            for kill in kill_training(project, moments):
+                kills.append(kill)
+                print(f"  {name}, {len(kills)}: {kill}", flush=True)
+        whole = [kill for kill in kills if kill.exit_code == 0 and not kill.wrong]
+        epochs = [kill.epochs for kill in kills]
+        print(
+            f"{name}: {len(kills)} kills of train, {sum(kill.in_time for kill in kills)} before it had ended, after "
+            f"{min(epochs)} to {max(epochs)} complete epochs; identical bytes and no stray file {len(whole)} of {len(kills)}"
+        )
 
 
 if __name__ == "__main__":

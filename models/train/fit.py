@@ -31,6 +31,9 @@ from models.train.readiness import check_ready
 from models.train.schedules import rate_of_epoch
 from models.train.tf_datasets import Failures, own_failures, train_dataset, validation_dataset
 
+RATE = "train.optimizer.learning_rate"
+"""The key of params.yaml with the learning rate of the first phase."""
+
 
 @dataclass(frozen=True, slots=True)
 class Feed:
@@ -58,6 +61,7 @@ def fit(
     callbacks: Sequence[keras.callbacks.Callback],
     verbose: Literal[0, 1, 2],
     checkpoint: CheckpointFile | None = None,
+    rate_key: str = RATE,
 ) -> pl.DataFrame:
     """Fits until early stopping, the time or the epochs end it, then puts the best epoch's weights back.
 
@@ -71,6 +75,7 @@ def fit(
         callbacks: what is called after each epoch; after a restart, also for the epochs before it.
         verbose: Keras' own display: 0 none, 1 a progress bar, 2 a line per epoch.
         checkpoint: written after each epoch; where this training's is there, it goes on from it. None = nothing is kept.
+        rate_key: where the learning rate stands in params.yaml, for an error that says what to lower.
 
     Raises:
         TrainError: training cannot begin (`check_ready`), or a loss was no number.
@@ -99,6 +104,7 @@ def fit(
             callbacks=callbacks,
             verbose=verbose,
             checkpoint=checkpoint,
+            rate_key=rate_key,
         )
 
 
@@ -110,6 +116,7 @@ def fit_datasets(
     callbacks: Sequence[keras.callbacks.Callback],
     verbose: Literal[0, 1, 2],
     checkpoint: CheckpointFile | None = None,
+    rate_key: str = RATE,
 ) -> pl.DataFrame:
     """Fits on datasets as `fit` does, then puts the best epoch's weights back.
 
@@ -120,6 +127,7 @@ def fit_datasets(
         callbacks: called after each epoch.
         verbose: Keras' own display.
         checkpoint: where each epoch is kept, so that a killed training goes on; None keeps none.
+        rate_key: as of `fit`.
 
     Raises:
         TrainError: the loss was not a number.
@@ -127,7 +135,7 @@ def fit_datasets(
     Returns:
         One row per epoch, as `fit` returns them.
     """
-    epochs = _Epochs(config, checkpoint)
+    epochs = _Epochs(config, checkpoint, rate_key)
     epochs.restore(network)
     done = len(epochs.rows)
     for number, row in enumerate(epochs.rows):
@@ -148,7 +156,7 @@ def fit_datasets(
     if not any(math.isfinite(row["val_loss"]) for row in epochs.rows):
         raise TrainError(
             f"train: the validation loss must be a number; it was none in any of {len(epochs.rows)} epochs. "
-            f"Lower train.optimizer.learning_rate ({config.optimizer.learning_rate:g})"
+            f"Lower {rate_key} ({config.optimizer.learning_rate:g})"
         )
     network.set_weights(epochs.best)
     return pl.DataFrame(epochs.rows).select(pl.int_range(1, pl.len() + 1).alias("epoch"), *list(HISTORY)[1:])
@@ -157,11 +165,11 @@ def fit_datasets(
 class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
     """Keeps the history and the best weights, sets each epoch's rate, and ends the training."""
 
-    def __init__(self, config: TrainConfig, file: CheckpointFile | None) -> None:
+    def __init__(self, config: TrainConfig, file: CheckpointFile | None, rate_key: str) -> None:
         super().__init__()
         self.rows: list[dict[str, float]] = []
         self.best: Arrays = []
-        self._config, self._file = config, file
+        self._config, self._file, self._rate_key = config, file, rate_key
         self._seconds, self._began = 0.0, 0.0
 
     def restore(self, network: keras.Model) -> None:
@@ -180,7 +188,8 @@ class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         if not math.isfinite((logs or {}).get("loss", 0.0)):
-            raise TrainError(_not_a_number(self._config, epoch=len(self.rows) + 1, step=batch + 1))
+            lower = f"Lower {self._rate_key} ({self._config.optimizer.learning_rate:g})"
+            raise TrainError(_not_a_number(lower, epoch=len(self.rows) + 1, step=batch + 1))
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002
         self.rows.append({name: float(value) for name, value in (logs or {}).items()})
@@ -196,12 +205,9 @@ class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         return costs_of(self._config.early_stopping, self.rows)
 
 
-def _not_a_number(config: TrainConfig, *, epoch: int, step: int) -> str:
+def _not_a_number(lower: str, *, epoch: int, step: int) -> str:
     """Where the loss was no number, and why, as far as one can say: the loss of the first step stands before any change."""
     where = f"train: the loss must be a number; at step {step} of epoch {epoch} it was none. "
     if epoch == step == 1:
         return where + "No weight had changed yet, so the first values are too large: set model.normalise.method to standard"
-    return where + (
-        "The likely cause is that steps were too large. "
-        f"Lower train.optimizer.learning_rate ({config.optimizer.learning_rate:g})"
-    )
+    return where + f"The likely cause is that steps were too large. {lower}"

@@ -16,13 +16,16 @@ from models.layers.keras_file import open_keras_file
 RECIPE = "darkroom"
 """The key of the recipe in metadata.json."""
 
+VERSION = 1
+"""Of what stands under that key."""
+
 _LARGEST_TEXT = 2**26  # bytes of a member of JSON
 _STAGE = "train"
 
 
 def recipe_of(index: ShardIndex) -> dict[str, object]:
     """What a model must know of the images that it was trained on: class names, and all that was done to them."""
-    return index.model_dump(include={"class_names", "decode", "prepare"}, mode="json")
+    return {"version": VERSION, **index.model_dump(include={"class_names", "decode", "prepare"}, mode="json")}
 
 
 @contextmanager
@@ -58,12 +61,16 @@ def read_recipe(path: Path, archive: zipfile.ZipFile) -> dict[str, object]:
     """What a model says it was trained on, and with.
 
     Raises:
-        ArtifactError: the file does not say it, or says it in no JSON or in too much of it.
+        ArtifactError: the file does not say it, or says it in no JSON, in too much of it, or in another version.
     """
     metadata = _read_json(path, archive, "metadata.json")
     said = metadata.get(RECIPE) if isinstance(metadata, dict) else None
     if not isinstance(said, dict):
         raise model_fault(path, f"must say in metadata.json, under {RECIPE!r}, what it was trained on; it does not")
+    if said.get("version") != VERSION:
+        raise model_fault(
+            path, f"must say in metadata.json, under '{RECIPE}.version', {VERSION}; it says {shortened(said.get('version'))}"
+        )
     return said
 
 

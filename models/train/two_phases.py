@@ -88,7 +88,9 @@ def fit_in_phases(
     unfreeze_last(network, fine_tune.layers)
     config = _at_rate_of(fine_tune, config)
     compile_anew(network, model, config)
-    second = on_images(network, train_set, config=config, checkpoint=second_file)
+    second = on_images(
+        network, train_set, config=config, checkpoint=second_file, rate_key="model.network.fine_tune.learning_rate"
+    )
     if not _least(second, config) < _least(first, config):
         network.set_weights(before)
     return pl.concat([first, second.with_columns(pl.col("epoch") + first.height)])

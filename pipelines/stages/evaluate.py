@@ -9,6 +9,10 @@ from pipelines.stage_command import need_docstrings, need_temporary_folder, run_
 run_program(need_temporary_folder)  # without one tensorflow cannot be imported
 run_program(need_docstrings)
 
+from models.train.keras_start import load_keras
+
+load_keras()  # before any other module imports it
+
 import polars as pl
 
 from dataprep.config.base import SPLITS

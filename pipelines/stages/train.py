@@ -11,6 +11,10 @@ from pipelines.stage_command import need_docstrings, need_temporary_folder, run_
 run_program(need_temporary_folder)  # without one tensorflow cannot be imported
 run_program(need_docstrings)
 
+from models.train.keras_start import load_keras
+
+load_keras()  # before any other module imports it
+
 from dvclive import Live
 from dvclive.keras import DVCLiveCallback
 
@@ -62,7 +66,12 @@ def main(
             verbose=1 if sys.stdout.isatty() else 2,
             checkpoints=kept,
         )
-    recipe = {**recipe_of(index), **source_of_weights(network), "environment": environment.model_dump()}
+    recipe = {
+        **recipe_of(index),
+        "model": params.model.model_dump(mode="json"),
+        **source_of_weights(network),
+        "environment": environment.model_dump(),
+    }
     write_files({model: encode_model(network, recipe=recipe), history: epochs.write_csv().encode()})
     kept.remove()
     best = best_epoch(config.early_stopping, epochs)

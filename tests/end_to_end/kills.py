@@ -1,6 +1,7 @@
 """What becomes of a data set whose making is killed: the tests kill a few times, the benchmark a hundred."""
 
 import hashlib
+import json
 import os
 import re
 import signal
@@ -17,16 +18,19 @@ from tests.end_to_end.conftest import ENVIRONMENT, Project
 
 MADE = ("data", "artifacts", "reports", "dvc.lock")
 LEVELS = ("linear", "cubic")  # of prepare.resize.interpolation, in turns, so that each run has every shard to make
-
+PREPARE = ["--no-run-cache", "prepare"]  # what an earlier round made must not be taken from DVC's cache
+TRAIN = ["--no-run-cache", "--force", "--single-item", "train"]
 
 Moment = Callable[[subprocess.Popen[str], float], bool]
 """Waits for the moment to kill a process that takes about so many seconds; says whether it still runs."""
 
 
-def at_random(rng: np.random.Generator) -> Moment:
+def at_random(rng: np.random.Generator, *, first: float = 0.0, last: float = 1.0) -> Moment:
+    """Between two moments of the run, as fractions of its time."""
+
     def wait(process: subprocess.Popen[str], longest: float) -> bool:
         try:
-            process.wait(float(rng.uniform(0, longest)))
+            process.wait(float(rng.uniform(first * longest, last * longest)))
         except subprocess.TimeoutExpired:
             return True
         return False
@@ -56,6 +60,17 @@ class Killed:
     exit_code: int
     same_bytes: bool
     strays: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class KilledTraining:
+    """One kill of the stage train and what its next run made of it."""
+
+    seconds: float  # after the stage began
+    in_time: bool  # before the run had ended by itself
+    epochs: int  # complete ones that the killed run kept, of all phases
+    exit_code: int
+    wrong: list[str]  # files that differ, are missing or were left behind
 
 
 def tree_of(project: Project) -> dict[str, str]:
@@ -173,13 +188,13 @@ def kill_again_and_again(project: Project, moments: Iterable[Moment]) -> Iterato
     expected, longest = {}, 0.0
     for level in LEVELS:
         project.set({"prepare.resize.interpolation": level})
-        longest = max(longest, _run_prepare(project))
+        longest = max(longest, _run_stage(project, PREPARE))
         expected[level] = tree_of(project)
     for number, moment in enumerate(moments):
         level = LEVELS[number % 2]
         project.set({"prepare.resize.interpolation": level})
         before = set(tree_of(project))
-        seconds, in_time = _kill_prepare(project, moment, longest)
+        seconds, in_time = _kill_stage(project, PREPARE, moment, longest)
         left = set(tree_of(project)) - before
         ended = project.run("dvc", "repro", "prepare")
         found = tree_of(project)
@@ -193,12 +208,41 @@ def kill_again_and_again(project: Project, moments: Iterable[Moment]) -> Iterato
         )
 
 
+def kill_training(project: Project, moments: Iterable[Moment]) -> Iterator[KilledTraining]:
+    """Kills a training with all its processes, does what `make repro` does, and compares.
+
+    Args:
+        project: one in which everything before train has run.
+        moments: when to kill, for each training.
+    """
+    longest = _run_stage(project, TRAIN)
+    expected, checkpoints = made_by(project), project.root / ".darkroom/checkpoints"
+    for moment in moments:
+        seconds, in_time = _kill_stage(project, TRAIN, moment, longest)
+        epochs = sum(map(_num_epochs, checkpoints.glob("phase_*.npz")))
+        doctor = project.run("darkroom", "doctor", "--quick", "--mend")
+        ended = project.run("dvc", "repro", *TRAIN)
+        found = made_by(project) | {str(path.relative_to(project.root)): "" for path in checkpoints.glob("*")}
+        names = found.keys() | expected.keys()
+        yield KilledTraining(
+            seconds,
+            in_time=in_time,
+            epochs=epochs,
+            exit_code=doctor.exit_code or ended.exit_code,
+            wrong=sorted(name for name in names if found.get(name) != expected.get(name)),
+        )
+
+
+def _num_epochs(checkpoint: Path) -> int:
+    with np.load(checkpoint) as arrays:
+        return len(json.loads(arrays["header"].tobytes())["epochs"])
+
+
 @contextmanager
-def _prepare_begins(project: Project) -> Iterator[subprocess.Popen[str]]:
-    """`dvc repro prepare`, at the beginning of the stage."""
-    # --no-run-cache: what an earlier round made must not be taken from DVC's cache.
+def _stage_begins(project: Project, options: list[str]) -> Iterator[subprocess.Popen[str]]:
+    """`dvc repro` with these options, at the beginning of the stage that is the last of them."""
     with subprocess.Popen(
-        ["dvc", "repro", "--no-run-cache", "prepare"],
+        ["dvc", "repro", *options],
         cwd=project.root,
         env=ENVIRONMENT,
         stdout=subprocess.PIPE,
@@ -207,22 +251,22 @@ def _prepare_begins(project: Project) -> Iterator[subprocess.Popen[str]]:
         start_new_session=True,
     ) as process:
         for line in process.stdout or ():
-            if "Running stage 'prepare'" in line:
+            if f"Running stage '{options[-1]}'" in line:
                 break
         yield process
 
 
-def _run_prepare(project: Project) -> float:
+def _run_stage(project: Project, options: list[str]) -> float:
     """Seconds from the start of the stage to the end of the run."""
-    with _prepare_begins(project) as process:
+    with _stage_begins(project, options) as process:
         start = time.perf_counter()
-        process.wait()
+        assert process.wait() == 0
         return time.perf_counter() - start
 
 
-def _kill_prepare(project: Project, moment: Moment, longest: float) -> tuple[float, bool]:
+def _kill_stage(project: Project, options: list[str], moment: Moment, longest: float) -> tuple[float, bool]:
     """Seconds from the start of the stage to the kill, and whether the run had not ended by itself before."""
-    with _prepare_begins(project) as process:
+    with _stage_begins(project, options) as process:
         start = time.perf_counter()
         in_time = moment(process, longest)
         if in_time:

@@ -4,12 +4,14 @@ import hashlib
 import json
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
+from pipelines.params import read_params
 from tests.closure import ROOT
 from tests.conftest import striped, write_png
 from tests.end_to_end.conftest import ENVIRONMENT, STAGES, Ended, Project
@@ -57,6 +59,13 @@ def test_the_first_run_runs_everything(ran: Path) -> None:
     assert "ingest: 60 files (60 read, 0 known) -> 60 ok / 0 quarantined / 0 skipped; 3 classes" in first.output
     assert "3 classes, 0 exact copies, 0 clusters" in first.output
     assert "split: 60 images -> train 36 / validation 12 / test 12" in first.output
+
+
+def test_the_model_file_says_what_it_was_made_of(project: Project) -> None:
+    with zipfile.ZipFile(project.root / "artifacts/model.keras") as file:
+        said = json.loads(file.read("metadata.json"))["darkroom"]
+    assert sorted(said) == ["class_names", "decode", "environment", "model", "prepare", "version"]
+    assert said["model"] == read_params(project.root / "params.yaml").model.model_dump(mode="json")
 
 
 def test_a_second_run_does_nothing_below_ingest(project: Project) -> None:

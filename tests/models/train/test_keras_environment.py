@@ -9,6 +9,7 @@ import pytest
 
 from dataprep.core.errors import ArtifactError
 from models.train.keras_environment import Environment, threads_of
+from models.train.model_file import VERSION
 
 CPU = {"instruction_set": "avx2", "device": "CPU"}
 
@@ -21,7 +22,7 @@ def write_model(path: Path, metadata: bytes, packing: int = zipfile.ZIP_STORED) 
 
 
 def of_environment(environment: object) -> bytes:
-    return json.dumps({"darkroom": {"environment": environment}}).encode()
+    return json.dumps({"darkroom": {"version": VERSION, "environment": environment}}).encode()
 
 
 @pytest.mark.parametrize("threads", [1, 2, 1024])
@@ -31,7 +32,7 @@ def test_the_threads_of_the_training_are_read(threads: int, tmp_path: Path) -> N
 
 
 def test_a_model_that_names_no_environment_has_no_number_of_threads(tmp_path: Path) -> None:
-    assert threads_of(write_model(tmp_path / "model.keras", b'{"darkroom": {}}')) == 0
+    assert threads_of(write_model(tmp_path / "model.keras", b'{"darkroom": {"version": 1}}')) == 0
 
 
 @pytest.mark.parametrize("threads", [-3, 0, 1025, 10**9, 10**400, 2.5, "2", True, None, [2]], ids=repr)

@@ -116,34 +116,45 @@ def test_a_checkpoint_of_another_training_or_a_damaged_one_is_not_used(
         assert read_checkpoint(file) is None
 
 
-STAGE = """
+KILLED = """
 from pathlib import Path
 import os, signal, sys
 sys.path.insert(0, sys.argv[1])
 from pipelines.environment import settle
 settle()
-from dataprep.core import artifacts
-from models.train import checkpoints
-whole, count = checkpoints.write_bytes, 0
-def write(path, pieces):
+from models.config.model import ModelConfig
+from models.config.train import TrainConfig
+from models.train.checkpoints import CheckpointFile
+from pipelines.params import read_params
+from tests.models.train.test_resume import train
+rename, count = Path.replace, 0
+def rename_twice(path, target):
     global count
     count += 1
-    if count == 2:
+    if count == 3:
         os.kill(os.getpid(), signal.SIGKILL)
-    whole(path, pieces)
-checkpoints.write_bytes = write
-file = checkpoints.CheckpointFile(Path(sys.argv[2]), "x")
-for number in range(2):
-    checkpoints.write_checkpoint(file, checkpoints.Checkpoint([{"loss": float(number)}], 1.0, [], []))
+    rename(path, target)
+Path.replace = rename_twice
+model, config = ModelConfig.model_validate_json(sys.argv[2]), TrainConfig.model_validate_json(sys.argv[3])
+tiny, kept = map(Path, sys.argv[4:])
+train(tiny, read_params(Path(sys.argv[1]) / "params.yaml"), model, config, CheckpointFile(kept, "this training"))
 """
 
 
-def test_a_kill_while_a_checkpoint_is_written_leaves_the_one_before(tmp_path: Path) -> None:
-    path = tmp_path / "checkpoint.npz"
+def test_a_training_whose_process_is_killed_while_it_writes_a_checkpoint_goes_on_from_the_one_before(
+    tiny: Path, params: Params, noisy: ModelConfig, falling: TrainConfig, tmp_path: Path
+) -> None:
+    config = falling.model_copy(update={"epochs": 4})
+    file = CheckpointFile(tmp_path / "checkpoint.npz", "this training")
+    settings = [noisy.model_dump_json(), config.model_dump_json(), str(tiny), str(file.path)]
     ended = subprocess.run(
-        [sys.executable, "-c", STAGE, str(ROOT), str(path)], env=os.environ, check=False, capture_output=True, timeout=120
+        [sys.executable, "-c", KILLED, str(ROOT), *settings], env=os.environ, check=False, capture_output=True, timeout=120
     )
     assert ended.returncode == -signal.SIGKILL, ended.stderr
-    kept = read_checkpoint(CheckpointFile(path, "x"))
+    kept = read_checkpoint(file)
     assert kept
-    assert kept.epochs == [{"loss": 0.0}]
+    assert len(kept.epochs) == 2
+    resumed, history = train(tiny, params, noisy, config, file)
+    whole, of_whole = train(tiny, params, noisy, config, None)
+    assert resumed == whole
+    assert history.equals(of_whole)

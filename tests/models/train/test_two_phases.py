@@ -10,10 +10,12 @@ import pytest
 
 from dataprep.config.augment import AugmentConfig
 from dataprep.config.base import SplitName
+from dataprep.core.errors import TrainError
 from dataprep.feed.batches import find_train_set
 from dataprep.store.shards import read_index
 from dataprep.store.statistics import read_statistics
 from models.config.model import ModelConfig
+from models.config.network_kinds import FineTune
 from models.config.train import TrainConfig
 from models.evaluate.predict import load_model
 from models.layers.features import Pretrained, source_of_weights, weights_hash
@@ -296,3 +298,15 @@ def test_a_checkpoint_from_other_pretrained_weights_is_not_used(
     weights = backbone_of(network).layers[2]
     weights.set_weights([-values for values in weights.get_weights()])
     assert fingerprint_of(network, brief) != before
+
+
+def test_a_loss_that_is_no_number_in_the_second_phase_names_the_rate_of_that_phase(
+    tiny: Path, params: Params, brief: TrainConfig, still: AugmentConfig
+) -> None:
+    model = model_with(params)
+    wild = FineTune.model_construct(layers=2, epochs=2, learning_rate=1e38)
+    model = model.model_copy(update={"network": model.network.model_copy(update={"fine_tune": wild})})
+    with pytest.raises(
+        TrainError, match=r"at step \d of epoch 1 .* Lower model\.network\.fine_tune\.learning_rate \(1e\+38\)$"
+    ):
+        trained(tiny, model, brief.model_copy(update={"epochs": 1}), still)
