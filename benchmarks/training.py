@@ -77,7 +77,7 @@ def train(name: str, root: Path) -> float:
         network = build_network(
             params.model, shape=train_set.shape, num_classes=train_set.num_classes, mean=mean, divisor=divisor, momentum=0.99
         )
-        network.compile(keras.optimizers.Adam(0.002), "categorical_crossentropy", ["accuracy"])
+        network.compile(keras.optimizers.Adam(0.002), "categorical_crossentropy", metrics=["accuracy"])
         images, targets = {}, {}
         for split in ("train", "validation"):
             batches = list(ordered_batches(prepared, split, config.batch_size))

@@ -34,7 +34,7 @@ read = dict(color_mode="grayscale", image_size=(28, 28), batch_size=batch_size, 
 train, validation = load(source + "/train", validation_split=1 / 9, subset="both", seed=1, **read)
 test = load(source + "/test", shuffle=False, **read)
 network = keras.models.clone_model(keras.models.load_model(model))
-network.compile(keras.optimizers.Adam(0.002), "categorical_crossentropy", ["accuracy"])
+network.compile(keras.optimizers.Adam(0.002), "categorical_crossentropy", metrics=["accuracy"])
 network.fit(train.cache().prefetch(2), epochs=epochs, validation_data=validation.cache(), verbose=0)
 print(network.evaluate(test, verbose=0)[1])
 """
