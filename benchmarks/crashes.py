@@ -90,7 +90,7 @@ def kill_trainings() -> None:
             project = copy_project(Path(folder) / "project")
             write_striped_tree(project.root / "raw/tiny", classes=3, images=20)
             project.set(values)
-            project.repro("augment")
+            project.repro("statistics", "augment")
             kills = []
             for kill in kill_training(project, moments):
                 kills.append(kill)
