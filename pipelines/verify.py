@@ -8,6 +8,9 @@ DVC itself trusts a file whose size and time are unchanged, and checks out a dam
     the copy has it, the file is gone                 ->  the file is missing:   dvc checkout data/split.parquet
     neither is there                                  ->  the file is missing:   dvc repro split
 
+The MD5 of a folder is that of a list of its files, which stands in DVC's cache alone. Where that list is gone, only the index
+of shards says which file is whole. Then no output is removed: the stage is run again, keeps whole shards and makes the others.
+
 What dvc.lock and the lists in the cache say is not believed before it was looked at: each output must stand in dvc.yaml, each
 path must lie in this folder, on no link that leads out of it, and each hash must be one. So no command that is proposed removes
 anything else than outputs of this project and copies in DVC's cache.
@@ -175,15 +178,13 @@ def _search_unlisted(output: Output, cache: Path, hashed: Mapping[Path, Hashed])
     """Looks at a folder whose list is missing or damaged itself."""
     suspects = _suspects(output, hashed)
     own_list = _cached(cache, output.md5)
-    broken = [own_list] if own_list in hashed else []
+    stage = shlex.quote(output.stage)
+    mend = f"dvc repro --force --single-item {stage}" if suspects else f"dvc commit {stage}"  # forced: DVC may notice nothing
+    if own_list in hashed:
+        mend = f"{_remove(own_list)} && {mend}"
     for path in suspects:
-        yield Damage(path, "missing" if not path.exists() else "damaged", _rebuild(output, *suspects, *broken))
-    if broken:
-        mend = (
-            _rebuild(output, *suspects, *broken)
-            if suspects
-            else f"{_remove(*broken)} && dvc commit {shlex.quote(output.stage)}"
-        )
+        yield Damage(path, "damaged" if path.is_file() or _files_below(path) else "missing", mend)
+    if own_list in hashed:
         yield Damage(own_list, f"damaged in DVC's cache (the list of {output.path})", mend)
 
 

@@ -131,17 +131,27 @@ def test_a_lost_or_damaged_list_of_a_folder(project: Project) -> None:
     assert named(verify()[1]) == {str(prepared): f"rm -f {prepared} && dvc commit prepare"}
     shard = next(Path("data/prepared").glob("train-00001-*.h5"))
     flip(shard, 3000)
-    both = f"rm -f data/prepared/index.json {shard} {prepared} && dvc repro prepare"
-    assert named(verify()[1]) == dict.fromkeys(("data/prepared/index.json", str(shard), str(prepared)), both)
+    again = "dvc repro --force --single-item prepare"
+    suspects = ("data/prepared/index.json", str(shard), str(prepared))
+    assert named(verify()[1]) == dict.fromkeys(suspects, f"rm -f {prepared} && {again}")
     flip(shard, 3000)
     Path("data/prepared/index.json").write_text("{")
     prepared.chmod(0o644)
     prepared.unlink()
-    assert named(verify()[1]) == {"data/prepared/index.json": "rm -f data/prepared/index.json && dvc repro prepare"}
-    ended = project.run("bash", "-c", "rm -f data/prepared/index.json && dvc repro prepare")
-    assert ended.exit_code == 0, ended.output
+    assert named(verify()[1]) == {"data/prepared/index.json": again}
+    assert project.run("bash", "-c", again).exit_code == 0
     assert verify()[0] == 0
     assert prepared.read_text() == lists[prepared]
+
+
+def test_a_folder_that_is_gone_with_its_list_is_made_again(project: Project) -> None:
+    (prepared,) = (path for path in Path(".dvc/cache").rglob("*.dir") if "test-00000-" in path.read_text())
+    prepared.unlink()
+    for path in Path("data/prepared").iterdir():
+        path.unlink()
+    assert named(verify()[1]) == {"data/prepared": "dvc repro --force --single-item prepare"}
+    assert project.run("bash", "-c", "dvc repro --force --single-item prepare").exit_code == 0
+    assert verify()[0] == 0
 
 
 def test_a_shard_that_was_damaged_before_dvc_read_it(project: Project) -> None:

@@ -149,6 +149,14 @@ def test_a_file_that_is_a_link_to_the_cache_elsewhere_is_no_foreign_one(tmp_path
     ]
 
 
+@pytest.mark.parametrize(("names", "what"), [([], "missing"), (["a.h5"], "damaged")])
+def test_of_a_folder_whose_list_is_gone_nothing_is_removed(names: list[str], what: str) -> None:
+    for name in names:
+        Path("data/prepared", name).write_text("")
+    lock(("prepare", "data/prepared", f"{MD5}.dir"), ("split", "data/split.parquet", md5_of(b"rows")))
+    assert [str(damage) for damage in found()] == [f"data/prepared: {what}. Run: dvc repro --force --single-item prepare"]
+
+
 @pytest.mark.parametrize(
     "name", ["a\nb", "a\x1b[2Jb", "a b", "-rf", "a'b", "$(touch x)", "é", os.fsdecode(b"\xff"), "a\u202eb"]
 )
