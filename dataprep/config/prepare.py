@@ -1,6 +1,6 @@
 """The section `prepare` of params.yaml."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -22,10 +22,13 @@ MAX_IMAGE_PX = 2**24
 MAX_SHARD_BYTES = 2**32
 
 
+ResizeMode: TypeAlias = Literal["stretch", "pad", "fit", "crop"]
+
+
 class ResizeConfig(Section):
     """How images of any shape get the one shape that the network takes."""
 
-    mode: Literal["stretch", "pad", "fit", "crop"]
+    mode: ResizeMode
     interpolation: Literal["nearest", "linear", "cubic", "area", "lanczos"]
     pad_value: Annotated[int, Field(ge=0, le=255)]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from dataprep.config.prepare import PrepareConfig
-from dataprep.prepare.transforms import shape_of
+from dataprep.prepare.transforms import kept_pixels, shape_of
 
 SIZES = ("width", "height", "mode")
 """Columns of the manifest that are read here."""
@@ -41,20 +41,14 @@ def measure_detail(images: pl.DataFrame, config: PrepareConfig) -> Detail:
         config: what prepare does.
     """
     height, width, channels = shape_of(config)
-    h, w = pl.col("height").cast(pl.Float64), pl.col("width").cast(pl.Float64)
+    heights, widths = (images[side].cast(pl.Float64).to_numpy() for side in ("height", "width"))
     is_gray = pl.col("mode").is_in(_GRAY_MODES)
     own_channels = pl.when(is_gray).then(1).otherwise(3)
-    smaller = pl.min_horizontal(height / h, width / w)
-    pixels = {
-        "stretch": pl.lit(float(height * width)),
-        "fit": pl.lit(float(height * width)),
-        "pad": h * w * smaller**2,  # margins hold nothing of the image
-        "crop": pl.min_horizontal(h, pl.lit(height)) * pl.min_horizontal(w, pl.lit(width)),
-    }[config.resize.mode]
-    kept = pixels * pl.min_horizontal(pl.lit(channels), own_channels) / (h * w * own_channels)
-    row = images.select(
-        h.median().alias("height"), w.median().alias("width"), is_gray.mean().alias("gray"), kept.median().alias("kept")
-    ).row(0, named=True)
+    pixels = pl.lit(pl.Series(kept_pixels(heights, widths, config.image_size, config.resize.mode)))
+    kept = pixels * pl.min_horizontal(pl.lit(channels), own_channels) / (pl.lit(pl.Series(heights * widths)) * own_channels)
+    row = images.select(pl.median("height"), pl.median("width"), is_gray.mean().alias("gray"), kept.median().alias("kept")).row(
+        0, named=True
+    )
     return Detail(
         num_images=images.height,
         height=round(row["height"]),

@@ -10,8 +10,9 @@ from typing import TypeAlias
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from dataprep.config.prepare import PrepareConfig, ResizeConfig, SaturateConfig
+from dataprep.config.prepare import PrepareConfig, ResizeConfig, ResizeMode, SaturateConfig
 from dataprep.decode.image import Pixels, to_gray, to_rgb
 
 PIXELS_VERSION = 1
@@ -97,6 +98,26 @@ def resize(image: Pixels, image_size: tuple[int, int], config: ResizeConfig) -> 
     # Cut before it is scaled: what is thrown away costs nothing, however long an image is.
     kept = [min(max(round(side / max(ratios)), 1), own) for side, own in zip(image_size, image.shape, strict=False)]
     return _scale(_centre(image, (kept[0], kept[1]), config.pad_value), image_size, config)
+
+
+def kept_pixels(
+    heights: NDArray[np.float64], widths: NDArray[np.float64], image_size: tuple[int, int], mode: ResizeMode
+) -> NDArray[np.float64]:
+    """How many of the H x W pixels that `resize` makes of each image show something of it: not those of margins.
+
+    Args:
+        heights: (N,) of the images.
+        widths: (N,) of the images.
+        image_size: H, W in pixels.
+        mode: as in `resize`.
+    """
+    height, width = image_size
+    kept = np.full(len(heights), float(height * width))
+    if mode == "pad":
+        kept = heights * widths * np.minimum(height / heights, width / widths) ** 2
+    elif mode == "crop":
+        kept = np.minimum(heights, height) * np.minimum(widths, width)
+    return kept
 
 
 def denoise(image: Pixels, denoise_px: int) -> Pixels:
