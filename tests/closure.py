@@ -7,6 +7,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("dataprep", "models", "pipelines")
+SHIPPED = ROOT / "recipes/defaults/params.yaml"
+"""Tests read these parameters: the params.yaml in the project's root is the user's."""
 
 
 @cache

@@ -20,7 +20,7 @@ from PIL import Image
 from dataprep.config.execute import ExecuteConfig
 from dataprep.decode.image import Pixels
 from pipelines.params import Params, read_params
-from tests.closure import ROOT
+from tests.closure import ROOT, SHIPPED
 from tests.quick import is_quick, nothing_slow
 
 # Machines are shared: how long one example takes says nothing.
@@ -59,7 +59,7 @@ def quick_tests_do_nothing_slow(request: pytest.FixtureRequest) -> Iterator[None
 @pytest.fixture(scope="session")
 def params() -> Params:
     """The project's own parameters."""
-    return read_params(ROOT / "params.yaml")
+    return read_params(SHIPPED)
 
 
 @pytest.fixture(scope="session")

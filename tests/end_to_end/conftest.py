@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tests.closure import ROOT
+from tests.closure import ROOT, SHIPPED
 from tests.conftest import write_striped_tree
 
 ENVIRONMENT = {
@@ -96,7 +96,7 @@ class Project:
 
 
 def copy_project(root: Path) -> Project:
-    """The files that Git tracks or would track, in a repository of their own."""
+    """The files that Git tracks or would track, with the default parameters, in a repository of their own."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -108,6 +108,7 @@ def copy_project(root: Path) -> Project:
         if (ROOT / name).is_file():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, root / name)
+    shutil.copy(SHIPPED, root)
     project = Project(root)
     for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "start"]):
         assert project.run("git", *command).exit_code == 0

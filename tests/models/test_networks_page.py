@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from models.config.network_kinds import NetworkConfig
 from pipelines.params import check_document
-from tests.closure import ROOT
+from tests.closure import ROOT, SHIPPED
 
 PAGE = (ROOT / "docs/networks.md").read_text()
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
@@ -22,7 +22,7 @@ SECTIONS = {
     for section in [YAML(typ="safe", pure=True).load(text)]
 }
 SAVED, OWN = (text for language, text in BLOCKS if language == "python")
-PARAMS = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text())
+PARAMS = YAML(typ="safe", pure=True).load(SHIPPED.read_text())
 
 TRAINED = """
 import sys
@@ -69,7 +69,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("project")
     for name in ("dataprep", "models", "saved_networks"):
         shutil.copytree(ROOT / name, folder / name)
-    shutil.copy(ROOT / "params.yaml", folder)
+    shutil.copy(SHIPPED, folder)
     (folder / "models/networks/wide.py").write_text(OWN)
     (folder / "save.py").write_text(SAVED)
     subprocess.run([sys.executable, "save.py"], cwd=folder, check=True, capture_output=True)

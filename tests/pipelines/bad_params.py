@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from tests.closure import ROOT
+from tests.closure import SHIPPED
 from tests.pipelines.params_lines import put
 
-TEXT = (ROOT / "params.yaml").read_text()
+TEXT = SHIPPED.read_text()
 
 WRITTEN = [
     ("Latin-1", TEXT.replace("a folder of images", "a folder of images of café").encode("latin-1"), "line 5 has the byte 0xe9"),

@@ -29,7 +29,7 @@ from pipelines.doctor_findings import Trouble
 from pipelines.dvc_lock_copies import DVC_LOCK, LOCK_COPY, keep_copy, looks_whole
 from pipelines.graph import GraphError, declared_outputs, read_stages
 from pipelines.lock import LockError, only_run
-from tests.closure import ROOT
+from tests.closure import ROOT, SHIPPED
 from tests.stage_command import stage_command
 
 LOCK = """schema: '2.0'
@@ -165,7 +165,7 @@ def test_a_lock_that_stops_dvc_is_explained_and_restored_from_the_copy(content: 
     assert doctor()[0] == 0
 
 
-def test_what_is_no_lock_at_all_is_told_by_the_parser() -> None:
+def test_what_is_no_lock_at_all_is_reported_by_the_parser() -> None:
     DVC_LOCK.write_text("stages: [")
     assert doctor()[1].startswith("dvc.lock: torn, or no lock file of DVC (while parsing a flow node")
     assert doctor()[1].count("\n") == 1
@@ -210,7 +210,7 @@ def test_a_copy_is_kept_of_a_whole_lock_and_of_no_other() -> None:
 
 
 def test_a_stage_keeps_the_copy(folder: Path) -> None:
-    Path("params.yaml").write_text((ROOT / "params.yaml").read_text())
+    Path("params.yaml").write_text(SHIPPED.read_text())
     subprocess.run(
         stage_command("split"),
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -417,7 +417,7 @@ def test_a_copy_in_the_cache_that_is_not_what_its_name_says_comes_back_from_the_
 
 def plant_data(*paths: bytes, source: str = "scans", locked: str = "scans", changed: bool = True) -> None:
     """Writes params.yaml, a manifest that lists paths, and the dvc.lock of a run that made it, or another one if `changed`."""
-    text = (ROOT / "params.yaml").read_text()
+    text = SHIPPED.read_text()
     Path("params.yaml").write_text(text.replace("source: embedded:digits", f"source: {source}"))
     rows = pl.DataFrame({"id": [printable(path) for path in paths], "path": paths})
     rows.write_parquet("data/manifest.parquet")
@@ -508,7 +508,7 @@ def test_a_second_damaged_copy_does_not_overwrite_the_first(folder: Path) -> Non
 @pytest.mark.parametrize("arguments", [["--quick", "--mend"], []])
 def test_params_that_dvc_cannot_read_are_one_line_in_our_words(arguments: list[str]) -> None:
     """`make repro` calls doctor first, so DVC's parser never meets a pattern without quotes; what is torn is mended first."""
-    params = (ROOT / "params.yaml").read_text()
+    params = SHIPPED.read_text()
     Path("params.yaml").write_text(params.replace("pattern: '{label}/{name}'", "pattern: {label}/{name}"))
     assert Path("params.yaml").read_text() != params
     LOCK_COPY.parent.mkdir(exist_ok=True)

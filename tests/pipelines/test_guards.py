@@ -11,15 +11,13 @@ from ruamel.yaml import YAML
 from models.config.network_kinds import NETWORKS, NetworkConfig
 from pipelines.params import read_params
 from pipelines.stage_command import outputs_of
-from tests.closure import PACKAGES, ROOT, import_closure, imported_names, module_path
+from tests.closure import PACKAGES, ROOT, SHIPPED, import_closure, imported_names, module_path
 
 DVC_TEXT = (ROOT / "dvc.yaml").read_text()
 KIND = "${model.network.kind}"
 """What DVC replaces in dvc.yaml by the value in params.yaml: a network that was not chosen is no dependency."""
 
-STAGES = YAML(typ="safe", pure=True).load(DVC_TEXT.replace(KIND, read_params(ROOT / "params.yaml").model.network.kind))[
-    "stages"
-]
+STAGES = YAML(typ="safe", pure=True).load(DVC_TEXT.replace(KIND, read_params(SHIPPED).model.network.kind))["stages"]
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 # Where, how fast and how safely a stage runs never changes what it makes, so no stage is out of date because of it.

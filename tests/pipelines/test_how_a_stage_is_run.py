@@ -10,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipelines.stages import augment, ingest, prepare, split, statistics
-from tests.closure import ROOT
+from tests.closure import ROOT, SHIPPED
 from tests.conftest import write_striped_tree
 from tests.pipelines.params_lines import put
 
@@ -27,7 +27,7 @@ def params(workers: int) -> str:
         "augment.copies": "1",
         "execute.workers": str(workers),
     }
-    return put((ROOT / "params.yaml").read_text(encoding="utf-8"), values)
+    return put(SHIPPED.read_text(encoding="utf-8"), values)
 
 
 def made_in(folder: Path) -> dict[str, bytes]:

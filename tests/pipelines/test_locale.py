@@ -13,7 +13,7 @@ import pytest
 from dataprep.core.name_encoding import encode_name
 from dataprep.store.manifest import read_manifest
 from dataprep.store.split_table import read_split
-from tests.closure import ROOT
+from tests.closure import ROOT, SHIPPED
 from tests.dataprep.core.test_name_encoding import write_odd_names
 from tests.pipelines.params_lines import put
 from tests.stage_command import stage_command
@@ -52,7 +52,7 @@ def ran(folder: Path, locale: Mapping[str, str], *command: str | bytes) -> str:
 def test_the_locale_changes_neither_the_manifest_nor_the_split(tmp_path: Path, latin_1: Mapping[str, str]) -> None:
     write_odd_names(tmp_path / "raw-é")
     params = put(
-        (ROOT / "params.yaml").read_text(encoding="utf-8"),
+        SHIPPED.read_text(encoding="utf-8"),
         {
             "ingest.source": "raw-é",
             "ingest.skip": "['größe', '.*']",

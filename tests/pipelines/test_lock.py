@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.lock import LockError, only_run, who_works
-from tests.closure import ROOT
+from tests.closure import ROOT, SHIPPED
 from tests.stage_command import stage_command
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -31,7 +31,7 @@ if __name__ == "__main__":
 """
 
 
-def test_the_second_run_is_told_who_holds_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_second_run_names_who_holds_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
     monkeypatch.setattr(sys, "argv", ["a-program", "--its", "arguments"])
     lock = tmp_path / "new" / "lock"
@@ -50,7 +50,7 @@ def test_the_second_run_is_told_who_holds_the_lock(tmp_path: Path, monkeypatch: 
         assert locked
 
 
-def test_a_lock_that_tells_nothing_still_holds(tmp_path: Path) -> None:
+def test_a_lock_without_content_still_holds(tmp_path: Path) -> None:
     with only_run(tmp_path / "lock"):
         os.truncate(tmp_path / "lock", 0)  # as between taking it and writing into it, or on a full disk
         with (
@@ -111,7 +111,7 @@ def test_a_stage_beside_another_ends_with_one_line_and_touches_nothing(tmp_path:
     stray = tmp_path / "data/.split.parquet.0123456789abcdef.tmp"
     stray.parent.mkdir()
     stray.touch()
-    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    (tmp_path / "params.yaml").write_text(SHIPPED.read_text())
     with only_run(tmp_path / ".darkroom/lock"):
         ended = split(tmp_path)
     assert ended.returncode == 2
@@ -126,7 +126,7 @@ def test_a_stage_removes_what_killed_runs_left_of_its_outputs_and_nothing_else(t
     others = {".manifest.parquet.0123456789abcdef.tmp", "split.parquet.01.tmp", ".split.parquet.mine.tmp", ".notes"}
     for name in strays | others:
         (tmp_path / "data" / name).touch()
-    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    (tmp_path / "params.yaml").write_text(SHIPPED.read_text())
     assert "manifest.parquet is missing. Run: dvc repro ingest" in split(tmp_path).stderr
     assert {path.name for path in (tmp_path / "data").iterdir()} == others
 

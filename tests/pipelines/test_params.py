@@ -6,10 +6,10 @@ from ruamel.yaml import YAML
 
 from dataprep.core.errors import ParamsError
 from pipelines.params import Params, check_params, read_params
-from tests.closure import ROOT
+from tests.closure import SHIPPED
 from tests.pipelines.params_lines import put
 
-TEXT = (ROOT / "params.yaml").read_text()
+TEXT = SHIPPED.read_text()
 CUTMIX_OFF = "labels by area\n    probability: 0.0"
 
 
@@ -18,7 +18,7 @@ def changed(old: str, new: str) -> str:
     return TEXT.replace(old, new)
 
 
-def in_menu(name: str, key: str, value: str) -> str:
+def in_augment(name: str, key: str, value: str) -> str:
     """Sets one key of an operation, which many of them have."""
     return put(TEXT, {f"augment.{name}.{key}": value})
 
@@ -29,43 +29,43 @@ def with_value(where: str, value: str) -> str:
 
 AUGMENT_CASES = [
     (
-        in_menu("rotation", "probability", "-0.1"),
+        in_augment("rotation", "probability", "-0.1"),
         "params.yaml: augment.rotation.probability should be greater than or equal to 0; got -0.1. Correct the value",
     ),
     (
-        in_menu("noise", "probability", "1.5"),
+        in_augment("noise", "probability", "1.5"),
         "params.yaml: augment.noise.probability should be less than or equal to 1",
     ),
     (
-        in_menu("rotation", "degrees", "[10.0, -10.0]"),
+        in_augment("rotation", "degrees", "[10.0, -10.0]"),
         "params.yaml: augment.rotation.degrees must be [lowest, highest]; got [10.0, -10.0]. Exchange the two",
     ),
     (
-        in_menu("zoom", "factor", "[0.0, 1.0]"),
+        in_augment("zoom", "factor", "[0.0, 1.0]"),
         "params.yaml: augment.zoom.factor must lie within 0.1 to 10; got [0.0, 1.0]. Correct the value",
     ),
-    (in_menu("noise", "std", "[.nan, 1.0]"), "params.yaml: value 1 of augment.noise.std should be a finite number; got nan"),
+    (in_augment("noise", "std", "[.nan, 1.0]"), "params.yaml: value 1 of augment.noise.std should be a finite number; got nan"),
     (
-        in_menu("noise", "std", "8.0"),
+        in_augment("noise", "std", "8.0"),
         "params.yaml: augment.noise.std must be a list of two numbers; got 8.0",
     ),
-    (in_menu("noise", "std", "[8.0]"), "params.yaml: augment.noise.std must be a list of two numbers; got [8.0]"),
-    (in_menu("mixup", "alpha", ".inf"), "params.yaml: augment.mixup.alpha should be a finite number; got inf"),
+    (in_augment("noise", "std", "[8.0]"), "params.yaml: augment.noise.std must be a list of two numbers; got [8.0]"),
+    (in_augment("mixup", "alpha", ".inf"), "params.yaml: augment.mixup.alpha should be a finite number; got inf"),
     (
-        in_menu("mixup", "probability", "0.2").replace("  online: true", "  online: false"),
+        in_augment("mixup", "probability", "0.2").replace("  online: true", "  online: false"),
         "params.yaml: augment mixup must have probability 0 for online false, since images are mixed anew in each",
     ),
     (
-        in_menu("channel_shuffle", "probability", "0.5"),
+        in_augment("channel_shuffle", "probability", "0.5"),
         "params.yaml: augment.channel_shuffle must have probability 0 for prepare.color 'gray', which has one channel; got 0.5",
     ),
     (
-        in_menu("horizontal_flip", "probability", "0.5"),
+        in_augment("horizontal_flip", "probability", "0.5"),
         "params.yaml: augment horizontal_flip must have probability 0, since label_safe has 'digits' and it changes such a "
         "class; got 0.5. Set it to 0, or take 'digits' out of augment.label_safe",
     ),
     (
-        in_menu("rotation", "degrees", "[-10.0, 180.0]"),
+        in_augment("rotation", "degrees", "[-10.0, 180.0]"),
         "params.yaml: augment rotation.degrees must lie within -60 to 60, since label_safe has 'digits' (a 6 that is turned "
         "too far is a 9); got [-10.0, 180.0]. Narrow it",
     ),
@@ -79,17 +79,17 @@ AUGMENT_CASES = [
         "'digit'. Did you mean digits?",
     ),
     (
-        in_menu("mixup", "probability", "0.7").replace(CUTMIX_OFF, CUTMIX_OFF.replace("0.0", "0.7")),
+        in_augment("mixup", "probability", "0.7").replace(CUTMIX_OFF, CUTMIX_OFF.replace("0.0", "0.7")),
         "params.yaml: augment mixup, cutmix and superpose must have probabilities whose sum is at most 1, since an image gets "
         "one of them; got 0.7 + 0.7 + 0. Lower one",
     ),
     (
-        in_menu("superpose", "probability", "1.0"),
+        in_augment("superpose", "probability", "1.0"),
         "params.yaml: model.head must be 'sigmoid' for augment.superpose.probability 1, since an image then has several "
         "labels; got 'softmax'",
     ),
     (
-        in_menu("grid_distortion", "probability", "0.5").replace("num_cells: 4", "num_cells: 20"),
+        in_augment("grid_distortion", "probability", "0.5").replace("num_cells: 4", "num_cells: 20"),
         "params.yaml: augment.grid_distortion.num_cells must be at most 16, so that a cell of prepare.image_size [16, 16] has "
         "a pixel; got 20",
     ),

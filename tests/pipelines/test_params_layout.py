@@ -6,10 +6,10 @@ import pytest
 from dvc.utils.hydra import apply_overrides  # what `dvc exp run -S` calls
 
 from pipelines.recipes import apply_recipe
-from tests.closure import ROOT
+from tests.closure import ROOT, SHIPPED
 from tests.pipelines.params_lines import extent, put
 
-TEXT = (ROOT / "params.yaml").read_text()
+TEXT = SHIPPED.read_text()
 
 
 def set_by_dvc(folder: Path, text: str, *overrides: str) -> str:

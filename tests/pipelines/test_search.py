@@ -10,10 +10,10 @@ from models.search.space import value_at, whole
 from pipelines.params import read_params
 from pipelines.search import apply_values, check_keys, need_prepared, params_of_trial, read_space, workspace_kept
 from pipelines.yaml_reading import load_yaml, read_text
-from tests.closure import ROOT
+from tests.closure import ROOT, SHIPPED
 
 DOCUMENTED = read_text(ROOT / "docs/search.md").partition("```yaml\n")[2].partition("```")[0]
-DEFAULTS = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text())
+DEFAULTS = YAML(typ="safe", pure=True).load(SHIPPED.read_text())
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_a_missing_space_names_the_page_that_shows_one(tmp_path: Path) -> None:
 
 
 def test_the_best_is_written_into_params_and_every_other_line_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = (ROOT / "params.yaml").read_text()
+    text = SHIPPED.read_text()
     (tmp_path / "params.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)
     apply_values({"train.optimizer.learning_rate": 0.00123, "model.network.filters": (8, 24)})

@@ -8,10 +8,10 @@ from dataprep.config.augment import MIXINGS, OPERATIONS, AugmentConfig
 from dataprep.core.rng import stable_hashes
 from dataprep.decode.image import Pixels
 from pipelines.params import read_params
-from tests.closure import ROOT
+from tests.closure import SHIPPED
 from tests.conftest import random_image
 
-AUGMENT = read_params(ROOT / "params.yaml").augment.model_copy(update={"copies": 0, "label_safe": ()})
+AUGMENT = read_params(SHIPPED).augment.model_copy(update={"copies": 0, "label_safe": ()})
 KEYS = stable_hashes([f"{number}.png" for number in range(400)])
 
 

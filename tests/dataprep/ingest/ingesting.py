@@ -14,10 +14,10 @@ from dataprep.ingest.examine import FACTS, ExamineTask, examine, examine_files
 from dataprep.ingest.scan_cache import Known
 from dataprep.source.raw_folder import Source, scan
 from pipelines.params import read_params
-from tests.closure import ROOT
+from tests.closure import SHIPPED
 from tests.conftest import local
 
-INGEST = read_params(ROOT / "params.yaml").ingest.model_copy(update={"min_class_images": 1})
+INGEST = read_params(SHIPPED).ingest.model_copy(update={"min_class_images": 1})
 NOTHING = Known(pl.DataFrame(schema=FACTS), pl.DataFrame(schema={"digest": pl.String, "cluster": pl.String}))
 
 

@@ -32,7 +32,7 @@ from dataprep.store.manifest import read_manifest, write_manifest
 from dataprep.store.shards import ShardEntry, ShardReader, check_shards, read_index
 from dataprep.store.statistics import measure_train
 from pipelines.params import read_params
-from tests.closure import ROOT
+from tests.closure import SHIPPED
 from tests.conftest import random_image, striped, write_png
 from tests.dataprep.ingest.ingesting import INGEST, by_id, run, run_in_workers, with_values
 from tests.dataprep.ingest.test_scan_cache import Ingesting
@@ -47,7 +47,7 @@ KEYS = (
     "class0/n.png/",
     "class1/a//b///c.png",
 )
-PARAMS = read_params(ROOT / "params.yaml")
+PARAMS = read_params(SHIPPED)
 
 
 @pytest.fixture

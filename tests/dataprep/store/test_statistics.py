@@ -16,10 +16,10 @@ from dataprep.decode.value_range import with_levels
 from dataprep.store.shards import ShardIndex, ShardKey, read_index, write_index, write_shard
 from dataprep.store.statistics import MIN_STD, measure_train, read_statistics, write_statistics
 from pipelines.params import read_params
-from tests.closure import ROOT
+from tests.closure import SHIPPED
 from tests.dataprep.store.test_shards import CLASSES, content_of, write
 
-PARAMS = read_params(ROOT / "params.yaml")
+PARAMS = read_params(SHIPPED)
 
 
 def write_train(folder: Path, images: np.ndarray, cuts: list[int]) -> None:
@@ -56,8 +56,8 @@ def test_statistics_equal_numpy_on_the_whole_for_any_sharding(
     assert sum(measured.class_counts.values()) == len(images)
 
 
-def write_dealt(folder: Path, images: np.ndarray, shard_of: list[int]) -> None:
-    """Writes train images in the shards that they are dealt to, in any order and number."""
+def write_assigned(folder: Path, images: np.ndarray, shard_of: list[int]) -> None:
+    """Writes train images in the shards that they are assigned to, in any order and number."""
     whole = content_of(images)
     entries = []
     for number in sorted(set(shard_of), reverse=True):
@@ -81,20 +81,20 @@ def write_dealt(folder: Path, images: np.ndarray, shard_of: list[int]) -> None:
 
 
 @st.composite
-def dealt_twice(draw: st.DrawFn) -> tuple[np.ndarray, list[int], list[int]]:
+def assigned_twice(draw: st.DrawFn) -> tuple[np.ndarray, list[int], list[int]]:
     images = draw(arrays(np.uint8, st.tuples(st.integers(1, 30), st.just(2), st.just(3), st.sampled_from([1, 3]))))
     shard_of = st.lists(st.integers(0, 6), min_size=len(images), max_size=len(images))
     return images, draw(shard_of), draw(shard_of)
 
 
-@given(dealt_twice())
-def test_however_images_are_dealt_to_shards_the_statistics_are_exact(
-    tmp_path_factory: pytest.TempPathFactory, dealt: tuple[np.ndarray, list[int], list[int]]
+@given(assigned_twice())
+def test_however_images_are_assigned_to_shards_the_statistics_are_exact(
+    tmp_path_factory: pytest.TempPathFactory, assigned: tuple[np.ndarray, list[int], list[int]]
 ) -> None:
-    images, *dealings = dealt
-    folders = [tmp_path_factory.mktemp("prepared") for _ in dealings]
-    for folder, shard_of in zip(folders, dealings, strict=True):
-        write_dealt(folder, images, shard_of)
+    images, *assignments = assigned
+    folders = [tmp_path_factory.mktemp("prepared") for _ in assignments]
+    for folder, shard_of in zip(folders, assignments, strict=True):
+        write_assigned(folder, images, shard_of)
     for per, axes in (("channel", (0, 1, 2)), ("pixel", (0,))):
         config = StatisticsConfig.model_validate({"per": per})
         first, second = (measure_train(folder, config) for folder in folders)

@@ -13,7 +13,7 @@ from models.diagnose.finding import Finding
 from models.diagnose.metrics import measure
 from models.diagnose.registry import FINDINGS
 from pipelines.params import Params, read_params
-from tests.closure import ROOT
+from tests.closure import ROOT, SHIPPED
 from tests.models.diagnose.findings.test_leakage import LEAKAGE
 from tests.models.made_up import answers, facts_of, predictions
 
@@ -57,7 +57,7 @@ def test_each_command_sets_parameters_that_params_yaml_takes(params: Params, tmp
     ]
     assert len({action.command for action in proposed}) > 4
     for action in proposed:
-        content = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text())
+        content = YAML(typ="safe", pure=True).load(SHIPPED.read_text())
         for key, value in action.changes.items():
             *above, last = key.split(".")
             section = content

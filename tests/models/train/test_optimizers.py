@@ -9,7 +9,7 @@ import pytest
 
 from models.config.train import AdamwConfig, OptimizerConfig, RmspropConfig, SgdConfig
 from models.train.optimizers import make_optimizer
-from tests.closure import ROOT
+from tests.closure import SHIPPED
 from tests.models.conftest import adam
 
 CONFIGS: list[OptimizerConfig] = [
@@ -32,7 +32,7 @@ def test_an_optimizer_has_the_parameters_that_were_asked_for(config: OptimizerCo
 def test_every_kind_has_a_case_and_a_line_in_params() -> None:
     kinds = get_args(OptimizerConfig)
     assert [type(config) for config in CONFIGS] == list(kinds)
-    text = re.sub(r"\n\s*#", "", (ROOT / "params.yaml").read_text())
+    text = re.sub(r"\n\s*#", "", SHIPPED.read_text())
     for kind in kinds:
         name, *keys = kind.model_fields
         assert name == "kind"

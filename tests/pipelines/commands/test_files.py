@@ -10,8 +10,15 @@ from typer.testing import CliRunner
 from dataprep.core.errors import DarkroomError
 from dataprep.store.manifest import write_manifest
 from pipelines.cli import app
+from tests.closure import SHIPPED
 from tests.conftest import random_image, write_png
 from tests.dataprep.ingest.ingesting import run
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(SHIPPED, tmp_path)
+    monkeypatch.chdir(tmp_path)
 
 
 def test_files_prints_what_moves_a_cursor_as_text(

@@ -11,19 +11,19 @@ from dataprep.store.manifest import write_manifest
 from dataprep.store.shards import read_index
 from pipelines.cli import app
 from pipelines.params import read_params
-from tests.closure import ROOT
+from tests.closure import ROOT, SHIPPED
 from tests.dataprep.ingest.ingesting import run
 from tests.dataprep.prepare.test_packing import prepare, split_rows
 
 
 @pytest.fixture
 def ingested(make_tree: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project after ingest: the project's own parameters on two striped classes."""
+    """A project after ingest: the default parameters on two striped classes."""
     source = make_tree(classes=2, images=5)
     project = tmp_path / "project"
     project.mkdir()
-    for name in ("dvc.yaml", "params.yaml"):
-        shutil.copy(ROOT / name, project / name)
+    for path in (ROOT / "dvc.yaml", SHIPPED):
+        shutil.copy(path, project)
     params = (project / "params.yaml").read_text().replace("source: embedded:digits", f"source: {source}")
     (project / "params.yaml").write_text(params)
     write_manifest(project / "data/manifest.parquet", run(source))
@@ -103,7 +103,7 @@ def preview_augment(*arguments: str) -> str:
     return result.output
 
 
-def test_preview_draws_train_images_under_what_is_on_or_the_whole_menu(ingested: Path) -> None:
+def test_preview_draws_train_images_under_what_is_on_or_all_operations(ingested: Path) -> None:
     source = Path(read_params().ingest.source)
     prepare(split_rows(source), Path("data/prepared"), source)
     num_train = sum(entry.num_images for entry in read_index(Path("data/prepared"), stage="prepare").of_split("train"))

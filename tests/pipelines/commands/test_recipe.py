@@ -6,12 +6,12 @@ from typer.testing import CliRunner
 
 from dataprep.core.errors import DarkroomError
 from pipelines.cli import app
-from tests.closure import ROOT
+from tests.closure import ROOT, SHIPPED
 
 
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copy(SHIPPED, tmp_path)
     shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
     monkeypatch.chdir(tmp_path)
     return tmp_path
