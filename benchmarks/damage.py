@@ -3,7 +3,7 @@
 510 files of 17 encoders' settings: images of CIFAR-10 as they are and encoded anew, mosaics and enlargements of them, and parts
 of photographs; a third of 32 x 32 pixels, the others up to 400. Each is damaged in ten ways. Recall counts the files of which
 more than 2% of the pixels changed by more than 8 gray levels. What stays unnoticed has the codes of another picture, as many
-as belong there: no decoder can tell that from what was written.
+as belong there: no decoder can distinguish that from what was written.
 """
 
 import io

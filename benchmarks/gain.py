@@ -29,7 +29,7 @@ class Case:
     num_validation: int
     bar: float
     params: Mapping[str, object]
-    menu: Mapping[str, object]
+    operations: Mapping[str, object]
 
 
 CASES = [
@@ -109,9 +109,9 @@ def main() -> None:
             project.set({"ingest.source": str(Path(folder) / "raw"), "split.method": "given", **case.params})
             found: dict[str, list[float]] = {"without": [], "with": []}
             for seed in range(SEEDS):
-                for name, menu in (("without", {}), ("with", case.menu)):
+                for name, operations in (("without", {}), ("with", case.operations)):
                     off = {f"augment.{operation}.probability": 0.0 for operation in OPERATIONS}
-                    project.set({**off, "train.seed": seed, "augment.seed": seed, **menu})
+                    project.set({**off, "train.seed": seed, "augment.seed": seed, **operations})
                     found[name].append(accuracy(project))
                     print(f"{case.name} seed {seed} {name}: {found[name][-1]:.2f}", flush=True)
             means = {name: statistics.mean(values) for name, values in found.items()}

@@ -2,7 +2,7 @@
 
 500 images each are re-encoded, resized and back, cropped, and brightened. A pair that was not planted counts as wrong, unless
 both are images of CIFAR-10 itself: those are listed and drawn on a sheet, the most doubtful first, for a person to judge. The
-same search on all of MNIST shows whether different handwritten digits are told apart.
+same search on all of MNIST shows whether different handwritten digits are kept apart.
 """
 
 import io
@@ -88,7 +88,7 @@ def main(sheet: Path | None) -> None:
 
 
 def _report(found: pl.DataFrame, origin: dict[str, tuple[str, str]]) -> None:
-    # Exact duplicates are told by their digests; a copy that changed no pixel counts as found.
+    # Exact duplicates are found by their digests; a copy that changed no pixel counts as found.
     cluster = {row[0]: (row[2] or row[1]) for row in found.rows()}
     hits = dict.fromkeys(PLANTED, 0)
     for name, (path, kind) in origin.items():

@@ -34,7 +34,7 @@ _BLOCKER = re.compile(r"\(PID (?P<pid>\d+)\): (?P<command>.*)")
 
 
 class GraphError(DarkroomError):
-    """DVC cannot tell the graph, or refuses to run it."""
+    """DVC cannot read the graph, or refuses to run it."""
 
 
 def _need_outputs(stage: dict[str, Any]) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def stage_order() -> list[str]:
     Raises:
         GraphError: dvc.yaml is missing or wrong.
     """
-    return order_of(_told("dag", "--dot"))
+    return order_of(_ask_dvc("dag", "--dot"))
 
 
 def order_of(dot: str) -> list[str]:
@@ -114,9 +114,9 @@ def out_of_date() -> list[str]:
     """The stages that `dvc repro` would run, those aside that always run.
 
     Raises:
-        GraphError: DVC cannot tell.
+        GraphError: DVC cannot read it.
     """
-    return stale_stages(_told("status", "--json"))
+    return stale_stages(_ask_dvc("status", "--json"))
 
 
 def stale_stages(status: str) -> list[str]:
@@ -160,9 +160,9 @@ def cache_folder() -> Path:
     """Where DVC keeps its copies, relative to the current folder if it lies below.
 
     Raises:
-        GraphError: DVC cannot tell.
+        GraphError: DVC cannot read it.
     """
-    folder = Path(last_line(_told("cache", "dir")))
+    folder = Path(last_line(_ask_dvc("cache", "dir")))
     return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
 
@@ -224,7 +224,7 @@ def _stage(name: str) -> dict[str, Any]:
     return stages[name]
 
 
-def _told(*arguments: str) -> str:
+def _ask_dvc(*arguments: str) -> str:
     """What a DVC command says of the graph."""
     ended = dvc(*arguments)
     if ended.exit_code and (holder := busy_holder(ended.output)):

@@ -8,8 +8,8 @@ visits blocks of consecutive rows in random order, and as many of them as fit th
     each buffer is shuffled, cut into parts that workers vary, and the parts are cut into batches
 
 The order and every pixel are a pure function of (seed, epoch, shards), for any number of workers and any batch size. All
-repeats of an image in an epoch stand in one buffer: in sets of many buffers, classes of fewer images than there are buffers are
-therefore spread unevenly, however they are balanced.
+repeats of an image in an epoch stand in one buffer. So a class with fewer images than there are buffers is spread unevenly,
+however it is balanced.
 """
 
 import itertools
@@ -113,7 +113,7 @@ class _ShuffleBuffer:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some images of a buffer, first those that are shown, then those that they are mixed with, and what is to be done.
+    """Some images of a buffer and what is to be done with them: first those that are shown, then their partners in mixing.
 
     images (m, H, W, C), labels, keys and copies (m,); mixing of the first n, whose partners are rows of this part, if any is.
     """
@@ -129,7 +129,7 @@ class Part:
 def find_train_set(prepared: Place, augmented: Place) -> TrainSet:
     """The prepared train shards and the materialised copies beside them.
 
-    Every byte of both folders is compared with its index first: training does not start on what is damaged.
+    Every byte of both folders is compared with its index first, so that training does not start on damaged shards.
 
     Raises:
         ArtifactError: a shard is missing or damaged, or the copies are those of an earlier data set.
@@ -226,10 +226,10 @@ def ordered_batches(
 def superposed_batches(
     prepared: Place, split: SplitName, config: AugmentConfig, batch_size: int
 ) -> Iterator[tuple[Pixels, Targets]]:
-    """Yields the images of one split on others of it, as `superpose` says, with the union of their labels.
+    """Yields images of one split, each superposed with others of it as `superpose` says, and the union of their labels.
 
-    Always the same mixtures, for any batch size; nothing else is done to the images. The last few of a split, where these are
-    of too few classes for a mixture, are left out.
+    The mixtures are the same for any batch size, and nothing else is done to the images. The last few images of a split are
+    left out where they have too few classes for a mixture.
     """
     index = read_index(prepared, stage="prepare")
     always = mixed_alone(config, "superpose")

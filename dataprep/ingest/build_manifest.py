@@ -1,6 +1,6 @@
-"""From what was found and seen of the files to the manifest: labels from the paths, what is unusual, what is not used.
+"""Builds the manifest from the list of files, from their paths, and from what was seen in them.
 
-The law of accounting: files found = ok + quarantined + skipped, each once, each with a reason where it is not ok.
+Each file found is counted once: as ok, quarantined or skipped. A file that is not ok has a reason.
 """
 
 import numpy as np
@@ -39,17 +39,17 @@ def cluster_pictures(seen: pl.DataFrame, known: pl.DataFrame, config: IngestConf
 
     Args:
         seen: what was seen of the files; equal digests are one picture.
-        known: digest and cluster of the last time.
+        known: digest and cluster of the last run.
         config: the section.
         workers: threads.
 
     Returns:
-        digest and cluster, the smallest digest among its near duplicates, by digest.
+        Columns digest and cluster (the smallest digest among its near duplicates), sorted by digest.
     """
-    # The same samples of more than 8 bits may stand in two types of different ranges: sorted, so that one is always the first.
+    # Equal samples of more than 8 bits may stand in two types with different ranges: sorting makes the same one the first.
     features = seen.select("digest", "fingerprint").drop_nulls().sort("digest", "fingerprint")
     pictures = features.unique("digest", keep="first", maintain_order=True).with_row_index("row")
-    # Where a picture is gone, what it held together may fall apart: its cluster is searched anew.
+    # A picture that is gone may have linked others: its cluster is searched anew.
     gone = known.join(pictures, on="digest", how="anti")["cluster"].unique()
     kept = known.filter(~pl.col("cluster").is_in(gone.implode()))
     first = pictures.select("row", cluster="digest")
@@ -71,7 +71,7 @@ def check_pattern(found: pl.DataFrame, config: IngestConfig) -> None:
         config: the section.
 
     Raises:
-        ParamsError: it is wrong, or takes too long.
+        ParamsError: the pattern is wrong, or takes too long.
     """
     read_paths([decode_name(path) for path in found["path"].to_list()], compile_pattern(config.pattern))
 
@@ -87,7 +87,7 @@ def build_manifest(found: pl.DataFrame, seen: pl.DataFrame, clusters: pl.DataFra
     """
     paths = found["path"].to_list()
     compiled = compile_pattern(config.pattern)
-    # The bytes are read, not the printable form: what that adds to a name is no part of a label.
+    # Labels are read from the bytes: the printable form may add a hash, which is no part of a label.
     path_facts = pl.DataFrame(
         list(map(_path_row, read_paths([decode_name(path) for path in paths], compiled))),
         schema={"label": pl.String, "group": pl.String, "given_split": pl.String, "origin": pl.String},
@@ -137,7 +137,7 @@ def check_usable(manifest: pl.DataFrame, config: IngestConfig) -> None:
     labels = good["label"].unique().to_list()
     if len(labels) < 2:
         raise SourceError(
-            f"params.yaml: ingest.pattern must tell at least 2 classes apart; got one, {labels[0]!r}, for "
+            f"params.yaml: ingest.pattern must find at least 2 classes; got one, {labels[0]!r}, for "
             f"{good.height:,} images, for example {first_five(good['id'].head(2))}. Put {{label}} where the class stands"
         )
 
@@ -160,7 +160,7 @@ def check_quarantined(manifest: pl.DataFrame, config: IngestConfig) -> None:
 
 
 def ingest_warnings(manifest: pl.DataFrame, config: IngestConfig) -> list[str]:
-    """What a person should look at before trusting the data set, one line each; nothing of it stops the run."""
+    """One line for each thing to look at before you trust the data set. None of them stops the run."""
     good = usable(manifest)
     return [
         *look_alike_warnings(good["label"].unique()),
@@ -171,7 +171,7 @@ def ingest_warnings(manifest: pl.DataFrame, config: IngestConfig) -> list[str]:
 
 
 def _large_clusters(good: pl.DataFrame) -> list[str]:
-    """Names the classes of which a large part is one cluster of near duplicates, as copies of one printed form are."""
+    """Names the classes of which one cluster of near duplicates is a large part, for example copies of one printed form."""
     clusters = (
         good.drop_nulls("near_duplicate")
         .group_by("label", "near_duplicate")
@@ -244,7 +244,7 @@ def _quarantine(rows: pl.DataFrame, where: pl.Expr, *, reason: str, message: pl.
 
 
 def _mark_conflicts(rows: pl.DataFrame, config: IngestConfig) -> pl.DataFrame:
-    """Adds `conflict`, true where the same pixels have another label elsewhere, and quarantines these if that is the policy."""
+    """Adds `conflict`, true where the same pixels have another label elsewhere. Quarantines these if the section says so."""
     good = pl.col("reason").is_null()
     twins = pl.col("id").filter(good).sort().over("digest", mapping_strategy="join")
     several = pl.col("label").filter(good).n_unique().over("digest") > 1
@@ -256,9 +256,9 @@ def _mark_conflicts(rows: pl.DataFrame, config: IngestConfig) -> pl.DataFrame:
 
 
 def _quarantine_small_classes(rows: pl.DataFrame, config: IngestConfig) -> pl.DataFrame:
-    """One stray folder is no class; without this, a file in a wrong place would stop the split.
+    """Quarantines classes of too few pictures. Without this, one file in a wrong folder would be a class and stop the split.
 
-    What counts are distinct pictures: copies and near duplicates go to one split together, and fill no other.
+    Distinct pictures count: copies and near duplicates go to one split together and fill no other.
     """
     good = pl.col("reason").is_null()
     files = good.sum().over("label")

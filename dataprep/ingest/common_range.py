@@ -27,7 +27,7 @@ from dataprep.ingest.scan_cache import Known
 from dataprep.source.path_pattern import compile_pattern, read_paths
 
 Pass: TypeAlias = Callable[[pl.DataFrame, Decoding], Iterable[pl.DataFrame]]
-"""From rows of `scan` and how to decode them to tables with the columns of `FACTS`."""
+"""Takes rows of `scan` and how to decode them; gives tables with the columns of `FACTS`."""
 
 
 @dataclass(frozen=True, slots=True)

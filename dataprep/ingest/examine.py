@@ -1,6 +1,6 @@
-"""From one file to the facts about it: what it is, what it shows in figures, or why it cannot be used.
+"""Looks into each file: what it is, what it shows in figures, or why it cannot be used.
 
-Nothing that a file does stops the run. A decoder's exception, a limit that is passed, a worker that dies: each is a row.
+Nothing that a file does stops the run. A decoder's exception, a limit that is passed and a worker that dies each become a row.
 """
 
 import signal
@@ -71,7 +71,7 @@ class ExamineTask:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What one look into a file showed; what is None was not reached, and then `reason` says why."""
+    """What one look into a file showed. What is None was not reached; `reason` then says why."""
 
     path: bytes
     width: int | None = None
@@ -101,7 +101,7 @@ class _Look:
 
 
 class _TooSlow(BaseException):
-    """The time for one file is over. No Exception: decoders catch those."""
+    """The time for one file is over. It is no `Exception`, since decoders catch those."""
 
 
 def examine(
@@ -112,7 +112,7 @@ def examine(
     Args:
         found: rows of `scan` that may be opened.
         source: the raw folder.
-        decoding: how to decode; an image of a type whose range it lacks is scaled by its own for now.
+        decoding: how to decode; where it has no range for a type, an image is scaled by its own range for now.
         limits: what one file may cost.
         execute: where to run.
 
@@ -188,7 +188,7 @@ def _look_inside(task: ExamineTask, path: bytes, num_bytes: int) -> _Look:
 
 
 def _to_pixels(look: _Look, image: Pixels | Samples, decoding: Decoding) -> tuple[_Look, Pixels]:
-    """The look with the digest and what more than 8 bits hold, and the pixels, in the range of their type or of the image."""
+    """Adds the digest, and the facts of more than 8 bits. Gives the pixels too, scaled by the range of the type or image."""
     if not isinstance(image, Samples):
         return replace(look, digest=digest_pixels(image)), image
     extent = measure_extent(image)
@@ -215,7 +215,7 @@ def _to_pixels(look: _Look, image: Pixels | Samples, decoding: Decoding) -> tupl
 
 
 def _check_range(look: _Look, decoding: Decoding) -> None:
-    """Refuses an image whose type has no range where black lies below white; its range is kept, since another one may fit."""
+    """Refuses an image where black is not below white. Its lowest and highest value are kept, since another range may fit."""
     if look.sample_type is None or look.black_level is None or look.white_level is None:
         return
     if words := lacking_width(look.sample_type, (look.black_level, look.white_level), decoding):
@@ -223,7 +223,7 @@ def _check_range(look: _Look, decoding: Decoding) -> None:
 
 
 def _of_one_value(content: bytes, pixels: Pixels, look: _Look, decoding: Decoding) -> str:
-    """Says what a constant image is, and how to see what only its transparency shows."""
+    """Describes a constant image. Where its shape stands in the transparency alone, says how to show it."""
     message = _every_pixel(pixels, look)
     other = decoding.model_copy(update={"background": 0 if decoding.background >= 128 else 255})
     _, on_other = _to_pixels(look, load(content, other).image, other)
@@ -245,7 +245,7 @@ def _every_pixel(pixels: Pixels, look: _Look) -> str:
 
 
 def _is_constant(image: Pixels) -> bool:
-    """Compares bytes, which takes a tenth of the time that numpy takes for a small image; one row is mostly enough."""
+    """Whether all pixels are equal. Bytes are compared: for a small image in a tenth of numpy's time; one row often decides."""
     _, width, channels = image.shape
     row = image[0].tobytes()
     return bool(row == row[:channels] * width and image.tobytes() == row * len(image))
@@ -270,7 +270,7 @@ def _table(looks: list[_Look]) -> pl.DataFrame:
 
 
 def _batches(groups: Iterable[list[int]]) -> Iterator[list[int]]:
-    """Divides groups of rows: measuring takes some tens of times the memory of what is measured."""
+    """Divides groups of rows, since measuring takes some tens of times the memory of the images."""
     for rows in groups:
         yield from (rows[start : start + _MEASURED_AT_ONCE] for start in range(0, len(rows), _MEASURED_AT_ONCE))
 
@@ -287,7 +287,7 @@ def _worker_died(task: ExamineTask) -> pl.DataFrame:
 
 @contextmanager
 def _alarm() -> Iterator[bool]:
-    """Makes an alarm end what is going on, where the system has alarms and this thread may hear them."""
+    """Makes the system's alarm raise `_TooSlow`. Yields whether it can: the system has alarms, and this is the main thread."""
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield False
         return
@@ -300,7 +300,7 @@ def _alarm() -> Iterator[bool]:
 
 @contextmanager
 def _time_limit(seconds: float) -> Iterator[None]:
-    """Raises `_TooSlow` when the time is over; a decoder that does not come back to Python by twice that ends this process."""
+    """Raises `_TooSlow` when the time is over. Where the decoder does not return, twice the time ends this process."""
     signal.setitimer(signal.ITIMER_REAL, seconds)
     signal.setitimer(signal.ITIMER_PROF, 2 * seconds)  # of CPU time; nobody handles SIGPROF, so it ends the process
     try:

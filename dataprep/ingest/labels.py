@@ -35,7 +35,7 @@ class ClassFiles:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a pattern makes of a list of paths."""
+    """What a pattern reads from a list of paths."""
 
     pattern: str
     classes: list[ClassFiles]
@@ -86,7 +86,7 @@ def _count(matched: list[PathFacts]) -> list[ClassFiles]:
 def _odd_classes(classes: list[ClassFiles]) -> list[str]:
     warnings = []
     if len(classes) == 1:
-        warnings.append(f"there is one class only, {classes[0].name!r}; nothing can be told apart")
+        warnings.append(f"there is one class only, {classes[0].name!r}; a network needs two")
     few = [f"{row.name} ({row.num_files})" for row in classes if row.num_files < HANDFUL]
     if few:
         warnings.append(f"fewer than {HANDFUL} files in {len(few):,} class{'es' * (len(few) > 1)}: {first_five(few)}")
@@ -107,7 +107,7 @@ def _odd_classes(classes: list[ClassFiles]) -> list[str]:
 
 
 def _stray_classes(classes: list[ClassFiles]) -> list[str]:
-    """Names what stands beside classes that are all named after one fashion, and copies of other classes."""
+    """Names classes that are not named as nearly all others are, and copies of other classes."""
     names = {row.name: row.num_files for row in classes}
     fashions = Counter(map(_fashion, names))
     fashion, count = fashions.most_common(1)[0] if fashions else ("", 0)
@@ -125,7 +125,7 @@ def _stray_classes(classes: list[ClassFiles]) -> list[str]:
 
 
 def _fashion(name: str) -> str:
-    """What names have in common that only count: `#` for a number, `a` for one letter, `class#`; empty for a word."""
+    """The pattern of a name that counts: `#` for 7, `a` for b, `class#` for class7; empty for a word."""
     plain = _NUMBER.sub("#", name)
     return plain if "#" in plain else "a" if len(name) == 1 else ""
 
@@ -152,7 +152,7 @@ def _other_level(paths: Sequence[str], given: re.Pattern[str], classes: list[Cla
 
 
 def _recurs_below(paths: Sequence[str], given: re.Pattern[str], proposed: re.Pattern[str]) -> bool:
-    """Whether the given labels stand below the proposed ones and recur there, as digits in the names of writers' files do."""
+    """Whether the given labels stand below the proposed ones and come again in each, as digits do in the folders of writers."""
     pairs = set()
     for path in paths:
         own, other = given.fullmatch(path), proposed.fullmatch(path)

@@ -1,4 +1,4 @@
-"""Names of classes that a person takes for one: `cat` and `Cat `, two Unicode forms of é, a Cyrillic letter in a Latin word."""
+"""Class names that a person takes for the same: `cat` and `Cat `, two Unicode forms of é, a Cyrillic letter in a Latin word."""
 
 import re
 import unicodedata
@@ -56,7 +56,7 @@ def _keys(name: str) -> set[str]:
 
 
 def _seen(name: str) -> str:
-    """What shows of a name, without white space. A name that ends in a hash was escaped for the manifest."""
+    """The visible signs of a name, without white space. A name that ends in a hash was escaped for the manifest."""
     if _HASH.search(name):
         name = _ESCAPE.sub(lambda escape: chr(int("".join(filter(None, escape.groups())), 16)), _HASH.sub("", name))
     plain = unicodedata.normalize("NFKC", name)
@@ -64,6 +64,6 @@ def _seen(name: str) -> str:
 
 
 def _shown(names: Sequence[str]) -> list[str]:
-    """By code points where the names would look the same in print."""
+    """The names, by their code points where they would look the same."""
     as_read = {unicodedata.normalize("NFKC", name).translate(_LATIN) for name in names}
     return [repr(name) if len(as_read) == len(names) else ascii(name) for name in names]

@@ -1,10 +1,10 @@
 """Finds pictures that are there twice without being equal: re-encoded, resized, brightened, or cropped by some 2%.
 
-Whether two pictures are near duplicates depends on these two alone, so that a new picture is only compared with the others
-and old answers stay true. Candidates agree in the perceptual hash, up to some bits, either as they are or with one of them
-cropped a little on some sides. They are looked up in tables, one for each pair of four parts of the hash: a pair that differs
-in two bits agrees in two parts at least. A candidate is confirmed on its low frequencies: the crop that explains most of the
-difference is solved for (a linear least-squares problem, since crops are small), and what it leaves must be next to nothing.
+Whether two pictures are near duplicates depends on these two alone. So a new picture is compared with the others, and old
+answers stay true. First, candidates are found: their perceptual hashes agree up to some bits, as they are or after a small
+crop of one of them. Tables find them, one for each pair of the four parts of a hash: hashes that differ in two bits agree in
+two parts at least. Then each candidate is confirmed on its low frequencies: of all small crops, the one is computed that
+explains most of the difference (a linear least-squares problem). What it leaves unexplained must be close to nothing.
 For one random picture of 96 x 96 pixels, where at most 3 bits and a difference of 0.001 are allowed:
 
     compared with            bits, as they are / under the best crop    difference    near duplicate
@@ -99,7 +99,7 @@ def find_clusters(
     Args:
         features: (N, LENGTH), of N different pictures.
         config: when two pictures count as the same.
-        known: (N,) clusters found before among these rows, and -1 for new rows, which alone are searched for; None = all new.
+        known: (N,) clusters that were found before, -1 for new rows. Only new rows are searched for. None: all are new.
         workers: threads; they do not change the result.
 
     Returns:
@@ -128,7 +128,7 @@ def hashes_of(features: Features) -> NDArray[np.uint64]:
 
 
 def difference_of(pair: Features) -> float:
-    """How much of one picture the best small crop of the other leaves unexplained, whichever way is better; 0 = nothing.
+    """How much of one picture the best small crop of the other leaves unexplained, 0 = nothing; the better of both ways.
 
     Args:
         pair: (2, LENGTH) features of two pictures.
@@ -149,8 +149,7 @@ def _search(
 ) -> NDArray[np.int64]:
     """Looks queries up, with crops, among targets, and joins the clusters of near duplicates.
 
-    What is in one cluster already is not compared again: of many pictures that are all alike, a camera's for example, there
-    are as many pairs as the square of their number.
+    Pictures of one cluster are not compared again: N pictures that are all alike, as from one camera, have N x N pairs.
     """
     targets = targets[_has_contrast(features[targets])]
     queries = queries[_has_contrast(features[queries])]
@@ -179,7 +178,7 @@ def _search(
 def _look_up(
     features: Features, rows: NDArray[np.int64], index: _Index, clusters: NDArray[np.int64], config: NearDuplicatesConfig
 ) -> NDArray[np.int64]:
-    """(E, 2) near duplicates of rows that are not in one cluster yet; enough of them to join what belongs together."""
+    """(E, 2) pairs of near duplicates that are not in one cluster yet: not all, but enough to join each cluster."""
     cropped = _hash(features[rows], _CROPS)  # (Q, V)
     found: list[NDArray[np.int64]] = [np.zeros((0, 2), dtype=np.int64)]
     waiting: list[NDArray[np.int64]] = []
@@ -199,7 +198,7 @@ def _look_up(
 def _edges(
     features: Features, rows: NDArray[np.int64], index: _Index, waiting: list[NDArray[np.int64]], max_difference: float
 ) -> NDArray[np.int64]:
-    """Confirms pairs, given as query * num_targets + target, some of them more than once."""
+    """Confirms pairs. A pair is a number, query * num_targets + target, and may come more than once."""
     query, target = np.divmod(np.unique(np.concatenate([np.zeros(0, np.int64), *waiting])), len(index.rows))
     near = _confirm(features[rows], query, index.plain, target) <= max_difference
     pairs = np.stack([rows[query[near]], index.rows[target[near]]], axis=1)
@@ -349,10 +348,10 @@ def _linear_crops(coefficients: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _difference(columns: NDArray[np.float32], inverse: NDArray[np.float32], wanted: NDArray[np.float32]) -> NDArray[np.float32]:
-    """1 - correlation of (P, HASH_BITS) pictures with others under the crop that fits best, within the largest."""
+    """1 - correlation of (P, HASH_BITS) pictures with others under the best crop that is allowed."""
     solved = np.einsum("pij,pj->pi", inverse, np.einsum("pki,pk->pi", columns, wanted))
     gain = np.maximum(solved[:, :1], 1e-6)
-    # Half a crop beyond the bounds is allowed for: the linear problem is not exact there.
+    # Half a crop more than the largest is allowed, since the linear problem is not exact there.
     most = 0.75 * LARGEST_CROP
     shift = np.clip(solved[:, 1:] / gain, -most, most)
     fitted = columns[..., 0] + np.einsum("pki,pi->pk", columns[..., 1:], shift)

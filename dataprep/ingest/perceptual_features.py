@@ -1,4 +1,4 @@
-"""What a picture shows, in few numbers: the same for a re-encoded, resized or brightened copy, near by for a cropped one.
+"""A picture in few numbers: the same for a re-encoded, resized or brightened copy, and close for a cropped one.
 
 The features of a picture are its low frequencies in gray, the 16 x 16 first coefficients of the discrete cosine transform
 at 32 x 32 pixels, and a coarse map of its colors. The perceptual hash is the signs of the lowest of these coefficients
@@ -59,7 +59,7 @@ _MEANS = np.repeat(np.eye(COLOR_SIDE, dtype=np.float32), SIDE // COLOR_SIDE, axi
 def shrunk(image: Pixels) -> Pixels:
     """Shrinks an image (H, W, C) to the (SIDE, SIDE, 3) YCrCb uint8 that its features are computed from."""
     height, width, channels = image.shape
-    # Each side by itself: by area where it shrinks, which does not alias, and not by area where it grows, which shows blocks.
+    # Each side by itself: one that shrinks by area, which does not alias; one that grows not, since area shows blocks there.
     small = cv2.resize(image, (min(width, SIDE), min(height, SIDE)), interpolation=cv2.INTER_AREA)
     if min(height, width) < SIDE:
         small = cv2.resize(small, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
@@ -95,7 +95,7 @@ def low_frequencies(coefficients: NDArray[np.float32]) -> NDArray[np.float32]:
 def perceptual_hashes(values: NDArray[np.float32]) -> NDArray[np.uint64]:
     """One bit for the sign of each of the low frequencies: (..., HASH_BITS) -> (...) uint64.
 
-    Next to nothing counts as nothing: half the frequencies of a symmetric picture are 0, and the sign of 0 is noise.
+    A value close to 0 counts as 0: half the frequencies of a symmetric picture are 0, and their sign is noise.
     """
     places = np.arange(HASH_BITS, dtype=np.uint64)
     least = LEAST_SIGNED * np.linalg.norm(values, axis=-1, keepdims=True)

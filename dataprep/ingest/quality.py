@@ -1,9 +1,9 @@
 """What one image looks like in figures, and which images are unusual for their data set.
 
-Measures are exact integer sums until the last formula, so that they do not depend on which images are measured together.
-An issue is never absolute: a digit is mostly black and a photograph is not, so each measure is compared with the median of
+Measures are exact integer sums until the last formula, so they do not depend on which images are measured together.
+An issue is never absolute: a digit is mostly black and a photograph is not. So each measure is compared with the median of
 all images, in robust standard deviations (1.4826 times the median absolute deviation). What many images have is not unusual,
-however far from the median: of portraits among landscapes, as of any long tail, only the few farthest images have the issue.
+however far it is from the median: of portraits among landscapes, only the few farthest images have the issue.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ MEASURED_PX = 128
 
 UNUSUAL_FRACTION = 0.03
 UNUSUAL_IMAGES = 5
-"""An issue is that of at most this part of the images, or of so many where that is more."""
+"""At most this part of the images has one issue, or this many where that is more."""
 
 _LEVELS = np.arange(256, dtype=np.int64)
 
@@ -105,7 +105,7 @@ def find_issues(images: pl.DataFrame, config: QualityConfig) -> pl.Series:
 
 
 def common_issues(images: pl.DataFrame, config: QualityConfig) -> list[str]:
-    """One line for each issue that so many images would have that it is not unusual; arguments as of `find_issues`."""
+    """One line for each issue whose threshold too many images pass for it to be unusual; arguments as of `find_issues`."""
     most = _most_unusual(images)
     lines = []
     for issue, rule in _RULES.items():

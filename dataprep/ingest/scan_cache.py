@@ -1,8 +1,9 @@
-"""What was seen of each file the last time, so that an unchanged folder is only listed, not read again.
+"""Remembers what was seen in each file, so that an unchanged folder is listed and not read again.
 
-A file is known by (path, bytes, times of change), under the decoder and the limits of now. One of more than 8 bits, or of a
-refused mode, is known under the black and white level of now as well: they decide whether it has a range. Near duplicates are
-known by the digests of the pictures. The cache lies outside DVC, and one that is missing or of another format is an empty one.
+A file is known if its path, its number of bytes and its times are as before, and so are the decoder and the limits. For more
+than 8 bits, or a refused mode, the black and white level must be as before too: they decide whether there is a range. Near
+duplicates are known by the digests of the pictures. The cache lies outside DVC; where it is missing or of another format, no
+file is known.
 """
 
 import time
@@ -64,7 +65,7 @@ _MODULES = (examine, name_encoding, other_files, perceptual_features, quality, r
 """Beside the decoder, the code that decides what is seen in a file."""
 
 _PASSING = ("unreadable", "changed", "too_slow", "worker_died")
-"""Reasons that say more of the moment than of the file: such a file is read again, though its size and times are the same."""
+"""Reasons that may be gone in the next run: such a file is read again, though its size and times are the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Known:
 
     Attributes:
         facts: columns of `FACTS`, of files that did not change.
-        clusters: digest and cluster (the smallest digest of its near duplicates) of all pictures at the last time.
+        clusters: digest and cluster (the smallest digest of its near duplicates) of all pictures of the last run.
     """
 
     facts: pl.DataFrame
@@ -126,7 +127,7 @@ def write_known(
 def remembered(
     looks: Iterable[pl.DataFrame], cache: Path, found: pl.DataFrame, known: Known, *, folder: Source, config: IngestConfig
 ) -> Iterator[pl.DataFrame]:
-    """Passes on what is seen and writes it down every minute, so that a run that is cut off has not read in vain.
+    """Passes on what is seen and saves it every minute, so that a run that is cut off loses one minute at most.
 
     Args:
         looks: tables with the columns of `FACTS`.
@@ -147,7 +148,7 @@ def remembered(
 
 
 def _marks(folder: Source, config: IngestConfig) -> pl.Expr:
-    """The mark of each row; of those that the black and white level decide, with them."""
+    """The mark of each row. It holds the black and white level where these decide."""
     mark = _mark(folder, config)
     with_levels = _digest(mark.encode(), _levels_asked(config))
     is_decided = pl.col("sample_type").is_not_null() | (pl.col("reason") == "unsupported_mode").fill_null(value=False)

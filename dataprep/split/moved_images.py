@@ -16,7 +16,7 @@ def describe_moves(before: pl.DataFrame, after: pl.DataFrame, config: SplitConfi
         earlier: what the earlier version is called, for example "the last commit".
 
     Returns:
-        One sentence, or none where no image that was there before stands elsewhere now.
+        One sentence, or none where no image moved.
     """
     both = before.select("id", old="split").join(after.select("id", new="split"), on="id")
     moved = (

@@ -1,14 +1,14 @@
-"""Says for each image whether it is for training, validation or test, so that nothing leaks.
+"""Assigns each image to train, validation or test, so that nothing leaks.
 
-What shares a group, a picture or a near duplicate never stands in two splits, whatever the method:
+Images that share a group, a picture or a near duplicate never stand in two splits, whatever the method:
 
 stratified   whole clusters are assigned, by class
-hash         each image goes where the hash of its group, or else of its pixels, falls, whatever else is there
+hash         the hash of its group, or else of its pixels, places each image, whatever other images there are
 given        each image stays where its path puts it; a split that no path names is cut from train
 
-An image that is pinned stands in the split of its pin or in none. Fractions are asked of the images that no pin and no given
-split places: an image pinned to train takes nothing away from validation and test. Images of origin `simulated` are pinned
-to train whatever the section says: validation and test stay real.
+An image that is pinned stands in the split of its pin or in none. The fractions hold for the images that neither a pin nor a
+given split places: an image pinned to train takes nothing away from validation and test. Images of origin `simulated` are
+always pinned to train, so that validation and test stay real.
 """
 
 from collections.abc import Callable, Sized
@@ -25,10 +25,10 @@ from dataprep.split.stratified_group_split import TooFewClusters, assign_cluster
 from dataprep.store.split_table import EXCLUDED
 
 _STRENGTH = {"train": 0, "validation": 1, "test": 2}
-"""What is withdrawn where images of different splits belong together: the weaker. Test is the rarest promise."""
+"""Where images of different splits belong together, those of the weaker split are withdrawn. Test images are the rarest."""
 
 _PIN_ORDER: tuple[SplitName, ...] = ("train", "test", "validation")
-"""Which of contradictory pins holds. Train: what is pinned there is what must never be measured on."""
+"""Of contradictory pins the first holds: an image that is pinned to train must never be measured on."""
 
 
 def split_images(images: pl.DataFrame, config: SplitConfig) -> pl.DataFrame:
@@ -73,7 +73,7 @@ def _stratify(images: pl.DataFrame, config: SplitConfig) -> pl.DataFrame:
 
 
 def _hash_each(images: pl.DataFrame, config: SplitConfig) -> pl.DataFrame:
-    """Adds split and rule: where the hash of an image's group, or else of its pixels, falls in [0, 1); then the guard."""
+    """Adds split and rule: each split is a part of [0, 1), and the hash is a number there. Then weaker images are withdrawn."""
     keys = images.select(pl.coalesce("group", "digest", "id")).to_series().to_list()
     draws = uniforms_for(stable_hashes(keys), config.seed, "split")
     ends = np.cumsum(config.fractions) / sum(config.fractions)
@@ -86,13 +86,13 @@ def _hash_each(images: pl.DataFrame, config: SplitConfig) -> pl.DataFrame:
 
 
 def _keep_given(images: pl.DataFrame, config: SplitConfig) -> pl.DataFrame:
-    """Adds split and rule: where the path, or a pin, puts an image; then the guard; then what is missing is cut from train."""
+    """Adds split and rule: by pin or path. Then weaker images are withdrawn, and a split that is missing is cut from train."""
     given = images.filter(pl.col("pin").is_null())
     names = set(given["given_split"].drop_nulls().unique())
     _check_given(given, names)
     kept = _withdraw_weaker(
         images.with_columns(
-            # A regular expression may give a split to some paths only; the others teach.
+            # A regular expression may give a split to some paths only; the other images are for training.
             split=pl.coalesce("pin", "given_split", pl.lit("train")),
             rule=pl.when(pl.col("pin").is_not_null())
             .then(pl.lit("pin"))
@@ -130,9 +130,9 @@ def _assign_open(images: pl.DataFrame, shares: dict[SplitName, float], seed: int
 def _withdraw_weaker(images: pl.DataFrame) -> pl.DataFrame:
     """Excludes each image that shares a group, a picture or a near duplicate with an image of a stronger split.
 
-    Not whole clusters: no picture is condemned by what it is only linked to by a chain, since two images that are left and
-    share a key both stand in the strongest split of that key. What others do never depends on who was excluded, so that
-    more images can only exclude more.
+    A chain alone excludes nothing, so not the whole cluster goes. This is enough: of the images that are left, those that
+    share a key all stand in the strongest split of that key. No exclusion depends on another one, so more images can only
+    exclude more.
     """
     crowded = np.flatnonzero(cluster_sizes(images["cluster"].to_numpy()) > 1)
     strength = pl.col("split").replace_strict(_STRENGTH, return_dtype=pl.Int8)
@@ -156,7 +156,7 @@ def _pinned(config: SplitConfig) -> pl.Expr:
 
 
 def _pins(config: SplitConfig) -> dict[PinField, dict[str, SplitName]]:
-    """The pins of the section, and that which always holds: what was simulated is never measured on."""
+    """The pins of the section, and the one that always holds: simulated images are for training only."""
     return {**config.pin, "origin": {**config.pin.get("origin", {}), SIMULATED: "train"}}
 
 
@@ -174,7 +174,7 @@ def _check_given(images: pl.DataFrame, given: set[str]) -> None:
             f"params.yaml: ingest.pattern gives both {{group}} and {{split}}, and groups must not straddle the given splits; "
             f"{first_five(straddling)} do. Set split.method to stratified to split anew by group, or drop {{group}}"
         )
-    has_silent = bool(given) and images["given_split"].has_nulls()  # where some paths name a split, the others teach
+    has_silent = bool(given) and images["given_split"].has_nulls()  # where some paths name a split, the others are for train
     if "train" not in given and not has_silent:
         raise SplitError(
             f"params.yaml: the {{split}} of ingest.pattern must give train images; it gives only "
@@ -222,7 +222,7 @@ def _have(names: Sized) -> str:
 
 
 def _taken_along(placed: pl.DataFrame, config: SplitConfig) -> str:
-    """Names the pins where they placed any of the images; by hash a pinned image goes alone."""
+    """Names the pins where they placed any of the images. By hash, a pin moves its own image only."""
     if config.method == "hash" or "pin" not in placed["rule"]:
         return ""
     pins = ", ".join(f"split.pin.{field}: {first_five(values)}" for field, values in config.pin.items() if values)

@@ -2,7 +2,7 @@
 
 Clusters of several images go first, the largest first. Equal ones come in a seeded random order, which depends on their ids
 alone. Each goes to the split that lacks most of its classes. Where clusters are few and large, this may leave a class far from
-the fractions. Then single clusters move, and pairs swap, while this brings the whole nearer. Images that stand alone are
+the fractions. Then clusters move or swap in pairs, as long as this brings the splits nearer. Images that stand alone are
 mostly the great majority. They fill what is still missing of their class, exactly and without a loop. For one class of 110
 images, in clusters of 40, 30, 20 and 10 and 10 images that stand alone, at fractions 0.6, 0.2, 0.2:
 
@@ -32,10 +32,10 @@ from dataprep.core.rng import stable_hashes, uniforms_for
 _Table = TypeVar("_Table", NDArray[np.float64], NDArray[np.int64])
 
 NEAR = 0.01
-"""No cluster is moved for a class whose splits are all within this fraction of its images of what was wanted."""
+"""A class is near, and no cluster moves for it, where each split misses by at most this fraction of its images."""
 
 MOST_MOVED = 200
-"""Of the clusters that hang together by their classes, so many of the largest are moved; smaller ones fill in well."""
+"""Of the clusters of one component, at most so many of the largest are moved; smaller ones fill in well."""
 
 MOST_PASSES = 10
 MOST_TRIALS = 32_000
@@ -47,7 +47,7 @@ MOST_CELLS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What each of C classes is to get of each of S splits."""
+    """How many images of each of C classes each of S splits is to get."""
 
     exact: NDArray[np.float64]  # (C, S) images by the fractions alone
     wanted: NDArray[np.int64]  # (C, S) the same in whole images, one at least where none stands
@@ -75,7 +75,7 @@ class TooFewClusters(SplitError):
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """Where some classes stand; (C, S) each, or (K, C, S) for K changes that are tried at once."""
+    """What some classes lack and hold; (C, S) each, or (K, C, S) for K changes that are tried at once."""
 
     missing: NDArray[np.float64]  # images, of the exact number; negative where there are too many
     holding: NDArray[np.int64]  # clusters of several images
@@ -135,10 +135,10 @@ def assign_greedily(counts: csr_array, asked: Asked) -> NDArray[np.int64]:
 
 
 def improve(counts: csr_array, chosen: NDArray[np.int64], asked: Asked) -> NDArray[np.int64]:
-    """Moves single clusters and swaps pairs, each time the best for one cluster, in their order, while the deviation falls.
+    """Moves and swaps clusters while the deviation falls: for one cluster after the other, the best change.
 
-    No class disappears from a split that it could stand in, and none gets farther from what was wanted than one of its
-    clusters, or than it was. Bounded by the constants above, so that a large data set costs no more than seconds.
+    No class disappears from a split where it could stand. None ends farther from what was wanted than the size of one of its
+    clusters, or than it was. The constants above bound the work, so that a large data set takes seconds.
 
     Args:
         counts: (M, C) images of each class in each cluster, the largest cluster first.
@@ -168,15 +168,16 @@ def improve(counts: csr_array, chosen: NDArray[np.int64], asked: Asked) -> NDArr
 
 
 def deviation(counts: csr_array, chosen: NDArray[np.int64], asked: Asked) -> float:
-    """How far an assignment is from what was wanted: each class misses by a share of its images; the squares, summed.
+    """How far an assignment is from what was wanted.
 
-    Over classes, all of one weight, and splits; after images that stand alone have filled what they can.
+    Each class misses its number in each split by a share of its images. The squares of these shares are summed, so each class
+    has the same weight. Images that stand alone have filled what they can.
     """
     return float(_deviation(_book(counts, chosen, asked).missing, asked))
 
 
 def apportion(count: int, weights: NDArray[np.float64], at_least_one: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Divides a count by weights: whole numbers by largest remainders, one at least where asked as far as the count goes.
+    """Divides a count by weights into whole numbers, by largest remainders; where asked one at least, as far as the count goes.
 
     >>> apportion(10, np.array([0.98, 0.01, 0.01]), np.array([True, True, True]))
     array([8, 1, 1])
@@ -266,7 +267,7 @@ def _place(classes: list[int], counts: list[int], lack: _Lack) -> int:
 
 
 def _book(counts: csr_array, chosen: NDArray[np.int64], asked: Asked) -> _State:
-    """Where all classes stand when the clusters are where they were chosen to be."""
+    """The state of all classes when each cluster is in the split that was chosen for it."""
     held = csr_array((np.ones_like(counts.data), counts.indices, counts.indptr), shape=counts.shape)
     return _State(asked.exact - _total(counts, chosen, asked), _total(held, chosen, asked))
 
@@ -280,9 +281,10 @@ def _total(counts: csr_array, chosen: NDArray[np.int64], asked: Asked) -> NDArra
 
 
 def _left_over(missing: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What (..., C, S) splits lack when images that stand alone have filled in; what all splits lack is their number.
+    """What (..., C, S) splits still lack after the images that stand alone; below 0 where they have too many.
 
-    They make up for too much elsewhere in proportion to what is missing.
+    There are as many such images as the splits lack in all. Where one split has too many, the others get fewer, each in
+    proportion to what it lacks.
     """
     lacking = np.maximum(missing, 0)
     too_many = lacking - missing
@@ -299,9 +301,9 @@ def _deviation(missing: NDArray[np.float64], asked: Asked) -> NDArray[np.float64
 
 
 def _components(counts: csr_array, worst: NDArray[np.float64]) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Clusters and classes that hang together, the farthest from the fractions first, none that is near.
+    """Clusters and classes that are connected, the farthest from the fractions first; those that are near are left out.
 
-    What one gets does not matter to the others, and each alone is small enough to be searched.
+    No component depends on another one, and each is small enough to be searched.
     """
     num_clusters, num_classes = counts.shape
     members = counts.tocoo()
@@ -347,9 +349,9 @@ def _improve_component(
 def _best_change(
     index: int, counts: NDArray[np.int64], chosen: NDArray[np.int64], state: _State, asked: Asked, largest: NDArray[np.int64]
 ) -> tuple[int, int | None, _State] | None:
-    """The split that a cluster had better go to, who comes back from there if anyone, and how things stand then.
+    """The best change for a cluster: its new split, the cluster that comes back from there (if any), and the state after it.
 
-    None where no change is allowed that lowers the deviation; of equal ones the first, moves before swaps.
+    None where no allowed change lowers the deviation. Of equal changes the first is taken, moves before swaps.
     """
     home = chosen[index]
     splits = np.delete(np.arange(asked.wanted.shape[1]), home)
@@ -377,7 +379,7 @@ def _shift(table: _Table, home: np.int64, targets: NDArray[np.int64], change: ND
 
 
 def _allowed(state: _State, tried: _State, asked: Asked, largest: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which of K changes, (K,), leave no class out of a split for lack of clusters, or farther off than one of its clusters."""
+    """(K,): the changes after which no class has left a split, nor is farther off than before and than its largest cluster."""
     num_alone = np.rint(state.missing.sum(axis=1)).astype(np.int64)
 
     def uncovered(one: _State) -> NDArray[np.int64]:

@@ -62,7 +62,7 @@ def render(content: Content) -> str:
 
 
 def _asked(data: SplitMetrics, split: SplitName) -> float | None:
-    """The fraction asked of a split, which is the same for every class that was dealt."""
+    """The fraction asked of a split, which is the same for every class that was assigned."""
     return next((row.of_split(split).asked for row in data.classes if row.of_split(split).asked is not None), None)
 
 

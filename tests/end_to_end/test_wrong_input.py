@@ -62,7 +62,7 @@ def two_images_of_one_class(raw: Path) -> None:
             "'darkroomtest://bucket/raw' is of a kind that fsspec does not know. Correct the part before ://",
         ),
         (empty, {}, "params.yaml: ingest.source must hold images; 'raw/case' is empty."),
-        (one_class, {}, "params.yaml: ingest.pattern must tell at least 2 classes apart; got one, 'only', for 4 images"),
+        (one_class, {}, "params.yaml: ingest.pattern must find at least 2 classes; got one, 'only', for 4 images"),
         (
             one_class,
             {"ingest.pattern": "{group}/{label}/{name}"},

@@ -39,7 +39,7 @@ def test_the_reason_is_the_stage_s_own_line() -> None:
     assert reason_of("a line\n") == "a line"
 
 
-def test_a_reason_of_several_lines_is_told_whole() -> None:
+def test_a_reason_of_several_lines_is_shown_whole() -> None:
     assert (
         reason_of("ERROR: failed to reproduce 'prepare': one\n  two\n\nthree\n")
         == "failed to reproduce 'prepare': one two three"
@@ -84,7 +84,7 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Finished]], lis
 
 
 @pytest.mark.usefixtures("server")
-def test_every_stage_is_a_task_in_order_and_the_outcome_is_told(play: Callable[[dict[str, Finished]], list[str]]) -> None:
+def test_every_stage_is_a_task_in_order_and_the_outcome_is_shown(play: Callable[[dict[str, Finished]], list[str]]) -> None:
     asked = play({"ingest": Finished(0, RAN), "train": Finished(0, CACHED), "diagnose": Finished(0, UNCHANGED)})
     state = flows.rebuild(return_state=True)
     assert asked == ["ingest", "train", "diagnose", "publish"]

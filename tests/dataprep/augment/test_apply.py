@@ -133,7 +133,7 @@ def test_parameters_are_spread_evenly_over_their_range() -> None:
     assert np.abs(counts / counts.mean() - 1).max() < 0.1
 
 
-def test_draws_of_two_operations_tell_nothing_of_one_another() -> None:
+def test_draws_of_two_operations_are_independent() -> None:
     keys = stable_hashes([str(number) for number in range(20_000)])
     variation = sample_variation(keys, EVERYTHING, epoch=1)
     drawn = [values for operation in variation.values() for values in operation.values.values()]
@@ -143,7 +143,7 @@ def test_draws_of_two_operations_tell_nothing_of_one_another() -> None:
 
 
 def test_angles_flips_and_noise_are_distributed_as_those_of_albumentations() -> None:
-    """Both are asked for 3,000 variations of one image; their draws cannot be told apart."""
+    """Both are asked for 3,000 variations of one image; their draws differ no more than by chance."""
     compose = albumentations.Compose(
         [
             albumentations.Rotate(limit=15, p=0.7),

@@ -98,7 +98,7 @@ def test_one_large_cluster_among_single_images_does_not_make_the_interval_narrow
 
 
 @given(st.floats(0, 1), st.floats(0.01, 0.99))
-def test_so_many_trials_tell_a_fraction_from_the_target(fraction: float, target: float) -> None:
+def test_so_many_trials_exclude_the_target(fraction: float, target: float) -> None:
     trials = trials_to_decide(fraction, target)
     if abs(fraction - target) < 1e-3:
         assert trials > 10_000 or target < 0.02 or target > 0.98
@@ -109,5 +109,5 @@ def test_so_many_trials_tell_a_fraction_from_the_target(fraction: float, target:
     assert low <= target <= high
 
 
-def test_no_number_of_trials_tells_a_fraction_from_itself() -> None:
+def test_no_number_of_trials_excludes_the_fraction_itself() -> None:
     assert trials_to_decide(0.99, 0.99) == math.inf

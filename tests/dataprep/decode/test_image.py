@@ -88,7 +88,7 @@ def test_sixteen_bit_gray_is_laid_on_the_background_where_it_is_transparent() ->
     assert decode(content, CONFIG).pixels[:, :, 0].tolist() == [[0, 1], [255, 255]]
 
 
-def test_a_turned_tiff_is_upright_and_tells_its_orientation() -> None:
+def test_a_turned_tiff_is_upright_and_its_orientation_is_kept() -> None:
     image = Image.fromarray(np.arange(48, dtype=np.uint8).reshape(6, 8))
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -74,7 +74,7 @@ def stands_in(sheet: Pixels, row: int, columns: list[Column], pictures: list[Pix
     return False
 
 
-def test_the_whole_menu_can_be_drawn_and_mixing_where_it_is_on(prepared: Path) -> None:
+def test_every_operation_can_be_drawn_and_mixing_where_it_is_on(prepared: Path) -> None:
     few, all_of_them = draw(prepared, config_with()), draw(prepared, config_with(), all_operations=True)
     num_columns = sum(3 if operation.ranges() else 1 for name, operation in OPERATIONS.items() if name != "channel_shuffle")
     assert all_of_them.shape[1] - few.shape[1] == num_columns * (TILE + 16)

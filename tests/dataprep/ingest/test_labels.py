@@ -67,7 +67,11 @@ def test_a_label_from_the_wrong_level_is_noticed() -> None:
 @pytest.mark.parametrize(
     ("paths", "pattern", "warning"),
     [
-        ([f"only/{n}.png" for n in range(20)], "{label}/{name}", "there is one class only, 'only'; nothing can be told apart"),
+        (
+            [f"only/{n}.png" for n in range(20)],
+            "{label}/{name}",
+            "there is one class only, 'only'; a network needs two",
+        ),
         (
             [f"a/{n}.png" for n in range(20)] + ["b/1.png"],
             "{label}/{name}",
@@ -105,7 +109,7 @@ OMNIGLOT = [
 ]
 
 
-def test_writers_folders_are_no_classes_where_the_names_of_files_tell_the_label() -> None:
+def test_writers_folders_are_no_classes_where_the_names_of_files_have_the_label() -> None:
     given = r"regex:w_(?P<group>\d+)_\d+/(?P<label>\d)_.*"
     survey = survey_labels(PAGES, given)
     assert ([row.name for row in survey.classes], survey.warnings) == ([str(digit) for digit in range(10)], [])

@@ -31,7 +31,7 @@ def test_names_that_look_alike_are_found(names: tuple[str, str]) -> None:
 @pytest.mark.parametrize(
     "names", [("cat", "cats"), ("cafe", "caf\u00e9"), ("0", "O"), ("1", "l"), ("\u0428", "\u0429"), ("a", "a1")]
 )
-def test_names_that_a_person_tells_apart_are_not(names: tuple[str, str]) -> None:
+def test_names_that_look_different_to_a_person_are_not(names: tuple[str, str]) -> None:
     assert look_alike_warnings(names) == []
 
 

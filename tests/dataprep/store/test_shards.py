@@ -335,7 +335,7 @@ def test_the_number_of_buckets_holds_until_the_data_set_doubles() -> None:
     assert num_buckets(4.001) == num_buckets(8.0) == 8
 
 
-def test_a_fingerprint_tells_where_one_part_ends() -> None:
+def test_a_fingerprint_depends_on_where_one_part_ends() -> None:
     assert fingerprint(b"ab", b"c") != fingerprint(b"a", b"bc")
     assert fingerprint(1, "1") != fingerprint("1", 1)
 

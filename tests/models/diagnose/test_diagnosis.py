@@ -57,7 +57,7 @@ def test_a_certain_miss_with_uncertain_parts_accuses_neither(params: Params) -> 
     assert "model" not in actions_of(judged)
 
 
-def test_as_many_more_images_as_were_named_tell_why(params: Params) -> None:
+def test_as_many_more_images_as_were_named_show_why(params: Params) -> None:
     def judged_with(times: int) -> Diagnosis:
         missed = (1 - 14 / 600, 600 * times)
         metrics = measure(predictions({"train": (1 - 8 / 600, 600 * times), "validation": missed, "test": missed}))
@@ -107,7 +107,7 @@ def test_twenty_right_images_do_not_reach_a_target(params: Params) -> None:
     assert "stop here" not in actions_of(judged)
 
 
-def test_an_accuracy_that_is_the_target_is_never_told_from_it(params: Params) -> None:
+def test_an_accuracy_that_is_the_target_never_differs_from_it(params: Params) -> None:
     metrics = measure(predictions({"train": (1.0, 300), "validation": (0.99, 300), "test": (0.99, 300)}))
     assert diagnose(facts_of(metrics, params)).first.headline.endswith("too close for any number of images within reach.")
 
@@ -197,7 +197,7 @@ def test_a_class_of_one_image_accuses_nobody(params: Params) -> None:
         (17, 20, "85.0% (64.0% to 94.8%; 20 images)."),  # not far from the target
     ],
 )
-def test_a_class_that_may_be_missed_is_named_with_what_would_tell(
+def test_a_class_that_may_be_missed_is_named_with_the_images_that_would_decide(
     params: Params, right: int, images: int, sentence: str
 ) -> None:
     true = ["a"] * 500 + ["b"] * images
@@ -259,7 +259,7 @@ def test_copies_of_two_pictures_accuse_nobody(params: Params) -> None:
     assert judged_of(params, 0.6, train, *alone).first.id == "weak_class"  # 60 of 120 images are
 
 
-def test_one_group_tells_nothing_whatever_its_accuracy(params: Params) -> None:
+def test_one_group_shows_nothing_whatever_its_accuracy(params: Params) -> None:
     true = ["a", "b"] * 60
     train = answers(["a", "b"] * 100, ["a", "b"] * 100, "train")
     for seen in (true, ["a"] * 120):

@@ -48,7 +48,7 @@ def test_a_fraction_is_one(document: Document, place: str, value: object, tmp_pa
     path.write_text(encode_document(document).decode())
     assert read_document(path, type(document), stage="diagnose") == document
     path.write_text(doctored(document, place, value))
-    if value is None and place == "classes.0.test.asked":  # where nothing was dealt
+    if value is None and place == "classes.0.test.asked":  # where no image was assigned
         assert read_document(path, type(document), stage="diagnose") != document
         return
     with pytest.raises(

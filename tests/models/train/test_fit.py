@@ -105,7 +105,7 @@ def test_workers_beside_the_training_step_change_no_byte(
     assert (tmp_path / "0.keras").read_bytes() == (tmp_path / "2.keras").read_bytes()
 
 
-def test_superposed_classes_are_told_apart_by_a_sigmoid_head(
+def test_superposed_classes_are_recognised_by_a_sigmoid_head(
     tiny: Path, small: ModelConfig, short: TrainConfig, params: Params, tmp_path: Path
 ) -> None:
     augment = config_with(superpose={"num_images": 2})
@@ -134,7 +134,7 @@ def test_more_classes_in_a_mixture_than_there_are_is_one_line(
 
 
 @pytest.mark.parametrize("split", ["train", "validation"])
-def test_what_goes_wrong_while_batches_are_made_is_told_as_it_is(
+def test_what_goes_wrong_while_batches_are_made_is_raised_as_it_is(
     tiny: Path,
     small: ModelConfig,
     short: TrainConfig,
