@@ -14,7 +14,7 @@ import keras
 from dataprep.core.artifacts import read_bytes
 from dataprep.core.errors import ArtifactError, in_short
 from models.layers.features import Pretrained, weights_hash
-from models.layers.keras_file import check_needs, load_checked, open_keras_file
+from models.layers.keras_file import load_saved
 
 _SCALED_BY_NAME = "efficientnet"
 """The module whose networks have one layer more with the weights `imagenet`; a file of weights alone does not say so."""
@@ -115,9 +115,7 @@ def _from_file(name: str, path: Path, side: int) -> tuple[keras.Model, str]:
             raise _file_fault(path, f"must hold the weights of {name} without its classifier ({in_short(error)})") from error
         return network, sha256
     fault = partial(_file_fault, path)
-    with open_keras_file(path, fault) as archive:
-        check_needs(archive, fault, lambda _: None)  # shapes are compared with those of the backbone's weights
-    saved = load_checked(path, fault)
+    saved = load_saved(path, fault, lambda _: None)  # shapes are compared with those of the backbone's weights
     shapes = [weight.shape for weight in network.weights]
     if [weight.shape for weight in saved.weights] != shapes or saved.input_shape[-1:] != (3,):
         raise _file_fault(path, f"must be {name}, saved with include_top=False; it is another network")

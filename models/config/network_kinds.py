@@ -20,6 +20,8 @@ What a kind may say beside:
   255. `model.normalise.method` must then be `none`;
 - `gives_probabilities: ClassVar[bool] = True`: it has a head of its own. What `build` gives are then probabilities
   (N, num_classes) of the sort that `model.head` names, which it checks;
+- an autoencoder, in layers that are named as `models.layers.autoencoder_parts` says: it is then trained to give clean images
+  beside the probabilities, and `evaluate` measures how well it does;
 - a key `batch_normalisation`: where it is true, a batch needs two images, and the verdict on training names it;
 - keys `varied_copies` and `fine_tune`, where `build` calls `models.layers.features.frozen_features`: training then computes
   these features once, or for that many variations of each image; `fine_tune` (`FineTune` or null) is its second phase.
@@ -33,17 +35,27 @@ from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, ClassVar, get_args
 
-from pydantic import BeforeValidator, Field, SerializeAsAny
+from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny
 from pydantic_core import SchemaValidator, core_schema
 
-from dataprep.config.base import Positive, Section
-from dataprep.core.errors import ParamsError, first_five, in_short
+from dataprep.config.base import Name, Positive, Section
+from dataprep.core.errors import ParamsError, first_five, in_short, shortened
 
 Layers = Annotated[tuple[Positive, ...], Field(strict=False, max_length=100)]
 """A number for each layer: its filters, or its units."""
 
 Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
 """Of dropout."""
+
+
+def _centred(kernel_size: int) -> int:
+    if kernel_size % 2 == 0:
+        raise ValueError(f"must be odd, so that a kernel has a centre; got {kernel_size}. Use {kernel_size + 1}")
+    return kernel_size
+
+
+KernelSize = Annotated[int, Field(gt=0, le=255), AfterValidator(_centred)]
+"""Pixels, along each side."""
 
 
 class FineTune(Section):
@@ -56,6 +68,19 @@ class FineTune(Section):
 
 SAVED_NETWORKS = Path("saved_networks")
 """Where files of networks and weights stand: training depends on this folder, so that DVC sees a file in it change."""
+
+
+def _is_a_name(file: str) -> str:
+    if Path(file).name != file or not file.endswith(".keras"):
+        raise ValueError(
+            f"must be the name of a .keras file in {SAVED_NETWORKS}/, which DVC watches; got {shortened(file)}. Put "
+            "it there, as keras.Model.save writes it"
+        )
+    return file
+
+
+SavedNetwork = Annotated[Name, AfterValidator(_is_a_name)]
+"""A file in that folder that `keras.Model.save` wrote."""
 
 NETWORKS = Path(__file__).parents[1] / "networks"
 _PACKAGE = "models.networks"

@@ -14,8 +14,10 @@ from dataprep.core.errors import ArtifactError
 from dataprep.feed.batches import ordered_batches
 from dataprep.store.shards import ShardIndex, read_index
 from models.config.evaluate import EvaluateConfig
+from models.evaluate.denoising import Denoiser
 from models.evaluate.model_memory import check_batch
 from models.evaluate.predictions import LARGEST_PROBABILITY, predictions_frame
+from models.layers.autoencoder_parts import autoencoder_of, noise_std
 from models.layers.keras_file import Fault, Shapes, check_needs, load_checked
 from models.train.model_file import check_recipe, model_fault, open_model_file
 
@@ -42,6 +44,14 @@ def _check_shapes(shapes: Shapes, *, fault: Fault, index: ShardIndex) -> None:
     expected = (None, *index.shape), (None, len(index.class_names))
     if shapes != expected:
         raise fault(f"must take {expected[0]} and give {expected[1]}; it takes {shapes[0]} and gives {shapes[1]}")
+
+
+def denoiser_of(network: keras.Model) -> Denoiser | None:
+    """What removes noise in a network that carries an autoencoder; None of any other network."""
+    autoencoder = autoencoder_of(network)
+    if autoencoder is None:
+        return None
+    return Denoiser(lambda images: autoencoder.predict_on_batch(images)[1], noise_std(autoencoder))
 
 
 def predict(network: keras.Model, prepared: Place, config: EvaluateConfig) -> Iterator[pl.DataFrame]:

@@ -24,6 +24,7 @@ from dataprep.decode.image import Pixels
 from dataprep.feed.batches import ordered_batches, superposed_batches
 from dataprep.store.shards import ShardReader, read_index
 from models.config.evaluate import EvaluateConfig
+from models.evaluate.denoising import Denoised, Denoiser, measure_denoising
 
 Predict = Callable[[Pixels], NDArray[np.float32]]
 """(N, H, W, C) uint8 to (N, num_classes) probabilities."""
@@ -56,12 +57,13 @@ class Superposed(Document):
 class Robustness(Document):
     """What robustness.json holds: how many validation images were tried, their accuracy unchanged and under each operation."""
 
-    format_version: Literal[3] = 3
+    format_version: Literal[4] = 4
     images: Count
     clusters: Count  # of groups and distinct pictures: what is independent
     accuracy: Fraction | None  # null where no image was tried
     operations: list[UnderOperation]  # the lowest accuracy first
     superposed: dict[SplitName, Superposed]  # where augment.superpose is on
+    denoised: dict[SplitName, Denoised]  # where the network carries an autoencoder
 
     @model_validator(mode="after")
     def _tried_or_not(self) -> Self:
@@ -73,7 +75,14 @@ class Robustness(Document):
 
 
 def measure_robustness(
-    predict: Predict, prepared: Place, split: pl.DataFrame, augment: AugmentConfig, config: EvaluateConfig, *, threshold: float
+    predict: Predict,
+    prepared: Place,
+    split: pl.DataFrame,
+    augment: AugmentConfig,
+    config: EvaluateConfig,
+    *,
+    threshold: float,
+    denoiser: Denoiser | None = None,
 ) -> Robustness:
     """Tries each operation that these images can take, also those that are off, and mixtures where superpose is on.
 
@@ -84,6 +93,7 @@ def measure_robustness(
         augment: the operations' ranges and probabilities.
         config: how many images, and how many at a time.
         threshold: the probability above which a class counts as found in a mixture.
+        denoiser: the autoencoder that the network carries; None = it has none.
     """
     num_channels = read_index(prepared, stage="prepare").shape[2]
     settings = {name: alone(augment, name, "random") for name in suited_operations(num_channels)}
@@ -115,6 +125,7 @@ def measure_robustness(
         accuracy=found[""].fraction if found else None,
         operations=sorted(under, key=lambda one: (one.accuracy, one.operation)),
         superposed=dict(superposed) if augment.superpose.probability > 0 else {},
+        denoised=dict(_try_noise(denoiser, prepared, augment, config)) if denoiser else {},
     )
 
 
@@ -160,6 +171,14 @@ def _try_mixtures(
             sizes = split.filter(pl.col("split") == name)["cluster"].value_counts()["count"].to_numpy()
             worth = count * effective_trials(sizes, sizes) / sizes.sum()
             yield name, Superposed(images=count, exact_match=share, exact_match_interval=wilson_interval(share, worth))
+
+
+def _try_noise(
+    denoiser: Denoiser, prepared: Place, augment: AugmentConfig, config: EvaluateConfig
+) -> Iterator[tuple[SplitName, Denoised]]:
+    for name in _HELD_OUT:
+        if denoised := measure_denoising(denoiser, prepared, name, augment, config):
+            yield name, denoised
 
 
 _HELD_OUT: tuple[SplitName, ...] = ("validation", "test")

@@ -1,4 +1,4 @@
-"""A frozen part of a network, and the place where its features come out. Keras is imported when a network is built."""
+"""A pretrained part of a network, and where its features come out if it is frozen. Keras is imported when one is built."""
 
 import hashlib
 from dataclasses import dataclass
@@ -35,16 +35,25 @@ def frozen_features(x: "keras.KerasTensor", pretrained: Pretrained) -> "keras.Ke
     """
     import keras
 
-    backbone = pretrained.network
+    backbone = _with_source(pretrained)
     backbone.trainable = False
-    backbone.weights_source, backbone.weights_sha256 = pretrained.source, pretrained.sha256
     return keras.layers.Identity(name=FEATURES)(backbone(x, training=False))
 
 
+def trained_features(x: "keras.KerasTensor", pretrained: Pretrained) -> "keras.KerasTensor":
+    """What a trained network makes of images, as `frozen_features`, while its weights go on being trained."""
+    return _with_source(pretrained)(x)
+
+
 def source_of_weights(network: "keras.Model") -> dict[str, dict[str, str]]:
-    """Where the weights of the frozen part are from, for the model file: a source and a hash; nothing without such a part."""
+    """Where the weights of the pretrained part are from, for the model file: source and hash; nothing without such a part."""
     backbone = next((layer for layer in network.layers if hasattr(layer, "weights_source")), None)
     return {"pretrained": {"source": backbone.weights_source, "sha256": backbone.weights_sha256}} if backbone else {}
+
+
+def _with_source(pretrained: Pretrained) -> "keras.Model":
+    pretrained.network.weights_source, pretrained.network.weights_sha256 = pretrained.source, pretrained.sha256
+    return pretrained.network
 
 
 def weights_hash(network: "keras.Model") -> str:

@@ -105,6 +105,20 @@ def load_checked(path: Path, fault: Fault) -> "keras.Model":
     return network
 
 
+def load_saved(path: Path, fault: Fault, check_shapes: Callable[[Shapes], None]) -> "keras.Model":
+    """Opens, checks and loads a .keras file.
+
+    Raises:
+        ArtifactError: it is missing, or as the three above say.
+    """
+    try:
+        with open_keras_file(path, fault) as archive:
+            check_needs(archive, fault, check_shapes)
+    except FileNotFoundError as error:
+        raise fault("is missing") from error
+    return load_checked(path, fault)
+
+
 def _unpacked_bytes(archive: zipfile.ZipFile) -> int:
     """Bytes of all arrays of the weights file by their shapes; chunks that were packed or never written count in full."""
     import h5py

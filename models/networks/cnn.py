@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from dataprep.config.base import Fraction, Positive
-from models.config.network_kinds import Layers, NetworkConfig, Rate
+from models.config.network_kinds import KernelSize, Layers, NetworkConfig, Rate
 from models.layers.blocks import activated, convolution, dense_layers, dropped, flattened, pooled
 from models.layers.build_context import Context
 from models.layers.memory_estimate import LayerSize, convolution_size, dense_sizes
@@ -24,7 +24,7 @@ class Cnn(NetworkConfig):
 
     kind: Literal["cnn"]
     filters: Layers
-    kernel_size: Annotated[int, Field(gt=0, le=255)]
+    kernel_size: KernelSize
     strides: Annotated[int, Field(gt=0, le=255)]
     padding: Literal["same", "valid"]
     pooling: Literal["max", "average"]
@@ -35,13 +35,6 @@ class Cnn(NetworkConfig):
     dropout: Rate
     batch_normalisation: bool
     noise: Fraction  # Keras takes no more
-
-    @field_validator("kernel_size")
-    @classmethod
-    def _centred(cls, kernel_size: int) -> int:
-        if kernel_size % 2 == 0:
-            raise ValueError(f"must be odd, so that a kernel has a centre; got {kernel_size}. Use {kernel_size + 1}")
-        return kernel_size
 
     @model_validator(mode="after")
     def _blocks_are_there(self) -> "Cnn":

@@ -4,13 +4,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import field_validator
-
-from dataprep.config.base import Name
-from dataprep.core.errors import ArtifactError, shortened
-from models.config.network_kinds import SAVED_NETWORKS, NetworkConfig
+from dataprep.core.errors import ArtifactError
+from models.config.network_kinds import SAVED_NETWORKS, NetworkConfig, SavedNetwork
 from models.layers.build_context import Context
-from models.layers.keras_file import Fault, Shapes, check_needs, load_checked, open_keras_file
+from models.layers.keras_file import Fault, Shapes, load_saved
 
 if TYPE_CHECKING:
     import keras
@@ -27,17 +24,7 @@ class Keras(NetworkConfig):
     gives_probabilities: ClassVar[bool] = True
 
     kind: Literal["keras"]
-    file: Name
-
-    @field_validator("file")
-    @classmethod
-    def _is_a_name(cls, file: str) -> str:
-        if Path(file).name != file or not file.endswith(".keras"):
-            raise ValueError(
-                f"must be the name of a .keras file in {SAVED_NETWORKS}/, which DVC watches; got {shortened(file)}. Put "
-                "it there, as keras.Model.save writes it"
-            )
-        return file
+    file: SavedNetwork
 
 
 def build(config: Keras, inputs: "keras.KerasTensor", context: Context) -> "keras.KerasTensor":
@@ -49,12 +36,7 @@ def build(config: Keras, inputs: "keras.KerasTensor", context: Context) -> "kera
     path = SAVED_NETWORKS / config.file
     fault = partial(_fault, path)
     check_shapes = partial(_check_shapes, image=inputs.shape[1:], num_classes=context.num_classes, fault=fault)
-    try:
-        with open_keras_file(path, fault) as archive:
-            check_needs(archive, fault, check_shapes)
-    except FileNotFoundError as error:
-        raise fault("is missing") from error
-    network = load_checked(path, fault)
+    network = load_saved(path, fault, check_shapes)
     _check_probabilities(network, inputs.shape[1:], context, fault)
     network.name = "saved_network"  # or it might be the name of another layer
     return network(inputs)

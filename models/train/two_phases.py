@@ -37,6 +37,7 @@ from models.train.kept_features import (
     split_at_features,
 )
 from models.train.readiness import check_ready
+from models.train.reconstruction import in_training
 from models.train.tf_datasets import Failures, own_failures, train_dataset, validation_dataset
 
 
@@ -73,6 +74,8 @@ def fit_in_phases(
     Returns:
         One row per epoch, as `fit` returns them; the epochs of the second phase count on.
     """
+    if (trained := in_training(network)) is not network:
+        compile_anew(trained, model, config)
     on_images = partial(fit, prepared=prepared, augment=augment, workers=workers, callbacks=callbacks, verbose=verbose)
     num_copies = _num_copies(network, model, augment)
     fine_tune: FineTune | None = getattr(model.network, "fine_tune", None)
@@ -81,7 +84,7 @@ def fit_in_phases(
         on_features = partial(_fit_on_features, prepared=prepared, augment=augment, workers=workers, callbacks=callbacks)
         first = on_features(network, train_set, num_copies, model=model, config=config, verbose=verbose, checkpoint=first_file)
     else:
-        first = on_images(network, train_set, config=config, checkpoint=first_file)
+        first = on_images(trained, train_set, config=config, checkpoint=first_file)
     if fine_tune is None:
         return first
     before = network.get_weights()

@@ -19,7 +19,7 @@ from dataprep.config.base import SPLITS
 from dataprep.core.artifacts import encode_document, encode_table, write_files
 from dataprep.store.shards import read_index
 from dataprep.store.split_table import read_split
-from models.evaluate.predict import load_model, predict
+from models.evaluate.predict import denoiser_of, load_model, predict
 from models.evaluate.predictions import PREDICTIONS
 from models.evaluate.robustness import measure_robustness
 from models.train.keras_environment import settle_keras, threads_of
@@ -37,9 +37,14 @@ def main(
     batches = predict(network, prepared, params.evaluate)
     total = sum(entry.num_images for entry in index.shards)
     rows = pl.concat(list(track(batches, title="evaluate", total=total, count=len))).sort("id")
-    threshold, clusters = params.model.acceptance_threshold, read_split(split)
     tried = measure_robustness(
-        network.predict_on_batch, prepared, clusters, params.augment, params.evaluate, threshold=threshold
+        network.predict_on_batch,
+        prepared,
+        read_split(split),
+        params.augment,
+        params.evaluate,
+        threshold=params.model.acceptance_threshold,
+        denoiser=denoiser_of(network),
     )
     write_files({predictions: encode_table(rows, PREDICTIONS), robustness: encode_document(tried)})
     correct = rows.group_by("split").agg((pl.col("label") == pl.col("predicted")).mean().alias("accuracy"))
@@ -48,6 +53,11 @@ def main(
     print(f"evaluate: {rows.height:,} images -> accuracy {shown}")
     for name, mixtures in tried.superposed.items():
         print(f"evaluate: {mixtures.images:,} superposed {name} images -> exact match {mixtures.exact_match:.4f}")
+    for name, denoised in tried.denoised.items():
+        print(
+            f"evaluate: {denoised.images:,} {name} images with noise of {denoised.noise_std:g} gray levels -> PSNR "
+            f"{denoised.psnr_noisy:.2f} dB, denoised {denoised.psnr_denoised:.2f} dB"
+        )
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ SECTIONS = {
     if language == "yaml"
     for section in [YAML(typ="safe", pure=True).load(text)]
 }
-SAVED, OWN = (text for language, text in BLOCKS if language == "python")
+DENOISING, SAVED, OWN = (text for language, text in BLOCKS if language == "python")
 PARAMS = YAML(typ="safe", pure=True).load(SHIPPED.read_text())
 
 TRAINED = """

@@ -19,6 +19,7 @@ from dataprep.store.split_report import ClassPortions, Counts, Portion, Shared, 
 from models.diagnose.diagnosis import diagnose
 from models.diagnose.leakage_estimate import LeakageEstimate, ProbeScore
 from models.diagnose.metrics import measure
+from models.evaluate.denoising import Denoised
 from models.evaluate.robustness import Robustness, Superposed, UnderOperation
 from models.report.charts import _draw, learning_curves
 from models.report.content import Content, Example, Quarantined, _balance, _weakest_alone, collect
@@ -68,6 +69,7 @@ ROBUSTNESS = Robustness(
         UnderOperation(operation="noise", probability=0.5, accuracy=0.88, accuracy_interval=(0.8, 0.93)),
     ],
     superposed={"validation": Superposed(images=60, exact_match=0.731, exact_match_interval=(0.6, 0.8))},
+    denoised={"test": Denoised(images=60, noise_std=76.5, psnr_noisy=13.31, psnr_denoised=21.48)},
 )
 
 
@@ -146,6 +148,7 @@ def test_a_curve_goes_on_where_the_error_is_zero() -> None:
 
 def test_the_page_shows_augmentation_and_warns_of_what_destroys_labels(content: Content, html: str) -> None:
     assert '<img class="sheet fits" src="data:image/png;base64,' in html
+    assert "Denoised test images, 60 of them with noise of 76.5 gray levels: peak signal-to-noise ratio 13.31 dB before" in html
     assert "Superposed validation images, 60 of them: all classes found, and no other, in 73.1% (60.0% to 80.0%)" in html
     warned = re.findall(r'<p class="warning"><b>([a-z ]+)</b> is on, and under it alone', html)
     assert warned == ["rotation"]  # a vertical flip is worse, and off
@@ -154,7 +157,7 @@ def test_the_page_shows_augmentation_and_warns_of_what_destroys_labels(content: 
         dataclasses.replace(content, robustness=calm, weakest_alone=_weakest_alone(calm))
     )
     untried = dataclasses.replace(
-        content, robustness=Robustness(images=0, clusters=0, accuracy=None, operations=[], superposed={})
+        content, robustness=Robustness(images=0, clusters=0, accuracy=None, operations=[], superposed={}, denoised={})
     )
     assert "None was tried: evaluate.images_per_operation is 0." in render(untried)
 

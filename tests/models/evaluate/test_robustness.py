@@ -115,12 +115,13 @@ def test_images_of_two_groups_are_worth_two(tiny: Path, params: Params) -> None:
 def robustness_of(**changes: object) -> str:
     under = {"operation": "noise", "probability": 0.5, "accuracy": 0.8, "accuracy_interval": [0.7, 0.9]}
     whole: dict[str, object] = {
-        "format_version": 3,
+        "format_version": 4,
         "images": 10,
         "clusters": 10,
         "accuracy": 0.9,
         "operations": [under],
         "superposed": {},
+        "denoised": {},
     }
     if changes.keys() <= whole.keys() and "accuracy_interval" not in changes:
         return json.dumps({**whole, **changes})
