@@ -1,6 +1,7 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export NO_ALBUMENTATIONS_UPDATE := 1
+export PYTHONDONTWRITEBYTECODE := # empty: else each of the many processes compiles anew what it imports
 
 .PHONY: repro test test-full quick check bench lock picture .venv
 

@@ -9,7 +9,8 @@ if "dataprep" not in sys.modules:  # as each stage does, before any library read
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from dataprep.config.execute import ExecuteConfig
 from dataprep.decode.image import Pixels
 from pipelines.params import Params, read_params
 from tests.closure import ROOT, SHIPPED
-from tests.quick import is_quick, nothing_slow
+from tests.quick import is_quick, nothing_slow, nothing_slow_loaded
 
 # Machines are shared: how long one example takes says nothing.
 settings.register_profile("darkroom", deadline=None)
@@ -35,9 +36,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """With --quick, files of slow tests are not even imported."""
-    slow = config.getoption("quick") and collection_path.name.startswith("test_") and not is_quick(collection_path)
-    return True if slow else None
+    """With --quick, files of slow tests are not even imported, nor are files that tests share, which have no doctests."""
+    if not config.getoption("quick") or collection_path.is_dir() or not collection_path.is_relative_to(ROOT / "tests"):
+        return None
+    return None if collection_path.name.startswith("test_") and is_quick(collection_path) else True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    with nothing_slow_loaded(collector.nodeid) if collector.config.getoption("quick") else nullcontext():
+        return (yield)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

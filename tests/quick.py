@@ -39,6 +39,7 @@ def imported_packages(path: Path) -> set[str]:
 
 
 _running: list[str] = []
+_imported: list[str] = []
 
 
 @contextmanager
@@ -46,19 +47,28 @@ def nothing_slow(name: str) -> Iterator[None]:
     """While it lasts, the start of a process and the loading of a slow package are an error that names the test."""
     _running.append(name)
     try:
-        yield
+        with nothing_slow_loaded(name):
+            yield
     finally:
         _running.remove(name)
 
 
+@contextmanager
+def nothing_slow_loaded(name: str) -> Iterator[None]:
+    """While it lasts, the loading of a slow package is an error that names the test, or the file that is imported."""
+    _imported.append(name)
+    try:
+        yield
+    finally:
+        _imported.remove(name)
+
+
 def _refuse(event: str, arguments: tuple[object, ...]) -> None:
-    if not _running:
-        return
-    if event in STARTS:
+    if _running and event in STARTS:
         raise NotQuickError(f"{_running[-1]} is one of `make quick` and starts a process. Mark it: @pytest.mark.processes")
-    if event == "import" and str(arguments[0]).partition(".")[0] in SLOW_PACKAGES:
+    if _imported and event == "import" and str(arguments[0]).partition(".")[0] in SLOW_PACKAGES:
         raise NotQuickError(
-            f"{_running[-1]} is one of `make quick` and loads {arguments[0]}. Import it at the top of the test file"
+            f"{_imported[-1]} is one of `make quick` and loads {arguments[0]}. Import it at the top of the test file"
         )
 
 

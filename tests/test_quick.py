@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.closure import ROOT
-from tests.quick import NotQuickError, is_quick, nothing_slow
+from tests.conftest import pytest_ignore_collect
+from tests.quick import NotQuickError, is_quick, nothing_slow, nothing_slow_loaded
 
 TESTS = ROOT / "tests"
 
@@ -27,6 +28,33 @@ def test_what_loads_tensorflow_or_prefect_or_starts_processes_is_not(name: str) 
 
 def test_no_test_of_the_whole_line_is_quick() -> None:
     assert [path for path in (TESTS / "end_to_end").glob("test_*.py") if is_quick(path)] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "ignored"),
+    [
+        ("tests/pipelines/test_cli.py", True),
+        ("tests/models/test_report.py", None),
+        ("tests/models/networks/building.py", True),
+        ("tests/models/networks", None),
+        ("dataprep/core/rng.py", None),
+    ],
+)
+def test_of_the_tests_only_files_of_quick_ones_are_imported(
+    name: str, ignored: bool | None, pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pytestconfig.option, "quick", False)
+    assert pytest_ignore_collect(ROOT / name, pytestconfig) is None
+    monkeypatch.setattr(pytestconfig.option, "quick", True)
+    assert pytest_ignore_collect(ROOT / name, pytestconfig) is ignored
+
+
+def test_a_file_that_loads_a_slow_package_when_it_is_imported_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "prefect", raising=False)
+    with nothing_slow_loaded("test_a.py"):
+        subprocess.run(["true"], check=True)  # as h5py does, which asks `uname` for the processor
+        with pytest.raises(NotQuickError, match=r"^test_a.py is one of .* loads prefect"):
+            __import__("prefect")
 
 
 @pytest.mark.parametrize(

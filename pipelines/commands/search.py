@@ -62,8 +62,6 @@ def _trainer(config: "SearchConfig", space: Path) -> "Callable[[Mapping[str, Val
     from dataprep.feed.batches import find_train_set
     from dataprep.store.shards import read_index
     from dataprep.store.statistics import read_statistics
-    from models.search.trial import train_trial
-    from models.train.keras_environment import settle_keras
     from pipelines.graph import option_value, out_of_date
     from pipelines.params import PARAMS_FILE, read_params
     from pipelines.search import check_keys, need_prepared, params_of_trial
@@ -78,9 +76,12 @@ def _trainer(config: "SearchConfig", space: Path) -> "Callable[[Mapping[str, Val
     prepared, augmented = (locate(option_value("train", option)) for option in ("--prepared", "--augmented"))
     statistics = read_statistics(Path(option_value("train", "--statistics")), read_index(prepared, stage="prepare"))
     train_set = find_train_set(prepared, augmented)
-    settle_keras(base.train.threads)
 
     def train(values: "Mapping[str, Value]", report: "Report") -> float:
+        from models.search.trial import train_trial  # and TensorFlow, which a refusal and a search that is done do without
+        from models.train.keras_environment import settle_keras
+
+        settle_keras(base.train.threads)
         params = params_of_trial(document, values, epochs=config.epochs)
         return train_trial(
             train_set,

@@ -28,6 +28,7 @@ ENVIRONMENT = {
     "GIT_COMMITTER_NAME": "test",
     "GIT_COMMITTER_EMAIL": "test@localhost",
     "PYTHONUNBUFFERED": "1",
+    "PYTHONDONTWRITEBYTECODE": "",  # else each stage compiles anew what it imports
 }
 
 STAGES = ["ingest", "split", "prepare", "statistics", "augment", "train", "evaluate", "diagnose"]
@@ -50,6 +51,16 @@ RUN: dict[str, object] = {
     "train.threads": 2,
     "train.epochs": 3,
 }
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the files of this folder first, as the longest, and of these first what needs no run that all share.
+
+    So no worker is left with a long file when the others are done, and none waits while another makes that run.
+    """
+    waiting = {item.path for item in items if "ran" in getattr(item, "fixturenames", ())}
+    folder = Path(__file__).parent
+    items.sort(key=lambda item: (not item.path.is_relative_to(folder), item.path in waiting))
 
 
 @dataclass(frozen=True, slots=True)
