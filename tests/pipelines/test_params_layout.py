@@ -1,10 +1,16 @@
 """params.yaml is written so that other programs that write it leave alone what they do not change."""
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal, get_args, get_origin
 
 import pytest
 from dvc.utils.hydra import apply_overrides  # what `dvc exp run -S` calls
 
+from dataprep.config.base import Section
+from models.config.network_kinds import NetworkConfig
+from pipelines.params import Params
 from pipelines.recipes import apply_recipe
 from tests.closure import ROOT, SHIPPED
 from tests.pipelines.params_lines import extent, put
@@ -115,6 +121,28 @@ def test_dvc_leaves_alone_what_a_recipe_wrote(tmp_path: Path, monkeypatch: pytes
     overlay = (ROOT / f"recipes/{name}.yaml").read_text()
     written = set_by_recipe(tmp_path, TEXT, monkeypatch, overlay)
     check_others_stay(written, set_by_dvc(tmp_path, written, "train.seed=7"), "train.seed")
+
+
+def choices(section: type[Section], where: str = "") -> Iterator[tuple[str, tuple[object, ...]]]:
+    """Each key that takes one of a few values, with these values."""
+    for name, field in section.model_fields.items():
+        kind = field.annotation
+        if kind is NetworkConfig:
+            yield f"{where}{name}.kind", tuple(NetworkConfig.kinds)
+        elif isinstance(kind, type) and issubclass(kind, Section):
+            yield from choices(kind, f"{where}{name}.")
+        elif get_origin(kind) is Literal:
+            yield f"{where}{name}", get_args(kind)
+        elif sections := [own for own in get_args(kind) if isinstance(own, type) and issubclass(own, Section)]:
+            yield f"{where}{name}.kind", tuple(get_args(own.model_fields["kind"].annotation)[0] for own in sections)
+
+
+@pytest.mark.parametrize(("key", "values"), list(choices(Params)))
+def test_the_comment_of_a_key_names_every_choice(key: str, values: tuple[object, ...]) -> None:
+    lines = TEXT.splitlines()
+    start, end = extent(lines, key)
+    comment = " ".join(line.partition("#")[2] for line in lines[start:end])
+    assert [value for value in values if not re.search(rf"(?<!\w){value}(?!\w)", comment)] == []
 
 
 SPACES = "/media/scans of the ward/" + "a folder of many words/" * 4

@@ -13,7 +13,7 @@ from models.config.train import AbsoluteErrorConfig, CrossEntropyConfig, LossCon
 from models.train.model_bytes import encode_model
 from models.train.objectives import objective_of
 from pipelines.params import Params
-from tests.closure import ROOT
+from tests.closure import SHIPPED
 from tests.models.networks.building import build, images, model_of
 
 PERCEPTRON: dict[str, object] = {"kind": "perceptron"}
@@ -59,7 +59,7 @@ def test_a_loss_is_what_it_says_and_is_loaded_with_the_model(
 def test_every_kind_has_a_case_and_a_line_in_params() -> None:
     kinds = get_args(LossConfig)
     assert {type(loss) for _, loss in CASES} == set(kinds)
-    text = re.sub(r"\n\s*#", "", (ROOT / "params.yaml").read_text())
+    text = re.sub(r"\n\s*#", "", SHIPPED.read_text())
     for kind in kinds:
         _, *keys = kind.model_fields
         assert ": ".join([get_args(kind.model_fields["kind"].annotation)[0], *keys]) in text
