@@ -4,7 +4,6 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import polars as pl
 import pytest
 
 from dataprep.config.augment import AugmentConfig
@@ -15,16 +14,13 @@ from models.config.model import ModelConfig
 from models.config.train import TrainConfig
 from models.evaluate.predict import denoiser_of
 from models.evaluate.robustness import measure_robustness
-from models.layers.autoencoder_parts import AUTOENCODER
-from models.train.checkpoints import Checkpoints
+from models.layers.autoencoder_parts import AUTOENCODER, NOISE
 from models.train.compiled_network import compile_network
 from models.train.history import HISTORY
-from models.train.model_bytes import encode_model
 from models.train.reconstruction import in_training
 from models.train.two_phases import fit_in_phases
 from pipelines.params import Params
 from tests.models.made_up import split_of
-from tests.models.train.test_resume import Killed, KillError
 
 SETTINGS = {"kind": "autoencoder", "filters": [8], "kernel_size": 3, "batch_normalisation": True, "noise_std": 100.0}
 
@@ -45,7 +41,7 @@ def test_labels_change_the_head_and_never_the_code(tiny: Path, params: Params, m
     for labels in (np.arange(9) % 3, np.zeros(9, dtype=int)):
         network = built(tiny, model, short, params.augment)
         both = in_training(network)
-        both.compile(optimizer="adam", loss="categorical_crossentropy")
+        both.compile(optimizer="adam", loss="categorical_crossentropy", run_eagerly=True)
         both.train_on_batch(images, np.eye(3, dtype=np.float32)[labels])
         found.append((network.get_layer(AUTOENCODER).get_weights(), network.get_layer("probabilities").get_weights()))
     (coder, head), (other_coder, other_head) = found
@@ -53,35 +49,29 @@ def test_labels_change_the_head_and_never_the_code(tiny: Path, params: Params, m
     assert not all(map(np.array_equal, head, other_head))
 
 
-def trained(
-    tiny: Path,
-    params: Params,
-    model: ModelConfig,
-    config: TrainConfig,
-    *callbacks: keras.callbacks.Callback,
-    checkpoints: Checkpoints | None = None,
-) -> tuple[keras.Model, pl.DataFrame]:
-    still = params.augment.model_copy(update={"online": False})
-    network = built(tiny, model, config, still)
-    history = fit_in_phases(
-        network,
-        find_train_set(tiny / "prepared", tiny / "augmented"),
-        model=model,
-        prepared=tiny / "prepared",
-        config=config,
-        augment=still,
-        workers=0,
-        callbacks=callbacks,
-        verbose=0,
-        checkpoints=checkpoints,
-    )
-    return network, history
+def test_a_checkpoint_holds_the_state_of_the_noise(tiny: Path, params: Params, model: ModelConfig, short: TrainConfig) -> None:
+    network = built(tiny, model, short, params.augment)
+    noise = network.get_layer(AUTOENCODER).get_layer(NOISE)
+    assert any(variable is noise.seed_generator.state for variable in in_training(network).variables)
 
 
 def test_training_learns_to_remove_noise_and_to_classify(
     tiny: Path, params: Params, model: ModelConfig, short: TrainConfig
 ) -> None:
-    network, history = trained(tiny, params, model, short)
+    still = params.augment.model_copy(update={"online": False})
+    network = built(tiny, model, short, still)
+    history = fit_in_phases(
+        network,
+        find_train_set(tiny / "prepared", tiny / "augmented"),
+        model=model,
+        prepared=tiny / "prepared",
+        config=short,
+        augment=still,
+        workers=0,
+        callbacks=[],
+        verbose=0,
+        checkpoints=None,
+    )
     assert history.columns == list(HISTORY)
     assert max(history["val_accuracy"].to_list()) > 0.6  # of three classes
     tried = measure_robustness(
@@ -95,15 +85,3 @@ def test_training_learns_to_remove_noise_and_to_classify(
     )
     assert list(tried.denoised) == ["validation", "test"]
     assert all(split.psnr_denoised > split.psnr_noisy + 1 for split in tried.denoised.values())
-
-
-def test_killed_it_ends_with_the_same_bytes(
-    tiny: Path, params: Params, model: ModelConfig, short: TrainConfig, tmp_path: Path
-) -> None:
-    brief = short.model_copy(update={"epochs": 2})
-    whole, _ = trained(tiny, params, model, brief)
-    checkpoints = Checkpoints(tmp_path / "checkpoints", "this training")
-    with pytest.raises(KillError):
-        trained(tiny, params, model, brief, Killed(2, 3), checkpoints=checkpoints)
-    resumed, _ = trained(tiny, params, model, brief, checkpoints=checkpoints)
-    assert encode_model(resumed, recipe={}) == encode_model(whole, recipe={})
