@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
@@ -21,6 +22,7 @@ from dataprep.feed.batches import (
     train_batches,
 )
 from dataprep.store.shards import ShardReader, read_index
+from tests.conftest import write_striped_tree
 from tests.dataprep.augment.augmenting import EVERYTHING, NOTHING, config_with
 from tests.dataprep.augment.test_stored_copies import copy_all
 from tests.dataprep.prepare.test_packing import CONFIG, prepare, split_rows
@@ -40,14 +42,22 @@ def test_batches_of_one_image_stay_where_they_are_asked_for() -> None:
     assert even_sizes(3, 1) == [1, 1, 1]
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Prepared images of 3 classes and one copy of each train image."""
+    folder = tmp_path_factory.mktemp("made")
+    source = write_striped_tree(folder / "raw", classes=3, images=30)
+    prepare(split_rows(source), folder / "prepared", source)
+    copy_all(folder / "prepared", folder / "augmented", EVERYTHING.model_copy(update={"copies": 1}))
+    return folder
+
+
 @pytest.fixture
-def folders(make_tree: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
-    """Prepared images of 3 classes and one copy of each train image, read in blocks of 4 rows and buffers of 32."""
+def folders(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """A copy of them, read in blocks of 4 rows and buffers of 32."""
     monkeypatch.setattr(stream, "BLOCK_ROWS", 4)
     monkeypatch.setattr(stream, "BUFFER_BYTES", 0)
-    source = make_tree(classes=3, images=30)
-    prepare(split_rows(source), tmp_path / "prepared", source)
-    copy_all(tmp_path / "prepared", tmp_path / "augmented", EVERYTHING.model_copy(update={"copies": 1}))
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     return tmp_path / "prepared", tmp_path / "augmented"
 
 
