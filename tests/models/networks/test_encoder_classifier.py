@@ -1,5 +1,7 @@
 import hashlib
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import keras
 import numpy as np
@@ -32,7 +34,16 @@ def write_files(shape: tuple[int, int, int]) -> None:
     """What the settings above name; a file that is there stays."""
     path = Path("saved_networks/coder.keras")
     if not path.is_file():
+        path.write_bytes(coder(shape))
+
+
+@cache
+def coder(shape: tuple[int, int, int]) -> bytes:
+    """The file of an autoencoder for images of that shape and other classes."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "coder.keras"
         build(read_params(SHIPPED), AUTOENCODER_KEYS, shape=shape, num_classes=7).save(path)
+        return path.read_bytes()
 
 
 def own(params: Params, **changes: object) -> keras.Model:
