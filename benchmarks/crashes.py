@@ -82,17 +82,15 @@ def kill_everything() -> None:
 
 
 def kill_trainings() -> None:
-    """One kill in each tenth of a training, from the start of Python to the model's file."""
+    """One kill in each tenth of the epochs of a training."""
     for name, values in TRAINED.items():
-        rng = rng_for(0, "kills of training", name)
-        moments = [at_random(rng, first=number / TRAININGS, last=(number + 1) / TRAININGS) for number in range(TRAININGS)]
         with TemporaryDirectory(prefix="darkroom-bench-") as folder:
             project = copy_project(Path(folder) / "project")
             write_striped_tree(project.root / "raw/tiny", classes=3, images=20)
             project.set(values)
             project.repro("statistics", "augment")
             kills = []
-            for kill in kill_training(project, moments):
+            for kill in kill_training(project, TRAININGS, rng_for(0, "kills of training", name)):
                 kills.append(kill)
                 print(f"  {name}, {len(kills)}: {kill}", flush=True)
         whole = [kill for kill in kills if kill.exit_code == 0 and not kill.wrong]

@@ -1,5 +1,6 @@
 """What becomes of a data set whose making is killed: the tests kill a few times, the benchmark a hundred."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -25,12 +26,10 @@ Moment = Callable[[subprocess.Popen[str], float], bool]
 """Waits for the moment to kill a process that takes about so many seconds; says whether it still runs."""
 
 
-def at_random(rng: np.random.Generator, *, first: float = 0.0, last: float = 1.0) -> Moment:
-    """Between two moments of the run, as fractions of its time."""
-
+def at_random(rng: np.random.Generator) -> Moment:
     def wait(process: subprocess.Popen[str], longest: float) -> bool:
         try:
-            process.wait(float(rng.uniform(first * longest, last * longest)))
+            process.wait(float(rng.uniform(0, longest)))
         except subprocess.TimeoutExpired:
             return True
         return False
@@ -66,9 +65,9 @@ class Killed:
 class KilledTraining:
     """One kill of the stage train and what its next run made of it."""
 
-    seconds: float  # after the stage began
+    moment: float  # epochs of all phases before the kill; of the last one, a part by the clock
     in_time: bool  # before the run had ended by itself
-    epochs: int  # complete ones that the killed run kept, of all phases
+    epochs: int  # complete ones that the killed run kept
     exit_code: int
     wrong: list[str]  # files that differ, are missing or were left behind
 
@@ -208,24 +207,27 @@ def kill_again_and_again(project: Project, moments: Iterable[Moment]) -> Iterato
         )
 
 
-def kill_training(project: Project, moments: Iterable[Moment]) -> Iterator[KilledTraining]:
+def kill_training(project: Project, count: int, rng: np.random.Generator) -> Iterator[KilledTraining]:
     """Kills a training with all its processes, does what `make repro` does, and compares.
 
     Args:
         project: one in which everything before train has run.
-        moments: when to kill, for each training.
+        count: how often, once in each of so many equal parts of the epochs.
+        rng: draws the moments.
     """
-    longest = _run_stage(project, TRAIN)
+    seconds = _run_stage(project, TRAIN)
     expected, checkpoints = made_by(project), project.root / ".darkroom/checkpoints"
-    for moment in moments:
-        seconds, in_time = _kill_stage(project, TRAIN, moment, longest)
-        epochs = sum(map(_num_epochs, checkpoints.glob("phase_*.npz")))
+    total = project.read("artifacts/history.csv").count("\n") - 1
+    for number in range(count):
+        moment = (number + float(rng.uniform())) / count * total
+        _, in_time = _kill_stage(project, TRAIN, _after_epochs(checkpoints, moment), seconds / total)
+        epochs = _epochs_in(checkpoints)
         doctor = project.run("darkroom", "doctor", "--quick", "--mend")
         ended = project.run("dvc", "repro", *TRAIN)
         found = made_by(project) | {str(path.relative_to(project.root)): "" for path in checkpoints.glob("*")}
         names = found.keys() | expected.keys()
         yield KilledTraining(
-            seconds,
+            moment,
             in_time=in_time,
             epochs=epochs,
             exit_code=doctor.exit_code or ended.exit_code,
@@ -233,9 +235,28 @@ def kill_training(project: Project, moments: Iterable[Moment]) -> Iterator[Kille
         )
 
 
-def _num_epochs(checkpoint: Path) -> int:
-    with np.load(checkpoint) as arrays:
-        return len(json.loads(arrays["header"].tobytes())["epochs"])
+def _after_epochs(checkpoints: Path, epochs: float) -> Moment:
+    """When so many epochs are kept, and the rest of one has passed; given the seconds of an epoch."""
+
+    def wait(process: subprocess.Popen[str], epoch_seconds: float) -> bool:
+        while process.poll() is None and _epochs_in(checkpoints) < int(epochs):
+            time.sleep(0.01)
+        try:
+            process.wait(epochs % 1 * epoch_seconds)
+        except subprocess.TimeoutExpired:
+            return True
+        return False
+
+    return wait
+
+
+def _epochs_in(checkpoints: Path) -> int:
+    """Complete epochs of all phases."""
+    count = 0
+    for path in checkpoints.glob("phase_*.npz"):
+        with contextlib.suppress(FileNotFoundError), np.load(path) as arrays:  # training that ends removes it
+            count += len(json.loads(arrays["header"].tobytes())["epochs"])
+    return count
 
 
 @contextmanager
