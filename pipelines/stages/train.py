@@ -17,6 +17,7 @@ load_keras()  # before any other module imports it
 
 from dvclive import Live
 from dvclive.keras import DVCLiveCallback
+from pydantic import BaseModel
 
 from dataprep.core.artifacts import write_files
 from dataprep.execute.executor import num_workers
@@ -66,12 +67,7 @@ def main(
             verbose=1 if sys.stdout.isatty() else 2,
             checkpoints=kept,
         )
-    recipe = {
-        **recipe_of(index),
-        "model": params.model.model_dump(mode="json"),
-        **source_of_weights(network),
-        "environment": environment.model_dump(),
-    }
+    recipe = {**recipe_of(index), **source_of_weights(network), **_dumped(model=params.model, environment=environment)}
     write_files({model: encode_model(network, recipe=recipe), history: epochs.write_csv().encode()})
     kept.remove()
     best = best_epoch(config.early_stopping, epochs)
@@ -79,6 +75,10 @@ def main(
         f"train: {train_set.num_images:,} images, {network.count_params():,} weights, {epochs.height} epochs -> "
         f"best epoch {best['epoch']}, validation accuracy {best['val_accuracy']:.4f}"
     )
+
+
+def _dumped(**sections: BaseModel) -> dict[str, object]:
+    return {name: section.model_dump(mode="json") for name, section in sections.items()}
 
 
 if __name__ == "__main__":
