@@ -127,9 +127,9 @@ def choices(section: type[Section], where: str = "") -> Iterator[tuple[str, tupl
     """Each key that takes one of a few values, with these values."""
     for name, field in section.model_fields.items():
         kind = field.annotation
-        if kind is NetworkConfig:
-            yield f"{where}{name}.kind", tuple(NetworkConfig.kinds)
-        elif isinstance(kind, type) and issubclass(kind, Section):
+        if kind is NetworkConfig:  # kinds are files, which a user may add; docs/networks.md has a row for each
+            continue
+        if isinstance(kind, type) and issubclass(kind, Section):
             yield from choices(kind, f"{where}{name}.")
         elif get_origin(kind) is Literal:
             yield f"{where}{name}", get_args(kind)
