@@ -141,9 +141,15 @@ def find_train_set(prepared: Place, augmented: Place) -> TrainSet:
         raise ArtifactError(f"{augmented} holds copies of other images than {prepared} does. Run: dvc repro augment")
     check_shards(prepared, index.shards, stage="prepare")
     check_shards(augmented, copies.shards, stage="augment")
-    files = [ShardFile(prepared, entry, index.layout, "prepare") for entry in index.of_split("train")]
+    files = files_of_split(prepared, "train")
     files += [ShardFile(augmented, entry, index.layout, "augment") for entry in copies.shards]
     return TrainSet(files, _class_counts(files, len(index.class_names)), index.shape)
+
+
+def files_of_split(prepared: Place, split: SplitName) -> list[ShardFile]:
+    """The prepared shards of one split."""
+    index = read_index(prepared, stage="prepare")
+    return [ShardFile(prepared, entry, index.layout, "prepare") for entry in index.of_split(split)]
 
 
 def train_batches(
@@ -214,9 +220,13 @@ def ordered_batches(
     prepared: Place, split: SplitName, batch_size: int
 ) -> Iterator[tuple[Pixels, NDArray[np.int64], list[str]]]:
     """Yields the images (n, H, W, C), labels (n,) and ids of one split in the order of its shards, unvaried."""
-    index = read_index(prepared, stage="prepare")
-    for entry in index.of_split(split):
-        with ShardReader(prepared, entry, index.layout, stage="prepare") as shard:
+    yield from stored_batches(files_of_split(prepared, split), batch_size)
+
+
+def stored_batches(files: Iterable[ShardFile], batch_size: int) -> Iterator[tuple[Pixels, NDArray[np.int64], list[str]]]:
+    """Yields the images (n, H, W, C), labels (n,) and ids of shards, one after the other, unvaried."""
+    for file in files:
+        with file.open() as shard:
             labels, ids = shard.labels(), shard.ids()
             for start in range(0, len(shard), batch_size):
                 stop = start + batch_size
@@ -247,8 +257,12 @@ def superposed_batches(
 
 def num_ordered_batches(prepared: Place, split: SplitName, batch_size: int) -> int:
     """How many batches `ordered_batches` yields."""
-    entries = read_index(prepared, stage="prepare").of_split(split)
-    return sum(math.ceil(entry.num_images / batch_size) for entry in entries)
+    return num_stored_batches(files_of_split(prepared, split), batch_size)
+
+
+def num_stored_batches(files: Iterable[ShardFile], batch_size: int) -> int:
+    """How many batches `stored_batches` yields."""
+    return sum(math.ceil(file.num_images / batch_size) for file in files)
 
 
 def one_hot(labels: NDArray[np.int64], num_classes: int) -> Targets:

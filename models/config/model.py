@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
-from dataprep.config.base import Fraction, Section
+from dataprep.config.base import ByKind, Fraction, Positive, Section
 from models.config.network_kinds import Network
 
 Head: TypeAlias = Literal["softmax", "binary", "sigmoid"]
@@ -23,8 +23,25 @@ class NormaliseConfig(Section):
     method: Literal["standard", "scale", "log", "none"]
 
 
+class HeadConfig(Section):
+    """The network's own head classifies."""
+
+    kind: Literal["head"]
+
+
+class XgboostConfig(Section):
+    """Gradient-boosted trees on what the head sees (Chen, Guestrin: XGBoost: A Scalable Tree Boosting System, 2016)."""
+
+    kind: Literal["xgboost"]
+    rounds: Annotated[int, Field(ge=1, le=10_000)]
+    patience: Positive
+    max_depth: Annotated[int, Field(ge=1, le=16)]
+    learning_rate: Annotated[float, Field(gt=0.0, le=1.0)]
+    subsample: Annotated[float, Field(gt=0.0, le=1.0)]
+
+
 class ModelConfig(Section):
-    """What every model has: normalisation, one network of those in `models/networks/`, penalties, a head."""
+    """What every model has: normalisation, one network of those in `models/networks/`, penalties, a head, what classifies."""
 
     renamed: ClassVar[Mapping[str, str]] = {
         key: f"model.network.{key}"
@@ -38,6 +55,16 @@ class ModelConfig(Section):
     l2: Weight
     head: Head
     acceptance_threshold: Threshold
+    classifier: Annotated[HeadConfig | XgboostConfig, ByKind]
+
+    @model_validator(mode="after")
+    def _trees_choose_one_class(self) -> "ModelConfig":
+        if self.classifier.kind == "xgboost" and self.head == "sigmoid":
+            raise ValueError(
+                "must have head 'softmax' or 'binary' for classifier.kind 'xgboost', whose trees give an image one class; got "
+                "'sigmoid'. Set model.classifier to {kind: head}, or model.head to softmax"
+            )
+        return self
 
     @model_validator(mode="after")
     def _normalised_once(self) -> "ModelConfig":

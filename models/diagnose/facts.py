@@ -26,6 +26,7 @@ class Settings:
         learning_rate: `train.optimizer.learning_rate`.
         early_stopping: `train.early_stopping`.
         batch_normalisation: whether the network has it.
+        head_classifies: the scores are of the very network whose training the history shows, and not of trees behind it.
     """
 
     target_accuracy: float
@@ -35,6 +36,7 @@ class Settings:
     learning_rate: float
     early_stopping: EarlyStoppingConfig
     batch_normalisation: bool
+    head_classifies: bool
 
     def kept_epoch(self, history: pl.DataFrame) -> dict[str, float]:
         """The row of a history whose weights were saved."""
@@ -80,7 +82,7 @@ def gather(metrics: Metrics, history: pl.DataFrame, leakage: LeakageEstimate | N
         leakage: what a random split would have gained.
         settings: of this training.
     """
-    gap = find_gap(settings.kept_epoch(history), metrics, settings.augment)
+    gap = find_gap(settings.kept_epoch(history), metrics, settings.augment) if settings.head_classifies else None
     if gap:
         return Facts(settings, metrics, gap, None, [], [], [], leakage)
     stands, parts = standing(metrics.validation, settings.target_accuracy), cut_error(metrics, settings.target_accuracy)

@@ -3,7 +3,7 @@
 In training, batch normalisation uses each batch's own mean and variance; afterwards it uses averages. Where these do not fit,
 all other scores are of a network that nobody trained, and no other finding holds. Training counts an image as often as it shows
 it, so the classes of the evaluated images get the same weights. Where images are mixed, the two accuracies are of different
-tasks and are not compared.
+tasks and are not compared; nor where trees classify in the place of the head that was trained.
 """
 
 from collections.abc import Mapping

@@ -1,16 +1,19 @@
 """Probabilities for every image of every split, from the saved model alone, without dropout or augmentation."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import keras
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from dataprep.config.base import SPLITS
 from dataprep.core.artifacts import Place
-from dataprep.core.errors import ArtifactError
+from dataprep.core.errors import ArtifactError, TrainError, in_short
+from dataprep.decode.image import Pixels
 from dataprep.feed.batches import ordered_batches
 from dataprep.store.shards import ShardIndex, read_index
 from models.config.evaluate import EvaluateConfig
@@ -18,12 +21,31 @@ from models.evaluate.denoising import Denoiser
 from models.evaluate.model_memory import check_batch
 from models.evaluate.predictions import LARGEST_PROBABILITY, predictions_frame
 from models.layers.autoencoder_parts import autoencoder_of, noise_std
+from models.layers.features import last_hidden_features
 from models.layers.keras_file import Fault, Shapes, check_needs, load_checked
-from models.train.model_file import check_recipe, model_fault, open_model_file
+from models.train.boosted_trees import BoostedTrees
+from models.train.model_file import check_recipe, model_fault, open_model_file, read_trees_document
 
 
-def load_model(path: Path, index: ShardIndex) -> keras.Model:
-    """Loads a .keras file in Keras' safe mode: a model file is data, no code in it is run.
+@dataclass(frozen=True, slots=True)
+class Classifier:
+    """What a model file classifies with: (N, H, W, C) uint8 images to (N, num_classes) float32 probabilities.
+
+    Attributes:
+        network: gives the probabilities, or the features that the trees take.
+        trees: what classifies in the place of the network's head; None where the head does.
+    """
+
+    network: keras.Model
+    trees: BoostedTrees | None
+
+    def predict_on_batch(self, images: Pixels) -> NDArray[np.float32]:
+        given: NDArray[np.float32] = self.network.predict_on_batch(images)
+        return given if self.trees is None else self.trees.predict(given)
+
+
+def load_model(path: Path, index: ShardIndex) -> Classifier:
+    """Loads a .keras file in Keras' safe mode, with its trees: a model file is data, no code in it is run.
 
     Args:
         path: the file.
@@ -31,13 +53,22 @@ def load_model(path: Path, index: ShardIndex) -> keras.Model:
 
     Raises:
         ArtifactError: the file is missing, damaged, would need code to be run or more memory than it holds bytes, was trained
-            on other images, or has weights that are no numbers.
+            on other images, or has weights that are no numbers; it has trees, and XGBoost is not installed.
     """
     fault = partial(model_fault, path)
     with open_model_file(path) as archive:
         check_recipe(path, archive, index)
         check_needs(archive, fault, partial(_check_shapes, fault=fault, index=index))
-    return load_checked(path, fault)
+        document = read_trees_document(path, archive)
+    network = load_checked(path, fault)
+    if document is None:
+        return Classifier(network, None)
+    try:
+        features = last_hidden_features(network)
+    except (TrainError, AttributeError, ValueError) as error:  # Keras finds no way from the images to that layer
+        raise fault(f"must hold a network with features for its trees; it has none ({in_short(error)})") from error
+    num_features, num_classes = features.output_shape[-1], len(index.class_names)
+    return Classifier(features, BoostedTrees(document, num_features=num_features, num_classes=num_classes, fault=fault))
 
 
 def _check_shapes(shapes: Shapes, *, fault: Fault, index: ShardIndex) -> None:
@@ -54,22 +85,22 @@ def denoiser_of(network: keras.Model) -> Denoiser | None:
     return Denoiser(lambda images: autoencoder.predict_on_batch(images)[1], noise_std(autoencoder))
 
 
-def predict(network: keras.Model, prepared: Place, config: EvaluateConfig) -> Iterator[pl.DataFrame]:
+def predict(classifier: Classifier, prepared: Place, config: EvaluateConfig) -> Iterator[pl.DataFrame]:
     """Predicts batch by batch; yields the rows of the predictions table.
 
     Args:
-        network: takes prepared images.
+        classifier: takes prepared images.
         prepared: the folder of the shards.
         config: images per batch.
 
     Raises:
         ArtifactError: the batches are too large for any machine at hand, or what the network gives is no probability.
     """
-    check_batch(network, config.batch_size)
+    check_batch(classifier.network, config.batch_size)
     class_names = read_index(prepared, stage="prepare").class_names
     for split in SPLITS:
         for images, labels, ids in ordered_batches(prepared, split, config.batch_size):
-            probabilities: np.ndarray = network.predict_on_batch(images)
+            probabilities = classifier.predict_on_batch(images)
             if not ((probabilities >= 0) & (probabilities <= LARGEST_PROBABILITY)).all():  # nor where it is no number
                 raise ArtifactError(
                     f"the network must give probabilities, 0 to 1; for {ids[0]!r} and what follows it gives "

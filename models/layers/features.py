@@ -1,10 +1,12 @@
-"""A pretrained part of a network, and where its features come out if it is frozen. Keras is imported when one is built."""
+"""Features: what a network makes of images before its last layers. Keras is imported when a network is built."""
 
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from dataprep.core.errors import TrainError, shortened
 
 if TYPE_CHECKING:
     import keras
@@ -43,6 +45,32 @@ def frozen_features(x: "keras.KerasTensor", pretrained: Pretrained) -> "keras.Ke
 def trained_features(x: "keras.KerasTensor", pretrained: Pretrained) -> "keras.KerasTensor":
     """What a trained network makes of images, as `frozen_features`, while its weights go on being trained."""
     return _with_source(pretrained)(x)
+
+
+def last_hidden_features(network: "keras.Model") -> "keras.Model":
+    """The part of a classifier before its last layer with weights: images (N, H, W, C) to features (N, D).
+
+    It shares the layers of the network. A network within the network, if it is that last layer, is cut in the same way.
+
+    Raises:
+        TrainError: there is no such layer, or it has several inputs.
+    """
+    import keras
+
+    number = max((number for number, layer in enumerate(network.layers) if layer.weights), default=0)
+    last = network.layers[number]
+    inner = [last_hidden_features(last)] if isinstance(last, keras.Model) else []
+    if not last.weights or isinstance(last.input, list):
+        raise TrainError(
+            "model.classifier: the network must have a last layer with weights and one input; "
+            f"{shortened(last.name)} is none. Set model.classifier.kind to head"
+        )
+    name, flatten = f"{network.name}_features", keras.layers.Flatten(name="last_hidden_features")
+    if isinstance(network, keras.Sequential):  # its layers have inputs of many earlier states of it
+        image = keras.Input(network.inputs[0].shape[1:], dtype=network.inputs[0].dtype)
+        return keras.Sequential([image, *network.layers[:number], *inner, flatten], name=name)
+    x = inner[0](network.layers[number - 1].output) if inner else last.input
+    return keras.Model(network.inputs, flatten(x), name=name)
 
 
 def source_of_weights(network: "keras.Model") -> dict[str, dict[str, str]]:

@@ -10,6 +10,7 @@ import math
 import os
 import zipfile
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -31,8 +32,13 @@ _MEMBERS = {"config.json", "metadata.json", WEIGHTS}
 
 
 @contextmanager
-def open_keras_file(path: Path, fault: Fault) -> Iterator[zipfile.ZipFile]:
+def open_keras_file(path: Path, fault: Fault, *, beside: AbstractSet[str] = frozenset()) -> Iterator[zipfile.ZipFile]:
     """Opens a .keras file that holds what Keras puts there, each once, stored as it is.
+
+    Args:
+        path: the file.
+        fault: makes the error.
+        beside: names of members that it may hold as well.
 
     Raises:
         FileNotFoundError: it is missing.
@@ -44,8 +50,9 @@ def open_keras_file(path: Path, fault: Fault) -> Iterator[zipfile.ZipFile]:
         except Exception as error:  # a doctored archive fails in many classes
             raise fault(f"cannot be loaded as a Keras model ({in_short(error)})") from error
         members = archive.infolist()
-        if sorted(member.filename for member in members) != sorted(_MEMBERS):
-            found = first_five(member.filename for member in members)
+        names = [member.filename for member in members]
+        if sorted(names) != sorted(_MEMBERS | beside & set(names)):
+            found = first_five(names)
             raise fault(f"must hold {', '.join(sorted(_MEMBERS))}, each once, and nothing else; it holds {found}")
         # Stored members cannot be larger than the file, unless they share its bytes.
         unpacked, size = sum(member.file_size for member in members), os.fstat(file.fileno()).st_size

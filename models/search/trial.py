@@ -12,8 +12,8 @@ from dataprep.store.statistics import Statistics
 from models.config.model import ModelConfig
 from models.config.train import TrainConfig
 from models.search.study import Report
+from models.train.boosting import check_classifier, fit_classifier
 from models.train.compiled_network import compile_network
-from models.train.early_stopping import best_epoch
 from models.train.two_phases import fit_in_phases
 
 
@@ -62,10 +62,11 @@ def train_trial(
         TrainError: the loss was not a number in any epoch.
 
     Returns:
-        The score of the epoch that training would keep.
+        The score of what training would keep: of its best epoch, or of the trees in the place of the head.
     """
     column = f"val_{metric}"
     network = compile_network(model, train, train_set, statistics, augment=augment)
+    check_classifier(network, model)
     history = fit_in_phases(
         network,
         train_set,
@@ -78,7 +79,8 @@ def train_trial(
         verbose=0,
         checkpoints=None,
     )
-    score = float(best_epoch(train.early_stopping, history)[column])
+    fitted = fit_classifier(network, train_set, history, model=model, prepared=prepared, config=train, verbose=0)
+    score = float(fitted.scores[column])
     if not math.isfinite(score):
         raise TrainError(f"train: the validation {metric} must be a number; it was none in the best epoch")
     return score

@@ -4,6 +4,7 @@ import io
 import json
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
@@ -14,25 +15,26 @@ from models.train.objectives import saved_metrics
 _EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)
 
 
-def encode_model(network: keras.Model, *, recipe: dict[str, object]) -> bytes:
+def encode_model(network: keras.Model, recipe: dict[str, object], beside: Mapping[str, bytes] | None = None) -> bytes:
     """The bytes of a .keras file, without what differs from run to run: the date, memory addresses, the zip's times.
 
     Args:
         network: from `compile_network`; it is compiled anew.
         recipe: class names and all that was done to the images; kept under "darkroom" in the file's metadata.
+        beside: other members of the file, by name.
     """
     network.compile(optimizer=network.optimizer, loss=network.loss, metrics=saved_metrics(network))
     with tempfile.TemporaryDirectory() as folder:
         saved = Path(folder) / "model.keras"
         network.save(saved)
-        return _without_chance(saved.read_bytes(), recipe)
+        return _without_chance(saved.read_bytes(), recipe, beside or {})
 
 
-def _without_chance(saved: bytes, recipe: dict[str, object]) -> bytes:
+def _without_chance(saved: bytes, recipe: dict[str, object], beside: Mapping[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(saved)) as source, zipfile.ZipFile(buffer, "w") as target:
-        for name in sorted(source.namelist()):
-            content = source.read(name)
+        members = {**{name: source.read(name) for name in source.namelist()}, **beside}
+        for name, content in sorted(members.items()):
             if name == "metadata.json":
                 metadata = json.loads(content)
                 del metadata["date_saved"]

@@ -19,7 +19,12 @@ RECIPE = "darkroom"
 VERSION = 1
 """Of what stands under that key."""
 
-_LARGEST_TEXT = 2**26  # bytes of a member of JSON
+TREES = "boosted_trees.json"
+"""The member with the trees that classify in the place of the network's head; a file without it has none."""
+
+LARGEST_TEXT = 2**26
+"""Bytes of a member of JSON, at most."""
+
 _STAGE = "train"
 
 
@@ -30,13 +35,13 @@ def recipe_of(index: ShardIndex) -> dict[str, object]:
 
 @contextmanager
 def open_model_file(path: Path) -> Iterator[zipfile.ZipFile]:
-    """Opens a .keras file that holds what Darkroom puts there, each once, stored as it is.
+    """Opens a .keras file that holds what Darkroom puts there, each once, stored as it is; it may lack the trees.
 
     Raises:
         ArtifactError: it is missing, no such file, or would be larger unpacked than it is.
     """
     try:
-        with open_keras_file(path, partial(model_fault, path)) as archive:
+        with open_keras_file(path, partial(model_fault, path), beside={TREES}) as archive:
             yield archive
     except FileNotFoundError as error:
         raise missing(path, _STAGE) from error
@@ -74,10 +79,24 @@ def read_recipe(path: Path, archive: zipfile.ZipFile) -> dict[str, object]:
     return said
 
 
+def read_trees_document(path: Path, archive: zipfile.ZipFile) -> dict[str, object] | None:
+    """The JSON of the boosted trees in a model file; None where its head classifies.
+
+    Raises:
+        ArtifactError: it is no JSON, or too much of it.
+    """
+    if TREES not in archive.namelist():
+        return None
+    found = _read_json(path, archive, TREES)
+    if not isinstance(found, dict):
+        raise model_fault(path, f"must hold an object in {TREES}; it holds {shortened(found)}")
+    return found
+
+
 def _read_json(path: Path, archive: zipfile.ZipFile, name: str) -> object:
     try:
-        if archive.getinfo(name).file_size > _LARGEST_TEXT:
-            raise model_fault(path, f"must have a {name} of at most {_LARGEST_TEXT:,} bytes; it is larger")
+        if archive.getinfo(name).file_size > LARGEST_TEXT:
+            raise model_fault(path, f"must have a {name} of at most {LARGEST_TEXT:,} bytes; it is larger")
         found: object = json.loads(archive.read(name))
     except (ValueError, RecursionError, zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         raise model_fault(path, f"cannot be loaded as a Keras model ({name}: {in_short(error)})") from error

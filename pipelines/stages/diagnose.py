@@ -77,6 +77,7 @@ def _settings(params: Params, config: DiagnoseConfig) -> Settings:
         learning_rate=params.train.optimizer.learning_rate,
         early_stopping=params.train.early_stopping,
         batch_normalisation=getattr(params.model.network, "batch_normalisation", False),  # not every kind of network has it
+        head_classifies=params.model.classifier.kind == "head",
     )
 
 

@@ -33,18 +33,18 @@ def main(
     params = read_params()
     settle_keras(threads_of(model))
     index = read_index(prepared, stage="prepare")
-    network = load_model(model, index)
-    batches = predict(network, prepared, params.evaluate)
+    classifier = load_model(model, index)
+    batches = predict(classifier, prepared, params.evaluate)
     total = sum(entry.num_images for entry in index.shards)
     rows = pl.concat(list(track(batches, title="evaluate", total=total, count=len))).sort("id")
     tried = measure_robustness(
-        network.predict_on_batch,
+        classifier.predict_on_batch,
         prepared,
         read_split(split),
         params.augment,
         params.evaluate,
         threshold=params.model.acceptance_threshold,
-        denoiser=denoiser_of(network),
+        denoiser=denoiser_of(classifier.network),
     )
     write_files({predictions: encode_table(rows, PREDICTIONS), robustness: encode_document(tried)})
     correct = rows.group_by("split").agg((pl.col("label") == pl.col("predicted")).mean().alias("accuracy"))

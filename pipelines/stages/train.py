@@ -15,6 +15,8 @@ from models.train.keras_start import load_keras
 
 load_keras()  # before any other module imports it
 
+from typing import Literal
+
 from dvclive import Live
 from dvclive.keras import DVCLiveCallback
 from pydantic import BaseModel
@@ -25,9 +27,9 @@ from dataprep.feed.batches import find_train_set
 from dataprep.store.shards import read_index
 from dataprep.store.statistics import read_statistics
 from models.layers.features import source_of_weights
+from models.train.boosting import check_classifier, fit_classifier
 from models.train.checkpoints import Checkpoints, fingerprint_of
 from models.train.compiled_network import compile_network
-from models.train.early_stopping import best_epoch
 from models.train.keras_environment import settle_keras
 from models.train.model_bytes import encode_model
 from models.train.model_file import recipe_of
@@ -51,9 +53,11 @@ def main(
     train_set = find_train_set(prepared, augmented)
     measured = read_statistics(statistics, index)
     network = compile_network(params.model, config, train_set, measured, augment=params.augment)
+    check_classifier(network, params.model)
     copies = read_index(augmented, stage="augment")
     decides = fingerprint_of(network, params.augment, params.model, config, index, copies, measured, environment)
     kept = Checkpoints(checkpoints, decides)
+    verbose: Literal[1, 2] = 1 if sys.stdout.isatty() else 2
     with Live(str(live), save_dvc_exp=False, dvcyaml=None) as log:
         epochs = fit_in_phases(
             network,
@@ -64,17 +68,15 @@ def main(
             augment=params.augment,
             workers=num_workers(params.execute),
             callbacks=[DVCLiveCallback(live=log)],
-            verbose=1 if sys.stdout.isatty() else 2,
+            verbose=verbose,
             checkpoints=kept,
         )
+    fitted = fit_classifier(network, train_set, epochs, model=params.model, prepared=prepared, config=config, verbose=verbose)
     recipe = {**recipe_of(index), **source_of_weights(network), **_dumped(model=params.model, environment=environment)}
-    write_files({model: encode_model(network, recipe=recipe), history: epochs.write_csv().encode()})
+    write_files({model: encode_model(network, recipe, fitted.members), history: epochs.write_csv().encode()})
     kept.remove()
-    best = best_epoch(config.early_stopping, epochs)
-    print(
-        f"train: {train_set.num_images:,} images, {network.count_params():,} weights, {epochs.height} epochs -> "
-        f"best epoch {best['epoch']}, validation accuracy {best['val_accuracy']:.4f}"
-    )
+    size = f"{train_set.num_images:,} images, {network.count_params():,} weights"
+    print(f"train: {size}, {epochs.height} epochs -> {fitted.summary}")
 
 
 def _dumped(**sections: BaseModel) -> dict[str, object]:

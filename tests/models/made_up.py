@@ -73,6 +73,7 @@ def settings_of(params: Params, *, target_accuracy: float, batch_normalisation: 
         learning_rate=train.optimizer.learning_rate,
         early_stopping=train.early_stopping,
         batch_normalisation=batch_normalisation,
+        head_classifies=True,
     )
 
 

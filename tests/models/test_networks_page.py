@@ -20,8 +20,10 @@ SECTIONS = {
     for language, text in BLOCKS
     if language == "yaml"
     for section in [YAML(typ="safe", pure=True).load(text)]
+    if "network" in section
 }
 DENOISING, SAVED, OWN = (text for language, text in BLOCKS if language == "python")
+CLASSIFIER = next(text for language, text in BLOCKS if language == "yaml" and text.startswith("classifier:"))
 PARAMS = YAML(typ="safe", pure=True).load(SHIPPED.read_text())
 
 TRAINED = """
@@ -57,6 +59,11 @@ def test_each_section_is_complete(kind: str) -> None:
     if getattr(NetworkConfig.kinds[kind], "takes_gray_levels", False):
         model["normalise"] = {"method": "none"}
     check_document({**PARAMS, "model": model}, Path("params.yaml"))
+
+
+def test_the_section_of_boosted_trees_is_complete() -> None:
+    section = YAML(typ="safe", pure=True).load(CLASSIFIER)
+    check_document({**PARAMS, "model": {**PARAMS["model"], **section}}, Path("params.yaml"))
 
 
 def test_there_is_a_section_for_each_kind_but_the_default() -> None:

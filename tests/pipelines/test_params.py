@@ -10,6 +10,7 @@ from tests.closure import SHIPPED
 from tests.pipelines.params_lines import put
 
 TEXT = SHIPPED.read_text()
+TREES = "{kind: xgboost, rounds: 9, patience: 3, max_depth: 6, learning_rate: 0.1, subsample: 1.0}"
 CUTMIX_OFF = "labels by area\n    probability: 0.0"
 
 
@@ -25,6 +26,11 @@ def in_augment(name: str, key: str, value: str) -> str:
 
 def with_value(where: str, value: str) -> str:
     return put(TEXT, {where: value})
+
+
+def boosted(classifier: str) -> str:
+    """Another classifier."""
+    return re.sub(r"  classifier:.*\n    kind: head.*", f"  classifier: {classifier}", TEXT)
 
 
 AUGMENT_CASES = [
@@ -87,6 +93,15 @@ AUGMENT_CASES = [
         in_augment("superpose", "probability", "1.0"),
         "params.yaml: model.head must be 'sigmoid' for augment.superpose.probability 1, since an image then has several "
         "labels; got 'softmax'",
+    ),
+    (
+        boosted(TREES).replace("head: softmax", "head: sigmoid"),
+        "params.yaml: model must have head 'softmax' or 'binary' for classifier.kind 'xgboost', whose trees give an image one "
+        "class; got 'sigmoid'. Set model.classifier to {kind: head}, or model.head to softmax",
+    ),
+    (
+        boosted(TREES.replace("0.1", "2.0")),
+        "params.yaml: model.classifier.learning_rate should be less than or equal to 1; got 2.0",
     ),
     (
         in_augment("grid_distortion", "probability", "0.5").replace("num_cells: 4", "num_cells: 20"),

@@ -22,7 +22,7 @@ from dataprep.store.statistics import read_statistics
 from models.config.model import ModelConfig
 from models.config.train import TrainConfig
 from models.evaluate.model_memory import check_batch
-from models.evaluate.predict import load_model, predict
+from models.evaluate.predict import Classifier, load_model, predict
 from models.evaluate.predictions import PREDICTIONS, class_names_of, predictions_frame, read_predictions
 from models.train.compiled_network import compile_network
 from models.train.model_bytes import encode_model
@@ -245,7 +245,7 @@ def test_layers_that_put_out_too_much_are_never_asked(tiny: Path, params: Params
     network = keras.Sequential([layers[0], keras.Sequential(layers), keras.layers.Softmax()])
     check_batch(network, 2)
     with pytest.raises(ArtifactError) as refused:
-        list(predict(network, tiny / "prepared", one.model_copy(update={"batch_size": 3})))
+        list(predict(Classifier(network, None), tiny / "prepared", one.model_copy(update={"batch_size": 3})))
     assert str(refused.value) == (
         "the network must evaluate a batch in at most 64 GiB; its layers put out 6,400,000,007 values of an image, "
         "x evaluate.batch_size 3 x 4 bytes = 72 GiB. Reduce evaluate.batch_size, or run: dvc repro train"
@@ -299,7 +299,7 @@ def test_what_is_no_probability_is_refused(tiny: Path, params: Params) -> None:
             return np.full((len(images), 3), np.nan, dtype=np.float32)
 
     with pytest.raises(ArtifactError, match=r"the network must give probabilities, 0 to 1; for '.*' .* it gives nan to nan"):
-        list(predict(Broken(), tiny / "prepared", params.evaluate))
+        list(predict(Classifier(Broken(), None), tiny / "prepared", params.evaluate))
 
 
 PREDICTED = predictions({"train": (0.9, 12), "validation": (0.8, 6), "test": (0.7, 6)}).drop("cluster").sort("id")

@@ -57,6 +57,13 @@ def test_mixed_images_are_another_task_and_not_compared(params: Params, mixing: 
     assert found(rare_class_known(450), params, 0.99, augment) is None
 
 
+def test_trees_are_not_compared_with_the_head_that_was_trained(params: Params) -> None:
+    history = pl.DataFrame({"epoch": [1], "accuracy": [0.99], "val_loss": [0.5]})
+    settings = replace(settings_of(params, target_accuracy=0.9), augment=unmixed(params))
+    assert gather(rare_class_known(720), history, None, settings).gap
+    assert gather(rare_class_known(720), history, None, replace(settings, head_classifies=False)).gap is None
+
+
 def test_batch_normalisation_is_no_cause_where_there_is_none(params: Params) -> None:
     finding = found(rare_class_known(450), params, 0.99, unmixed(params), batch_normalisation=False)
     assert finding is not None
