@@ -134,10 +134,10 @@ def check_document(document: Mapping[object, object], path: Path) -> Params:
 
 def _check_key(keys: tuple[str, ...], path: Path) -> None:
     match keys:
-        case ("split", "pin", field, name) if name in _INVISIBLE_TO_DVC:
+        case ("split", "pin", field, name) | ("train", "weights", field, name) if name in _INVISIBLE_TO_DVC:
             raise ParamsError(
-                f"{path}: split.pin.{field} cannot pin {name!r}, since DVC ignores keys of that name and would not see it "
-                f"change (its issue 10296). Give that {field} another name, or take the pin out"
+                f"{path}: {dotted(keys[:-1])} cannot name {name!r}, since DVC ignores keys of that name and would not see it "
+                f"change (its issue 10296). Give that {field.removeprefix('per_')} another name, or take it out"
             )
         case ("split", "pin", _):
             return  # it is origin, group or label, or refused as none of them

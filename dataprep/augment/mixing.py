@@ -124,17 +124,32 @@ def mix_targets(targets: Targets, mixing: Mixing, shape: tuple[int, int]) -> Tar
     Those of mixup and cutmix stay a distribution over the classes; that of a superposition has a 1 for each of its classes.
     """
     mixed = targets[: len(mixing.kind)].copy()
-    weights = mixing.weights.copy()
-    for row in np.flatnonzero(mixing.kind == CUTMIX).tolist():
-        top, left, bottom, right = rectangle(weights[row], mixing.places[row], shape)
-        weights[row] = 1 - (bottom - top) * (right - left) / (shape[0] * shape[1])  # it may have been cut at the border
-    rows = np.flatnonzero((mixing.kind == MIXUP) | (mixing.kind == CUTMIX))
-    weight = weights[rows, np.newaxis].astype(np.float32)
-    mixed[rows] = weight * mixed[rows] + (1 - weight) * targets[mixing.partners[rows, 0]]
+    rows, share = _pairs(mixing, shape)
+    mixed[rows] = share[:, np.newaxis] * mixed[rows] + (1 - share[:, np.newaxis]) * targets[mixing.partners[rows, 0]]
     rows = np.flatnonzero(mixing.kind == SUPERPOSE)
     for others in mixing.partners[rows].T:
         mixed[rows] = np.maximum(mixed[rows], targets[others])
     return mixed
+
+
+def mix_weights(weights: NDArray[np.float32], mixing: Mixing, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """The same for the (M,) weights of images: the mean over the parts of a mixture, each by its share of it."""
+    mixed = weights[: len(mixing.kind)].copy()
+    rows, share = _pairs(mixing, shape)
+    mixed[rows] = share * mixed[rows] + (1 - share) * weights[mixing.partners[rows, 0]]
+    rows = np.flatnonzero(mixing.kind == SUPERPOSE)
+    mixed[rows] = np.column_stack([mixed[rows], weights[mixing.partners[rows]]]).mean(axis=1)
+    return mixed
+
+
+def _pairs(mixing: Mixing, shape: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The rows that mixup or cutmix mixes, and the share of the first image in each."""
+    shares = mixing.weights.copy()
+    for row in np.flatnonzero(mixing.kind == CUTMIX).tolist():
+        top, left, bottom, right = rectangle(shares[row], mixing.places[row], shape)
+        shares[row] = 1 - (bottom - top) * (right - left) / (shape[0] * shape[1])  # it may have been cut at the border
+    rows = np.flatnonzero((mixing.kind == MIXUP) | (mixing.kind == CUTMIX))
+    return rows, shares[rows].astype(np.float32)
 
 
 def rectangle(weight: float, place: NDArray[np.float64], shape: tuple[int, int]) -> tuple[int, int, int, int]:

@@ -25,7 +25,17 @@ from numpy.typing import NDArray
 
 from dataprep.augment.apply import augment_images
 from dataprep.augment.balance import repeats_per_class, repeats_per_image, total_per_class
-from dataprep.augment.mixing import NOT_MIXED, Mixing, Targets, is_mixing, mix_images, mix_targets, mixed_alone, sample_mixing
+from dataprep.augment.mixing import (
+    NOT_MIXED,
+    Mixing,
+    Targets,
+    is_mixing,
+    mix_images,
+    mix_targets,
+    mix_weights,
+    mixed_alone,
+    sample_mixing,
+)
 from dataprep.augment.operations import active_operations
 from dataprep.config.augment import AugmentConfig
 from dataprep.config.base import SplitName
@@ -61,14 +71,24 @@ class ShardFile:
     def open(self) -> ShardReader:
         return ShardReader(self.folder, self.entry, self.layout, stage=self.stage)
 
+    def source_ids(self) -> list[str]:
+        """The ids of the images in it; of a stored copy, `<id>#<number>`, that of the image it was made of."""
+        with self.open() as shard:
+            ids = shard.ids()
+        return [copy_id.rpartition("#")[0] for copy_id in ids] if self.stage == "augment" else ids
+
 
 @dataclass(frozen=True, slots=True)
 class TrainSet:
-    """The shards to train on, the images of each class in them, and the shape (H, W, C) of one."""
+    """The shards to train on, the images of each class in them, and the shape (H, W, C) of one.
+
+    `weights` (num_images,) says how much each row counts, in the order of the files; None = all the same.
+    """
 
     files: list[ShardFile]
     class_counts: list[int]
     shape: tuple[int, int, int]
+    weights: NDArray[np.float32] | None = None
 
     @property
     def num_images(self) -> int:
@@ -77,6 +97,11 @@ class TrainSet:
     @property
     def num_classes(self) -> int:
         return len(self.class_counts)
+
+    @property
+    def num_target_columns(self) -> int:
+        """Columns of the targets of a batch: one for each class, then the weight, where rows have one."""
+        return self.num_classes + (self.weights is not None)
 
     @property
     def num_bytes(self) -> int:
@@ -93,20 +118,24 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
-    """What is known of all rows, in the order of the files: labels (N,), hashes of the ids (N,)."""
+class Rows:
+    """What is known of N images beside their pixels: labels (N,), hashes of the ids (N,), weights (N,) if there are any."""
 
     labels: NDArray[np.int64]
     keys: NDArray[np.uint64]
+    weights: NDArray[np.float32] | None
+
+    def __getitem__(self, chosen: NDArray[np.int64]) -> "Rows":
+        weights = None if self.weights is None else self.weights[chosen]
+        return Rows(self.labels[chosen], self.keys[chosen], weights)
 
 
 @dataclass(frozen=True, slots=True)
 class _ShuffleBuffer:
-    """Rows in memory, images (n, H, W, C), labels (n,), keys (n,); and which of them are shown, (m,), in this order."""
+    """Images in memory, (n, H, W, C), and what is known of them; and which of them are shown, (m,), in this order."""
 
     images: Pixels
-    labels: NDArray[np.int64]
-    keys: NDArray[np.uint64]
+    rows: Rows
     shown: NDArray[np.int64]
     copies: NDArray[np.int64]  # (m,): 0 where a row is shown for the first time in this epoch, then 1 and up
 
@@ -115,12 +144,11 @@ class _ShuffleBuffer:
 class Part:
     """Some images of a buffer and what is to be done with them: first those that are shown, then their partners in mixing.
 
-    images (m, H, W, C), labels, keys and copies (m,); mixing of the first n, whose partners are rows of this part, if any is.
+    images (m, H, W, C), m rows, copies (m,); mixing of the first n, whose partners are rows of this part, if any is.
     """
 
     images: Pixels
-    labels: NDArray[np.int64]
-    keys: NDArray[np.uint64]
+    rows: Rows
     copies: NDArray[np.int64]
     mixing: Mixing | None
     epoch: int
@@ -166,6 +194,7 @@ def train_batches(
 
     Yields:
         images (n, H, W, C) uint8 and targets (n, num_classes) float32; the rows of these sum to 1, but for superpositions.
+        Where the train set has weights, the targets have one more column, the weight of each image.
     """
     vary = partial(vary_part, config=config, num_classes=train_set.num_classes)
     workers = workers if config.online and (active_operations(config) or is_mixing(config)) else 0
@@ -205,15 +234,17 @@ def vary_part(part: Part, *, config: AugmentConfig, num_classes: int) -> tuple[P
     """Varies and mixes the images of a part.
 
     Returns:
-        images (n, H, W, C) uint8, targets (n, num_classes) float32, and the number of the epoch.
+        images (n, H, W, C) uint8, targets as `train_batches` yields them, and the number of the epoch.
     """
-    images, targets = part.images, one_hot(part.labels, num_classes)
+    images, targets, weights = part.images, one_hot(part.rows.labels, num_classes), part.rows.weights
     if config.online:
-        images = augment_images(images, part.keys, config, epoch=part.epoch, copy=part.copies)
+        images = augment_images(images, part.rows.keys, config, epoch=part.epoch, copy=part.copies)
         if part.mixing is not None:
-            targets = mix_targets(targets, part.mixing, part.images.shape[1:3])
+            shape = part.images.shape[1:3]
+            targets = mix_targets(targets, part.mixing, shape)
+            weights = None if weights is None else mix_weights(weights, part.mixing, shape)
             images = mix_images(images, part.mixing, config.superpose)
-    return images, targets, part.epoch
+    return images, targets if weights is None else np.column_stack([targets, weights]), part.epoch
 
 
 def ordered_batches(
@@ -318,7 +349,7 @@ def _parts(train_set: TrainSet, config: AugmentConfig, order: Order, epochs: Ite
         for number, buffer in enumerate(buffers):
             mixing = None
             if config.online and is_mixing(config):
-                mixing = sample_mixing(buffer.labels[buffer.shown], config, rng_for(config.seed, "mixing", epoch, number))
+                mixing = sample_mixing(buffer.rows.labels[buffer.shown], config, rng_for(config.seed, "mixing", epoch, number))
             for start in range(0, len(buffer.shown), part_rows):
                 yield _part(buffer, mixing, slice(start, start + part_rows), epoch)
 
@@ -327,7 +358,7 @@ def _part(buffer: _ShuffleBuffer, mixing: Mixing | None, part: slice, epoch: int
     """The images of a part and those that they are mixed with; partners become rows of the part."""
     if mixing is None:
         rows = buffer.shown[part]
-        return Part(buffer.images[rows], buffer.labels[rows], buffer.keys[rows], buffer.copies[part], None, epoch)
+        return Part(buffer.images[rows], buffer.rows[rows], buffer.copies[part], None, epoch)
     chosen = np.arange(len(buffer.shown))[part]
     own = mixing[part]
     mixed = own.kind != NOT_MIXED
@@ -338,8 +369,7 @@ def _part(buffer: _ShuffleBuffer, mixing: Mixing | None, part: slice, epoch: int
     rows = buffer.shown[every]
     return Part(
         buffer.images[rows],
-        buffer.labels[rows],
-        buffer.keys[rows],
+        buffer.rows[rows],
         buffer.copies[every],
         Mixing(own.kind, partners, own.weights, own.places),
         epoch,
@@ -347,7 +377,7 @@ def _part(buffer: _ShuffleBuffer, mixing: Mixing | None, part: slice, epoch: int
 
 
 def _buffers(
-    train_set: TrainSet, rows: _Rows, repeats: NDArray[np.int64], whole: Pixels | None, rng: np.random.Generator
+    train_set: TrainSet, rows: Rows, repeats: NDArray[np.int64], whole: Pixels | None, rng: np.random.Generator
 ) -> Iterator[_ShuffleBuffer]:
     """One buffer of all rows where they are in memory, else one after the other from the shards."""
     if whole is not None:
@@ -368,14 +398,14 @@ def _buffers(
 
 
 def _buffer(
-    images: Pixels, numbers: NDArray[np.int64], rows: _Rows, repeats: NDArray[np.int64], rng: np.random.Generator
+    images: Pixels, numbers: NDArray[np.int64], rows: Rows, repeats: NDArray[np.int64], rng: np.random.Generator
 ) -> _ShuffleBuffer:
     """Shuffles the images that stand in these rows of the train set, each as often as it is shown."""
     times = repeats[numbers]
     shown = np.repeat(np.arange(len(numbers)), times)
     copies = np.arange(len(shown)) - np.repeat(np.cumsum(times) - times, times)
     shuffled = rng.permutation(len(shown))
-    return _ShuffleBuffer(images, rows.labels[numbers], rows.keys[numbers], shown[shuffled], copies[shuffled])
+    return _ShuffleBuffer(images, rows[numbers], shown[shuffled], copies[shuffled])
 
 
 def _blocks(train_set: TrainSet) -> list[tuple[int, int, int]]:
@@ -387,7 +417,7 @@ def _blocks(train_set: TrainSet) -> list[tuple[int, int, int]]:
     ]
 
 
-def _read_rows(train_set: TrainSet, config: AugmentConfig) -> _Rows:
+def _read_rows(train_set: TrainSet, config: AugmentConfig) -> Rows:
     labels, keys = [], []
     for file in train_set.files:
         with file.open() as shard:
@@ -395,7 +425,7 @@ def _read_rows(train_set: TrainSet, config: AugmentConfig) -> _Rows:
             # A hash for each id takes longer than to read the image; often nobody asks for it.
             asked = config.online or config.balance != "none"
             keys.append(stable_hashes(shard.ids()) if asked else np.zeros(len(shard), dtype=np.uint64))
-    return _Rows(np.concatenate(labels), np.concatenate(keys))
+    return Rows(np.concatenate(labels), np.concatenate(keys), train_set.weights)
 
 
 def _read_blocks(train_set: TrainSet, blocks: list[tuple[int, int, int]]) -> Pixels:

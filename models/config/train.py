@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
-from dataprep.config.base import ByKind, Fraction, Positive, Section, Seed
+from dataprep.config.base import ByKind, Fraction, Name, Positive, Section, Seed
 
 LearningRate = Annotated[float, Field(ge=1e-12, le=1000.0)]
 Decay = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -123,6 +123,17 @@ class AbsoluteErrorConfig(Section):
 LossConfig: TypeAlias = CrossEntropyConfig | SquaredErrorConfig | AbsoluteErrorConfig
 
 
+ImageWeight = Annotated[float, Field(gt=0.0, le=1000.0)]
+
+
+class WeightsConfig(Section):
+    """How much train images count in the loss: the product of these three."""
+
+    per_class: Literal["none", "balanced"]
+    per_origin: dict[Name, ImageWeight]
+    per_group: dict[Name, ImageWeight]
+
+
 class EarlyStoppingConfig(Section):
     """Which epoch is the best, and when no better one is waited for."""
 
@@ -140,6 +151,7 @@ class TrainConfig(Section):
     }
 
     loss: Annotated[LossConfig, ByKind]
+    weights: WeightsConfig
     optimizer: Annotated[OptimizerConfig, ByKind]
     schedule: Annotated[ScheduleConfig, ByKind]
     batch_size: Positive

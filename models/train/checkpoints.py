@@ -69,14 +69,16 @@ class Checkpoint:
     best: Arrays
 
 
-def fingerprint_of(network: keras.Model, *documents: BaseModel) -> str:
+def fingerprint_of(network: keras.Model, *documents: BaseModel, image_weights: NDArray[np.float32] | None = None) -> str:
     """A hash of all that decides a training: these parameters and data, our code, and the versions of the libraries.
 
     Args:
         network: before its first step. Its weights may be from a file, which the parameters only name.
         documents: parameters and data.
+        image_weights: of the train images, if they have any.
     """
     digest = blake2b(weights_hash(network).encode(), digest_size=16)
+    digest.update(b"" if image_weights is None else image_weights.tobytes())
     for document in documents:
         digest.update(document.model_dump_json().encode())
     for module in (keras, np, tf):

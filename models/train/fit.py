@@ -29,7 +29,7 @@ from models.train.early_stopping import costs_of, is_best, waited_enough
 from models.train.history import HISTORY
 from models.train.readiness import check_ready
 from models.train.schedules import rate_of_epoch
-from models.train.tf_datasets import Failures, own_failures, train_dataset, validation_dataset
+from models.train.tf_datasets import Failures, own_failures, train_dataset, validation_dataset, with_sample_weights
 
 RATE = "train.optimizer.learning_rate"
 """The key of params.yaml with the learning rate of the first phase."""
@@ -83,15 +83,20 @@ def fit(
 
     Returns:
         One row per epoch: epoch, loss, accuracy (running means, with augmentation and dropout; of head sigmoid, the fraction of
-        images whose classes are all right), val_loss, val_accuracy.
+        images whose classes are all right), val_loss, val_accuracy. The losses are those of `train.loss`; weights of images are
+        in `loss` alone.
     """
     check_ready(train_set, read_index(prepared, stage="prepare"), config, augment)
     order = Order(config.batch_size, config.seed, config.memory_gib)
     failures: Failures = []
 
+    def train(epochs: range) -> tf.data.Dataset:
+        stream = train_dataset(train_set, augment, order, epochs=epochs, workers=workers, failures=failures)
+        return with_sample_weights(stream, train_set.num_classes)
+
     def feed() -> Feed:
         return Feed(
-            lambda epochs: train_dataset(train_set, augment, order, epochs=epochs, workers=workers, failures=failures),
+            train,
             num_train_batches(train_set, augment, config.batch_size),
             validation_dataset(prepared, train_set, augment, batch_size=config.batch_size, failures=failures),
         )

@@ -31,17 +31,17 @@ class KeptFeatures:
     """What a backbone makes of some images, and what they show.
 
     Attributes:
-        rows: (N, F + C) float32, mapped into memory: F features, then C targets.
-        num_classes: C.
+        rows: (N, F + T) float32, mapped into memory: F features, then the T columns of the targets.
+        num_target_columns: T, the classes and, where images have one, the weight.
     """
 
     rows: NDArray[np.float32]
-    num_classes: int
+    num_target_columns: int
 
     def part(self, chosen: slice | NDArray[np.int64]) -> tuple[NDArray[np.float32], Targets]:
-        """Features (n, F) and targets (n, C) of some rows."""
+        """Features (n, F) and targets (n, T) of some rows."""
         rows = self.rows[chosen]
-        return rows[:, : -self.num_classes], rows[:, -self.num_classes :]
+        return rows[:, : -self.num_target_columns], rows[:, -self.num_target_columns :]
 
 
 def split_at_features(network: keras.Model) -> tuple[keras.Model, keras.Model]:
@@ -57,7 +57,7 @@ def keep_features(
 
     Args:
         backbone: (N, H, W, C) uint8 to (N, F) float32.
-        batches: of images, and targets (N, C).
+        batches: of images, and targets (N, T).
         num_batches: how many of these to take.
         verbose: Keras' own display: 0 none, 1 a progress bar, 2 a line at the end.
 
@@ -65,15 +65,15 @@ def keep_features(
         OSError: the disk is full, or the like.
     """
     progress = keras.utils.Progbar(num_batches, verbose=verbose, unit_name="features")
-    num_classes = 0
+    num_columns = 0
     with tempfile.TemporaryFile() as file:
         for images, targets in itertools.islice(batches, num_batches):
-            num_classes = targets.shape[1]
+            num_columns = targets.shape[1]
             file.write(np.hstack([backbone.predict_on_batch(images), targets]).astype(np.float32).tobytes())
             progress.add(1)
         file.flush()  # a full disk is an error here, and not where the mapped file is read
         rows = np.memmap(file, np.float32, mode="r")
-    return KeptFeatures(rows.reshape(-1, backbone.output_shape[-1] + num_classes), num_classes)
+    return KeptFeatures(rows.reshape(-1, backbone.output_shape[-1] + num_columns), num_columns)
 
 
 def shuffled_dataset(copies: list[KeptFeatures], *, batch_size: int, seed: int, epochs: range) -> tf.data.Dataset:

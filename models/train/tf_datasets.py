@@ -44,13 +44,21 @@ def train_dataset(
 ) -> tf.data.Dataset:
     """These epochs, numbered from 1, one after the other, as one stream of (uint8 images, float32 targets).
 
+    Targets are those of `train_batches`, with a column for the weight where the train set has weights.
+
     One stream, and not one per epoch, so that an epoch's number is never guessed from a callback.
     """
 
     def batches() -> Iterator[tuple[Pixels, Targets]]:
         yield from train_batches(train_set, config, order, epochs=epochs, workers=workers)
 
-    return _dataset(batches, len(epochs) * num_train_batches(train_set, config, order.batch_size), train_set, failures)
+    return _dataset(
+        batches,
+        len(epochs) * num_train_batches(train_set, config, order.batch_size),
+        train_set.shape,
+        train_set.num_target_columns,
+        failures,
+    )
 
 
 def validation_dataset(
@@ -66,12 +74,24 @@ def validation_dataset(
         yield from superposed_batches(prepared, "validation", config, batch_size)
 
     if config.superpose.probability > 0:
-        return _dataset(mixtures, sum(1 for _ in mixtures()), train_set, failures)
-    return _dataset(batches, num_ordered_batches(prepared, "validation", batch_size), train_set, failures)
+        return _dataset(mixtures, sum(1 for _ in mixtures()), train_set.shape, train_set.num_classes, failures)
+    num_batches = num_ordered_batches(prepared, "validation", batch_size)
+    return _dataset(batches, num_batches, train_set.shape, train_set.num_classes, failures)
+
+
+def with_sample_weights(dataset: tf.data.Dataset, num_classes: int) -> tf.data.Dataset:
+    """The batches as Keras takes them: the column of the targets that holds weights, if there is one, is set apart."""
+    if dataset.element_spec[1].shape[1] == num_classes:
+        return dataset
+    return dataset.map(lambda inputs, targets: (inputs, targets[:, :num_classes], targets[:, num_classes]))
 
 
 def _dataset(
-    batches: Callable[[], Iterator[tuple[Pixels, Targets]]], num_batches: int, train_set: TrainSet, failures: Failures
+    batches: Callable[[], Iterator[tuple[Pixels, Targets]]],
+    num_batches: int,
+    shape: tuple[int, int, int],
+    num_columns: int,
+    failures: Failures,
 ) -> tf.data.Dataset:
     def noted() -> Iterator[tuple[Pixels, Targets]]:
         try:
@@ -81,8 +101,8 @@ def _dataset(
             raise
 
     signature = (
-        tf.TensorSpec((None, *train_set.shape), np.uint8),
-        tf.TensorSpec((None, train_set.num_classes), np.float32),
+        tf.TensorSpec((None, *shape), np.uint8),
+        tf.TensorSpec((None, num_columns), np.float32),
     )
     dataset = tf.data.Dataset.from_generator(noted, output_signature=signature)
     return dataset.apply(tf.data.experimental.assert_cardinality(num_batches)).prefetch(PREFETCHED)

@@ -13,6 +13,7 @@ from typing import Literal
 
 import keras
 import polars as pl
+import tensorflow as tf
 
 from dataprep.augment.mixing import is_mixing
 from dataprep.augment.operations import active_operations
@@ -38,7 +39,7 @@ from models.train.kept_features import (
 )
 from models.train.readiness import check_ready
 from models.train.reconstruction import in_training
-from models.train.tf_datasets import Failures, own_failures, train_dataset, validation_dataset
+from models.train.tf_datasets import Failures, own_failures, train_dataset, validation_dataset, with_sample_weights
 
 
 def fit_in_phases(
@@ -145,13 +146,18 @@ def _fit_on_features(
     failures: Failures = []
 
     def feed() -> Feed:
-        train = train_dataset(train_set, augment, order, epochs=range(1, num_copies + 1), workers=workers, failures=failures)
+        varied = train_dataset(train_set, augment, order, epochs=range(1, num_copies + 1), workers=workers, failures=failures)
         validation = validation_dataset(prepared, train_set, augment, batch_size=BATCH, failures=failures)
-        stream, per_copy = iter(train), len(train) // num_copies
+        stream, per_copy = iter(varied), len(varied) // num_copies
         copies = [keep_features(backbone, stream, num_batches=per_copy, verbose=verbose) for _ in range(num_copies)]
         kept = keep_features(backbone, iter(validation), num_batches=len(validation), verbose=verbose)
+
+        def train(epochs: range) -> tf.data.Dataset:
+            shuffled = shuffled_dataset(copies, batch_size=config.batch_size, seed=config.seed, epochs=epochs)
+            return with_sample_weights(shuffled, train_set.num_classes)
+
         return Feed(
-            lambda epochs: shuffled_dataset(copies, batch_size=config.batch_size, seed=config.seed, epochs=epochs),
+            train,
             num_epoch_batches(copies, config.batch_size),
             ordered_dataset(kept, batch_size=config.batch_size),
         )

@@ -62,6 +62,7 @@ def _trainer(config: "SearchConfig", space: Path) -> "Callable[[Mapping[str, Val
     from dataprep.feed.batches import find_train_set
     from dataprep.store.shards import read_index
     from dataprep.store.statistics import read_statistics
+    from models.train.image_weights import with_weights
     from pipelines.graph import option_value, out_of_date
     from pipelines.params import PARAMS_FILE, read_params
     from pipelines.search import check_keys, need_prepared, params_of_trial
@@ -75,7 +76,7 @@ def _trainer(config: "SearchConfig", space: Path) -> "Callable[[Mapping[str, Val
     check_keys(document, config, space)
     prepared, augmented = (locate(option_value("train", option)) for option in ("--prepared", "--augmented"))
     statistics = read_statistics(Path(option_value("train", "--statistics")), read_index(prepared, stage="prepare"))
-    train_set = find_train_set(prepared, augmented)
+    train_set, groups = find_train_set(prepared, augmented), Path(option_value("train", "--groups"))
 
     def train(values: "Mapping[str, Value]", report: "Report") -> float:
         from models.search.trial import train_trial  # and TensorFlow, which a refusal and a search that is done do without
@@ -84,7 +85,7 @@ def _trainer(config: "SearchConfig", space: Path) -> "Callable[[Mapping[str, Val
         settle_keras(base.train.threads)
         params = params_of_trial(document, values, epochs=config.epochs)
         return train_trial(
-            train_set,
+            with_weights(train_set, params.train.weights, params.augment, groups),
             statistics,
             prepared=prepared,
             model=params.model,

@@ -7,6 +7,7 @@ settle()  # before any library reads it
 from dataprep.core.artifacts import encode_document, write_files
 from dataprep.split.moved_images import describe_moves
 from dataprep.split.split_methods import split_images
+from dataprep.store.group_table import encode_groups
 from dataprep.store.manifest import read_manifest, usable
 from dataprep.store.split_report import measure_split
 from dataprep.store.split_table import encode_split
@@ -15,14 +16,14 @@ from pipelines.params import read_params
 from pipelines.stage_command import OutputOption, PathOption, run
 
 
-def main(manifest: PathOption, split: OutputOption, metrics: OutputOption, earlier: PathOption) -> None:
+def main(manifest: PathOption, split: OutputOption, groups: OutputOption, metrics: OutputOption, earlier: PathOption) -> None:
     params = read_params()
     images = usable(read_manifest(manifest))
     rows = split_images(images, params.split)
     measured = measure_split(images, rows, params.split)
     compared = read_earlier(split, earlier)
     table = encode_split(rows)
-    write_files({split: table, metrics: encode_document(measured)})
+    write_files({split: table, groups: encode_groups(images, rows), metrics: encode_document(measured)})
     keep(table, earlier)
     moves = describe_moves(compared[0], rows, params.split, earlier=compared[1]) if compared else []
     for warning in [*measured.warnings, *moves]:

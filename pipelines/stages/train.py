@@ -30,6 +30,7 @@ from models.layers.features import source_of_weights
 from models.train.boosting import check_classifier, fit_classifier
 from models.train.checkpoints import Checkpoints, fingerprint_of
 from models.train.compiled_network import compile_network
+from models.train.image_weights import with_weights
 from models.train.keras_environment import settle_keras
 from models.train.model_bytes import encode_model
 from models.train.model_file import recipe_of
@@ -41,6 +42,7 @@ from pipelines.stage_command import OutputOption, PathOption, PlaceOption, run
 def main(
     prepared: PlaceOption,
     augmented: PlaceOption,
+    groups: PathOption,
     statistics: PathOption,
     model: OutputOption,
     history: OutputOption,
@@ -50,13 +52,13 @@ def main(
     params = read_params()
     config, index = params.train, read_index(prepared, stage="prepare")
     environment = settle_keras(config.threads)
-    train_set = find_train_set(prepared, augmented)
+    train_set = with_weights(find_train_set(prepared, augmented), config.weights, params.augment, groups)
     measured = read_statistics(statistics, index)
     network = compile_network(params.model, config, train_set, measured, augment=params.augment)
     check_classifier(network, params.model)
     copies = read_index(augmented, stage="augment")
-    decides = fingerprint_of(network, params.augment, params.model, config, index, copies, measured, environment)
-    kept = Checkpoints(checkpoints, decides)
+    documents = params.augment, params.model, config, index, copies, measured, environment
+    kept = Checkpoints(checkpoints, fingerprint_of(network, *documents, image_weights=train_set.weights))
     verbose: Literal[1, 2] = 1 if sys.stdout.isatty() else 2
     with Live(str(live), save_dvc_exp=False, dvcyaml=None) as log:
         epochs = fit_in_phases(

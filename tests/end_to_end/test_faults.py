@@ -21,7 +21,7 @@ COMMANDS = {
 # What each stage writes, and a change of parameters after which it writes other bytes.
 CASES: dict[str, tuple[list[str], dict[str, object]]] = {
     "ingest": (["data/manifest.parquet"], {"ingest.skip": ["19.png"]}),
-    "split": (["data/split.parquet", "data/split.json"], {"split.seed": 1}),
+    "split": (["data/split.parquet", "data/groups.parquet", "data/split.json"], {"split.seed": 1}),
     "statistics": (["data/statistics.json"], {"statistics.per": "pixel"}),
     "train": (["artifacts/model.keras", "artifacts/history.csv"], {"model.network.dense_units": [1024]}),
     "diagnose": (

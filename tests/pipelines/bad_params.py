@@ -145,10 +145,15 @@ STRUCTURE = [
     (
         "a group named size",
         put(TEXT, {"split.pin": "{group: {size: test}}"}),
-        "split.pin.group cannot pin 'size', since DVC ignores keys of that name and would not see it change (its issue 10296). "
-        "Give that group another name, or take the pin out",
+        "split.pin.group cannot name 'size', since DVC ignores keys of that name and would not see it change (its issue 10296)."
+        " Give that group another name, or take it out",
     ),
-    ("a label named nfiles", put(TEXT, {"split.pin": "{label: {nfiles: test}}"}), "split.pin.label cannot pin 'nfiles'"),
+    ("a label named nfiles", put(TEXT, {"split.pin": "{label: {nfiles: test}}"}), "split.pin.label cannot name 'nfiles'"),
+    (
+        "a weight of a group named size",
+        put(TEXT, {"train.weights.per_group": "{size: 2.0}"}),
+        "train.weights.per_group cannot name 'size', since",
+    ),
     ("pins of a size", put(TEXT, {"split.pin": "{size: {a: test}}"}), "should be 'origin', 'group' or 'label'"),
     ("size, deep below", put(TEXT, {"train.epochs": "{a: [{size: 1}]}"}), "train.epochs.a.0.size cannot be a key"),
 ]
@@ -171,6 +176,10 @@ VALUES = [
     ),
     ("train.loss.label_smoothing", "1.0", "train.loss.label_smoothing should be less than 1; got 1.0"),
     ("model.acceptance_threshold", "1.0", "model.acceptance_threshold should be less than 1; got 1.0"),
+    ("train.weights.per_class", "balance", "Did you mean balanced?"),
+    ("train.weights.per_origin", "{phone: 0.0}", "train.weights.per_origin.phone should be greater than 0; got 0.0"),
+    ("train.weights.per_group", "{ward-3: 1e6}", "train.weights.per_group.ward-3 should be less than or equal to 1000"),
+    ("train.weights.per_group", "{3: 2.0}", "train.weights.per_group has the key 3, which should be text. Put it in quotes"),
     ("train.optimizer.kind", "Adam", "got 'Adam'. Did you mean adam?"),
     ("train.optimizer.kind", "SGD", "Did you mean sgd?"),
     ("train.optimizer.kind", "adamm", "Did you mean adam"),

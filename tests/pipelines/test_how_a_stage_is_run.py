@@ -51,6 +51,7 @@ def test_how_a_stage_is_run_changes_no_byte(tmp_path: Path, monkeypatch: pytest.
     made = made_in(as_command)
     assert {path.split("/")[1] for path in made} == {
         "augmented",
+        "groups.parquet",
         "manifest.parquet",
         "prepared",
         "split.json",

@@ -9,6 +9,7 @@ from dataprep.augment.mixing import (
     Mixing,
     mix_images,
     mix_targets,
+    mix_weights,
     rectangle,
     sample_mixing,
 )
@@ -50,6 +51,21 @@ def test_mixing_keeps_shape_and_type_repeats_itself_and_leaves_its_input(name: s
     assert np.array_equal(images, stack(channels, shape=(12, 18)))
     assert np.array_equal(after, mixed(config, channels)[1])
     assert not np.array_equal(after, images)
+
+
+@pytest.mark.parametrize("name", ["mixup", "cutmix"])
+def test_a_mixture_weighs_what_its_parts_do_by_their_share_of_the_label(name: str) -> None:
+    _, _, targets, mixing = mixed(config_with(**{name: {}}))
+    of_class = np.array([1, 2, 4, 8], dtype=np.float32)
+    assert mix_weights(of_class[LABELS], mixing, (12, 18)) == pytest.approx(targets @ of_class, rel=1e-6)
+
+
+def test_a_superposition_weighs_the_mean_of_its_images() -> None:
+    _, _, targets, mixing = mixed(config_with(superpose={"num_images": 3}))
+    of_class = np.array([1, 2, 4, 8], dtype=np.float32)
+    weights = mix_weights(of_class[LABELS], mixing, (12, 18))
+    assert weights.dtype == np.float32
+    assert weights == pytest.approx(targets @ of_class / 3, rel=1e-6)
 
 
 def test_no_probability_is_the_identity() -> None:

@@ -1,5 +1,6 @@
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -26,6 +27,27 @@ from tests.conftest import write_striped_tree
 from tests.dataprep.augment.augmenting import EVERYTHING, NOTHING, config_with
 from tests.dataprep.augment.test_stored_copies import copy_all
 from tests.dataprep.prepare.test_packing import CONFIG, prepare, split_rows
+
+
+@pytest.mark.parametrize("memory_gib", [0.0, 1.0])
+def test_each_image_comes_with_its_own_weight_in_a_last_column(folders: tuple[Path, Path], memory_gib: float) -> None:
+    plain = find_train_set(*folders)
+    weights = np.arange(1, plain.num_images + 1, dtype=np.float32)
+    order = Order(7, 0, memory_gib)
+    alone, weighted = (
+        list(train_batches(train_set, NOTHING, order, epochs=[1])) for train_set in (plain, replace(plain, weights=weights))
+    )
+    rows: dict[bytes, int] = {}
+    first = 0
+    for file in plain.files:
+        with file.open() as shard:
+            rows |= {image.tobytes(): first + row for row, image in enumerate(shard.images())}
+        first += file.num_images
+    assert len(rows) == plain.num_images
+    for (images, targets), (same, columns) in zip(alone, weighted, strict=True):
+        assert np.array_equal(images, same)
+        assert np.array_equal(targets, columns[:, :-1])
+        assert columns[:, -1].tolist() == [weights[rows[image.tobytes()]] for image in images]
 
 
 @pytest.mark.parametrize("most", [2, 3, 4, 5, 32])
