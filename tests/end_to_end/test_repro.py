@@ -26,6 +26,7 @@ READERS = {
     "statistics": ["statistics"],
     "augment": ["augment", "train", "evaluate", "diagnose"],
     "model": ["train"],
+    "model.acceptance_threshold": ["train", "evaluate"],
     "model.network": ["train", "diagnose"],
     "train": ["train"],
     "train.batch_size": ["train", "diagnose"],
