@@ -62,8 +62,8 @@ def fit_classifier(
 ) -> FittedClassifier:
     """Fits what params.yaml asks for in the place of the head that was trained; nothing, if it asks for the head.
 
-    The trees see each train image once, as it is stored, and the stored copies. Rounds end where the validation loss has had no
-    gain for a while, and those up to the best are kept.
+    The trees see each train image once, with its weight, as it is stored, and the stored copies. Rounds end where the
+    validation loss has had no gain for a while, and those up to the best are kept.
 
     Args:
         network: trained.
@@ -92,7 +92,7 @@ def fit_classifier(
         inputs, targets = keep_features(features, batches, num_batches=count, verbose=verbose).part(slice(None))
         return xgboost.QuantileDMatrix(inputs, targets.argmax(axis=1), nthread=_THREADS, **options)
 
-    train = quantised(train_set.files)
+    train = quantised(train_set.files, weight=train_set.weights)
     validation = quantised(files_of_split(prepared, "validation"), ref=train)
     scores: dict[str, dict[str, list[float]]] = {}
     booster = xgboost.train(

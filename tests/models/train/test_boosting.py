@@ -2,6 +2,7 @@
 
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -168,3 +169,13 @@ def test_what_are_no_trees_is_one_line(tiny: Path, path: Path, tmp_path: Path, c
         load_model(doctored, index_of(tiny))
     assert str(refused.value).startswith(f"{doctored} ")
     assert str(refused.value).endswith("Run: dvc repro train")
+
+
+def test_weights_of_images_count_for_trees(
+    tiny: Path, network: keras.Model, boosted: ModelConfig, short: TrainConfig, trees: FittedClassifier
+) -> None:
+    plain = find_train_set(tiny / "prepared", tiny / "augmented")
+    labels = np.concatenate([file.open().labels() for file in plain.files])
+    weighted = replace(plain, weights=np.where(labels == 0, 10, 1).astype(np.float32))
+    fitted = fit_classifier(network, weighted, HISTORY, model=boosted, prepared=tiny / "prepared", config=short, verbose=0)
+    assert fitted.members != trees.members
