@@ -257,7 +257,7 @@ def imported_by(node: ast.stmt) -> list[str]:
 
 def test_tests_read_the_default_parameters_and_not_the_user_s() -> None:
     own = [path for path in (ROOT / "tests").rglob("*.py") if 'ROOT / "params.yaml"' in path.read_text(encoding="utf-8")]
-    assert {path.name for path in own} <= {"test_recipes.py", "test_guards.py"}, "take tests.closure.SHIPPED"
+    assert {path.name for path in own} <= {"test_shipped_params.py", "test_guards.py"}, "take tests.closure.SHIPPED"
 
 
 def test_the_lock_names_no_address() -> None:

@@ -5,6 +5,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from dataprep.core.errors import ParamsError
+from models.config.network_kinds import NetworkConfig
 from pipelines.params import Params, check_params, read_params
 from tests.closure import SHIPPED
 from tests.pipelines.params_lines import put
@@ -238,7 +239,7 @@ AUGMENT_CASES = [
             "not its own; "
             "with dvc exp run: -S '~model.network' -S '+model.network={kind: mlp, ...}'",
         ),
-        (put(TEXT, {"model.network.kind": "mpl"}), "params.yaml: model.network.kind should be 'cnn',"),
+        (put(TEXT, {"model.network.kind": "mpl"}), f"params.yaml: model.network.kind should be {min(NetworkConfig.kinds)!r},"),
         (changed("    strides:", "    stride:"), "params.yaml: unknown key model.network.stride. Did you mean strides?"),
         (
             changed("    padding: same", "    padding: sam"),
