@@ -27,6 +27,7 @@ READERS = {
     "augment": ["augment", "train", "evaluate", "diagnose"],
     "model": ["train"],
     "model.acceptance_threshold": ["train", "evaluate"],
+    "model.classifier": ["train", "diagnose"],
     "model.network": ["train", "diagnose"],
     "train": ["train"],
     "train.batch_size": ["train", "diagnose"],

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import keras
 import pytest
+import tensorflow as tf
 from ruamel.yaml import YAML
 
 from pipelines.commented_params import load_commented, write_commented
@@ -59,6 +60,8 @@ def run_stages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_a_recipe_runs_from_raw_files_to_the_report(name: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind in ("intra", "inter"):  # TensorFlow may have begun to compute in this process, and takes no other number then
+        monkeypatch.setattr(tf.config.threading, f"set_{kind}_op_parallelism_threads", lambda _: None)
     apply_recipe(name)
     own = load_commented(Path("params.yaml").read_text())
     own["train"]["epochs"] = 1 + own["train"]["schedule"].get("warm_up_epochs", 0)

@@ -17,7 +17,7 @@ from dataprep.store.shards import read_index
 from dataprep.store.statistics import measure_train, read_statistics, write_statistics
 from models.config.model import ModelConfig
 from models.config.train import TrainConfig, WeightsConfig
-from models.evaluate.predict import predict
+from models.evaluate.predict import Classifier, predict
 from models.train.compiled_network import compile_network
 from models.train.fit import fit
 from models.train.image_weights import balanced_weights, with_weights
@@ -140,7 +140,7 @@ def test_balanced_weights_let_a_rare_class_be_learnt_and_the_same_bytes_come_twi
         network = compile_network(small, brief, train_set, statistics, augment=NOTHING)
         prepared = folder / "prepared"
         fit(network, train_set, prepared=prepared, config=brief, augment=NOTHING, workers=0, callbacks=[], verbose=0)
-        rows = pl.concat(predict(network, prepared, params.evaluate))
+        rows = pl.concat(predict(Classifier(network, None), prepared, params.evaluate))
         rare = rows.filter((pl.col("split") == "train") & (pl.col("label") == "class0"))
         return encode_model(network, recipe={}), float(np.mean(rare["loss"].to_numpy()))
 

@@ -22,7 +22,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         (["--reset", "mnist-cnn"], "--reset must stand alone"),
         (["--reset", "--source", "raw"], "--reset must stand alone"),
-        ([], "recipe must have a name or --reset; got neither. Use one of: cifar-cnn, digits"),
+        ([], "recipe must have a name or --reset; got neither. Use one of: cats-dogs, cifar-cnn"),
         (["--source", "raw"], "recipe must have a name or --reset; got neither"),
     ],
 )
@@ -35,6 +35,6 @@ def test_a_recipe_that_is_not_clear_is_refused(arguments: list[str], line: str) 
 def test_the_command_prints_what_it_changed() -> None:
     ended = CliRunner().invoke(app, ["recipe", "cifar-cnn", "--source", "raw/mine"], catch_exceptions=False)
     assert "prepare.color: gray -> rgb" in ended.output.splitlines()
-    assert "params.yaml written, 17 values changed" in ended.output
+    assert "params.yaml written, 22 values changed" in ended.output
     ended = CliRunner().invoke(app, ["recipe", "--reset"], catch_exceptions=False)
-    assert "params.yaml is recipes/defaults/params.yaml, 17 values changed. Next: dvc repro" in ended.output
+    assert "params.yaml is recipes/defaults/params.yaml, 22 values changed. Next: dvc repro" in ended.output
