@@ -96,7 +96,7 @@ def _holds_anything(folder: Path) -> bool:
 def _is_foreign(manifest: Path, source: str, lock: Path) -> bool:
     """Whether the last run had this source and made another manifest than the one that is there."""
     try:
-        ingest = YAML(typ="safe", pure=True).load(lock.read_text(encoding="utf-8"))["stages"]["ingest"]
+        ingest = YAML(typ="safe").load(lock.read_text(encoding="utf-8"))["stages"]["ingest"]
         params = ingest["params"]["params.yaml"]
         locked = params["ingest.source"] if "ingest.source" in params else params["ingest"]["source"]
         made = {out["md5"] for out in ingest["outs"] if out["path"] == manifest.as_posix()}

@@ -32,7 +32,7 @@ def keep_copy(lock: Path = DVC_LOCK, copy: Path = LOCK_COPY) -> None:
 def locked_source(lock: Path = DVC_LOCK) -> str | None:
     """The `ingest.source` of the last run of ingest; None where dvc.lock does not say."""
     try:
-        stages = YAML(typ="safe", pure=True).load(lock.read_text(encoding="utf-8"))["stages"]
+        stages = YAML(typ="safe").load(lock.read_text(encoding="utf-8"))["stages"]
         source = stages["ingest"]["params"][PARAMS_FILE.name]["ingest"]["source"]
     except (OSError, ValueError, LookupError, TypeError, YAMLError):
         return None

@@ -198,7 +198,7 @@ def read_stages(graph: Path = DVC_FILE) -> dict[str, dict[str, Any]]:
     if not graph.is_file():
         raise GraphError(f"{graph} must be in the current folder; it is not. Run from the project's root")
     try:
-        return _Graph.model_validate(YAML(typ="safe", pure=True).load(graph.read_text(encoding="utf-8"))).stages
+        return _Graph.model_validate(YAML(typ="safe").load(graph.read_text(encoding="utf-8"))).stages
     except ValidationError as error:
         first = error.errors()[0]
         what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first["loc"] else "it holds no stages"

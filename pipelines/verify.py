@@ -85,7 +85,7 @@ def read_outputs(lock: Path = DVC_LOCK, graph: Path = DVC_FILE) -> list[Output]:
     stages = read_stages(graph)
     declared = declared_outputs(stages)
     try:
-        locked = YAML(typ="safe", pure=True).load(read_bytes(lock, most=_MOST_BYTES).decode("utf-8"))["stages"]
+        locked = YAML(typ="safe").load(read_bytes(lock, most=_MOST_BYTES).decode("utf-8"))["stages"]
         listed = [
             (stage, out["path"], out["md5"])
             for stage in stages

@@ -52,7 +52,7 @@ def load_yaml(text: str, path: Path) -> object:
     """
     try:
         _measure(text, path)
-        return YAML(typ="safe", pure=True).load(text)
+        return YAML(typ="safe").load(text)
     except ParamsError:
         raise
     except MarkedYAMLError as error:
@@ -87,7 +87,7 @@ def _measure(text: str, path: Path) -> None:
     """
     sizes: dict[str | None, int] = {}
     above: list[tuple[str | None, int]] = []  # of each list or section that is open: its anchor, its values so far
-    for event in YAML(typ="safe", pure=True).parse(text):
+    for event in YAML(typ="safe").parse(text):
         if isinstance(event, CollectionStartEvent):
             above.append((event.anchor, 1))
             if len(above) > MAX_DEPTH:

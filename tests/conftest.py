@@ -26,6 +26,7 @@ from tests.quick import is_quick, nothing_slow, nothing_slow_loaded
 
 # Machines are shared: how long one example takes says nothing.
 settings.register_profile("darkroom", deadline=None)
+settings.register_profile("quick", deadline=None, max_examples=25)
 settings.load_profile("darkroom")
 
 SHARED = ROOT.parent / "shared"
@@ -33,6 +34,11 @@ SHARED = ROOT.parent / "shared"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--quick", action="store_true", help="only tests that load no TensorFlow and start no process")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("quick"):  # a quarter of the examples; `make test` runs all
+        settings.load_profile("quick")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -14,8 +14,7 @@ from tests.conftest import write_striped_tree
 from tests.end_to_end.conftest import ENVIRONMENT, Ended, Project
 
 COMMANDS = {
-    name: stage["cmd"].split()
-    for name, stage in YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stages"].items()
+    name: stage["cmd"].split() for name, stage in YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"].items()
 }
 
 # What each stage writes, and a change of parameters after which it writes other bytes.

@@ -19,12 +19,12 @@ SECTIONS = {
     section["network"]["kind"]: section["network"]
     for language, text in BLOCKS
     if language == "yaml"
-    for section in [YAML(typ="safe", pure=True).load(text)]
+    for section in [YAML(typ="safe").load(text)]
     if "network" in section
 }
 DENOISING, SAVED, OWN = (text for language, text in BLOCKS if language == "python")
 CLASSIFIER = next(text for language, text in BLOCKS if language == "yaml" and text.startswith("classifier:"))
-PARAMS = YAML(typ="safe", pure=True).load(SHIPPED.read_text())
+PARAMS = YAML(typ="safe").load(SHIPPED.read_text())
 
 TRAINED = """
 import sys
@@ -33,8 +33,8 @@ import numpy as np
 from models.layers.whole_network import build_network
 from models.config.model import ModelConfig
 from ruamel.yaml import YAML
-params = YAML(typ="safe", pure=True).load(Path("params.yaml").read_text())
-network = YAML(typ="safe", pure=True).load(Path(sys.argv[1]).read_text())["network"]
+params = YAML(typ="safe").load(Path("params.yaml").read_text())
+network = YAML(typ="safe").load(Path(sys.argv[1]).read_text())["network"]
 model = build_network(
     ModelConfig.model_validate({**params["model"], "network": network}),
     shape=(16, 16, 1), num_classes=10, mean=np.zeros((1, 1, 1)), divisor=np.ones((1, 1, 1)), momentum=0.9,
@@ -62,7 +62,7 @@ def test_each_section_is_complete(kind: str) -> None:
 
 
 def test_the_section_of_boosted_trees_is_complete() -> None:
-    section = YAML(typ="safe", pure=True).load(CLASSIFIER)
+    section = YAML(typ="safe").load(CLASSIFIER)
     check_document({**PARAMS, "model": {**PARAMS["model"], **section}}, Path("params.yaml"))
 
 

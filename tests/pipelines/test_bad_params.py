@@ -51,7 +51,7 @@ def numbers(node: object, where: str = "") -> Iterator[str]:
         yield where
 
 
-DOCUMENT = YAML(typ="safe", pure=True).load(TEXT)
+DOCUMENT = YAML(typ="safe").load(TEXT)
 NUMBERS = list(numbers(DOCUMENT))
 
 

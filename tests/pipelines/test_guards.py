@@ -17,7 +17,7 @@ DVC_TEXT = (ROOT / "dvc.yaml").read_text()
 KIND = "${model.network.kind}"
 """What DVC replaces in dvc.yaml by the value in params.yaml: a network that was not chosen is no dependency."""
 
-STAGES = YAML(typ="safe", pure=True).load(DVC_TEXT.replace(KIND, read_params(SHIPPED).model.network.kind))["stages"]
+STAGES = YAML(typ="safe").load(DVC_TEXT.replace(KIND, read_params(SHIPPED).model.network.kind))["stages"]
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 # Where, how fast and how safely a stage runs never changes what it makes, so no stage is out of date because of it.
@@ -155,7 +155,7 @@ def test_what_decides_the_result_of_a_stage_lies_within_its_deps(stage: str) -> 
     used = set()
     for kind in NetworkConfig.kinds:
         closure = code_of(stage, kind)
-        deps = YAML(typ="safe", pure=True).load(DVC_TEXT.replace(KIND, kind))["stages"][stage]["deps"]
+        deps = YAML(typ="safe").load(DVC_TEXT.replace(KIND, kind))["stages"][stage]["deps"]
         code = {dep for dep in deps if dep.split("/")[0] in PACKAGES}
         assert not [name for name in closure if not code & {name, *map(str, Path(name).parents)}]
         used |= {dep for dep in code if any(name == dep or name.startswith(f"{dep}/") for name in closure)}

@@ -14,7 +14,7 @@ from tests.closure import ROOT, SHIPPED
 from tests.conftest import write_striped_tree
 from tests.pipelines.params_lines import put
 
-STAGES = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+STAGES = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 MAINS = {"ingest": ingest, "split": split, "prepare": prepare, "statistics": statistics, "augment": augment}
 
 

@@ -325,7 +325,7 @@ def test_every_value_has_a_comment() -> None:
 
 
 def test_the_file_names_every_key() -> None:
-    loaded = YAML(typ="safe", pure=True).load(TEXT)
+    loaded = YAML(typ="safe").load(TEXT)
     assert set(loaded) == set(Params.model_fields)
 
 

@@ -42,7 +42,7 @@ def differing(overlay: Mapping[str, object], defaults: Mapping[str, object], whe
 
 
 def load(path: Path) -> Mapping[str, Any]:
-    loaded: Mapping[str, Any] = YAML(typ="safe", pure=True).load(path.read_text())
+    loaded: Mapping[str, Any] = YAML(typ="safe").load(path.read_text())
     return loaded
 
 

@@ -49,7 +49,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def run_stages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs every stage in this process, as dvc.yaml writes its command."""
-    stages = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stages"]
+    stages = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
     for stage in stages.values():
         _, _, module, *arguments = shlex.split(stage["cmd"])
         monkeypatch.setattr(sys, "argv", [module, *arguments])

@@ -13,7 +13,7 @@ from pipelines.yaml_reading import load_yaml, read_text
 from tests.closure import ROOT, SHIPPED
 
 DOCUMENTED = read_text(ROOT / "docs/search.md").partition("```yaml\n")[2].partition("```")[0]
-DEFAULTS = YAML(typ="safe", pure=True).load(SHIPPED.read_text())
+DEFAULTS = YAML(typ="safe").load(SHIPPED.read_text())
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ def test_each_command_sets_parameters_that_params_yaml_takes(params: Params, tmp
     ]
     assert len({action.command for action in proposed}) > 4
     for action in proposed:
-        content = YAML(typ="safe", pure=True).load(SHIPPED.read_text())
+        content = YAML(typ="safe").load(SHIPPED.read_text())
         for key, value in action.changes.items():
             *above, last = key.split(".")
             section = content

@@ -44,7 +44,7 @@ def test_one_step_lowers_the_loss_on_its_batch(params: Params, network: dict[str
     model = build(params, network, normalise={"method": "none" if kind_of(network).takes_gray_levels else "standard"})
     loss = keras.losses.CategoricalCrossentropy()
     trained = in_training(model)
-    trained.compile(optimizer=keras.optimizers.SGD(1e-2), loss=loss)
+    trained.compile(optimizer=keras.optimizers.SGD(1e-2), loss=loss, run_eagerly=True)  # a graph for one step takes longer
     before = float(loss(targets(), predicted(model)))
     trained.train_on_batch(images(), targets())
     assert float(loss(targets(), predicted(model))) < before

@@ -41,14 +41,14 @@ def test_labels_proposes_a_pattern_and_counts(make_tree: Callable[..., Path]) ->
     assert "36 of 36 files match the proposed pattern" in output
     assert "1 more have no image's ending (1 .txt), for example 'stray.txt'; ingest skips those whose content is no" in output
     assert all(name in output for name in ("class0", "class1", "class2"))
-    pasted = YAML(typ="safe", pure=True).load(output[output.index("ingest:") :])
+    pasted = YAML(typ="safe").load(output[output.index("ingest:") :])
     assert pasted == {"ingest": {"source": str(source), "pattern": "{label}/{name}"}}
 
 
 def test_a_regular_expression_can_be_pasted_as_it_is_printed(make_tree: Callable[..., Path]) -> None:
     pattern = r"regex:(?P<label>class\d)/(?P<name>[^'/]+)"
     output = labels(str(make_tree(classes=2, images=3)), "--pattern", pattern)
-    assert YAML(typ="safe", pure=True).load(output[output.index("ingest:") :])["ingest"]["pattern"] == pattern
+    assert YAML(typ="safe").load(output[output.index("ingest:") :])["ingest"]["pattern"] == pattern
 
 
 def test_labels_refuses_a_pattern_that_matches_nothing(make_tree: Callable[..., Path]) -> None:
