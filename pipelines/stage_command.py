@@ -6,6 +6,7 @@ import os
 import sqlite3
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, TypeAlias, TypeVar, get_type_hints
@@ -31,6 +32,9 @@ PlaceOption: TypeAlias = Annotated[UPath, typer.Option(parser=locate)]
 """A path or a URL. Typer takes no union of types: what `locate` gives is meant, and a local one is a `Path`."""
 PlaceOutputOption: TypeAlias = Annotated[UPath, typer.Option(parser=locate), OUTPUT]
 """A path or a URL that the stage writes."""
+
+_SECONDS = 0.5
+"""Between two readings of what is done: chunks come in bursts, and between those of one burst the rate would be millions."""
 
 T = TypeVar("T")
 
@@ -124,7 +128,7 @@ def need_docstrings() -> None:
 
 
 def track(chunks: Iterable[T], *, title: str, total: int, count: Callable[[T], int]) -> Iterator[T]:
-    """Passes chunks on and shows how many items are done, with rate and time left; shows nothing where no one looks."""
+    """Passes chunks on and shows how many items are done, with rate and time left; nothing where no one looks, or of none."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -134,10 +138,15 @@ def track(chunks: Iterable[T], *, title: str, total: int, count: Callable[[T], i
         TimeRemainingColumn(),
     )
     console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(*columns, console=console, transient=True, disable=not (console.is_terminal and total)) as progress:
         task = progress.add_task(title, total=total, rate="")
+        done, read = 0, time.monotonic()
         for chunk in chunks:
             yield chunk
-            progress.advance(task, count(chunk))
-            speed = progress.tasks[0].finished_speed or progress.tasks[0].speed
+            done += count(chunk)
+            if time.monotonic() - read < _SECONDS:
+                continue
+            progress.update(task, completed=done)
+            read = time.monotonic()
+            speed = progress.tasks[0].speed
             progress.update(task, rate=f"{speed:,.0f}/s" if speed else "")

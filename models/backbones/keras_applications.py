@@ -14,7 +14,7 @@ import keras
 from dataprep.core.artifacts import read_bytes
 from dataprep.core.errors import ArtifactError, in_short
 from models.layers.features import Pretrained, weights_hash
-from models.layers.keras_file import load_saved
+from models.layers.keras_file import check_finite, load_saved
 
 _SCALED_BY_NAME = "efficientnet"
 """The module whose networks have one layer more with the weights `imagenet`; a file of weights alone does not say so."""
@@ -105,7 +105,7 @@ def _from_file(name: str, path: Path, side: int) -> tuple[keras.Model, str]:
         sha256 = hashlib.sha256(read_bytes(path)).hexdigest()
     except FileNotFoundError as error:
         raise _file_fault(path, "is missing") from error
-    network = _untrained(name, side)
+    network, fault = _untrained(name, side), partial(_file_fault, path)
     if path.suffix == ".h5":
         if _module_name(name) == _SCALED_BY_NAME:
             raise _file_fault(path, f"must be a .keras file for {name}: its weights alone do not say how images are scaled")
@@ -113,8 +113,8 @@ def _from_file(name: str, path: Path, side: int) -> tuple[keras.Model, str]:
             network.load_weights(path)
         except Exception as error:  # a doctored file fails in many classes
             raise _file_fault(path, f"must hold the weights of {name} without its classifier ({in_short(error)})") from error
+        check_finite(network.get_weights(), fault)
         return network, sha256
-    fault = partial(_file_fault, path)
     saved = load_saved(path, fault, lambda _: None)  # shapes are compared with those of the backbone's weights
     shapes = [weight.shape for weight in network.weights]
     if [weight.shape for weight in saved.weights] != shapes or saved.input_shape[-1:] != (3,):

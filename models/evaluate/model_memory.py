@@ -1,4 +1,4 @@
-"""What a network needs in memory to evaluate a batch, found before anything is allocated."""
+"""What a network needs in memory to evaluate a batch at most, found before anything is allocated: often it takes a tenth."""
 
 import math
 

@@ -9,7 +9,7 @@ import json
 import math
 import os
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +20,8 @@ from dataprep.core.errors import ArtifactError, first_five, in_short
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
+    from numpy.typing import NDArray
 
 Fault: TypeAlias = Callable[[str], ArtifactError]
 """Makes an error of what is wrong with the file: it knows the file's name, and how to mend it."""
@@ -100,16 +102,26 @@ def load_checked(path: Path, fault: Fault) -> "keras.Model":
         ArtifactError: it is damaged, would need code to be run, or has weights that are no numbers.
     """
     import keras
-    import numpy as np
 
     try:
         network: keras.Model = keras.models.load_model(path, compile=False, safe_mode=True)
         weights = network.get_weights()
     except Exception as error:  # Keras reports damage in many classes, and a truncated file as "File not found"
         raise fault(f"cannot be loaded as a Keras model ({in_short(error)})") from error
+    check_finite(weights, fault)
+    return network
+
+
+def check_finite(weights: "Sequence[NDArray[np.float32]]", fault: Fault) -> None:
+    """Refuses weights that are no numbers.
+
+    Raises:
+        ArtifactError: with how many arrays hold others.
+    """
+    import numpy as np
+
     if strange := sum(not np.isfinite(weight).all() for weight in weights):
         raise fault(f"must have weights that are finite numbers; {strange:,} of {len(weights):,} arrays hold others")
-    return network
 
 
 def load_saved(path: Path, fault: Fault, check_shapes: Callable[[Shapes], None]) -> "keras.Model":

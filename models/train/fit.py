@@ -62,6 +62,7 @@ def fit(
     verbose: Literal[0, 1, 2],
     checkpoint: CheckpointFile | None = None,
     rate_key: str = RATE,
+    first_cause: str = "Correct model.network",
 ) -> pl.DataFrame:
     """Fits until early stopping, the time or the epochs end it, then puts the best epoch's weights back.
 
@@ -76,6 +77,7 @@ def fit(
         verbose: Keras' own display: 0 none, 1 a progress bar, 2 a line per epoch.
         checkpoint: written after each epoch; where this training's is there, it goes on from it. None = nothing is kept.
         rate_key: where the learning rate stands in params.yaml, for an error that says what to lower.
+        first_cause: why the loss of the first step would be no number, and what to change, for the error that says so.
 
     Raises:
         TrainError: training cannot begin (`check_ready`), or a loss was no number.
@@ -110,6 +112,7 @@ def fit(
             verbose=verbose,
             checkpoint=checkpoint,
             rate_key=rate_key,
+            first_cause=first_cause,
         )
 
 
@@ -120,6 +123,7 @@ def fit_datasets(
     config: TrainConfig,
     callbacks: Sequence[keras.callbacks.Callback],
     verbose: Literal[0, 1, 2],
+    first_cause: str,
     checkpoint: CheckpointFile | None = None,
     rate_key: str = RATE,
 ) -> pl.DataFrame:
@@ -133,6 +137,7 @@ def fit_datasets(
         verbose: Keras' own display.
         checkpoint: where each epoch is kept, so that a killed training goes on; None keeps none.
         rate_key: as of `fit`.
+        first_cause: as of `fit`.
 
     Raises:
         TrainError: the loss was not a number.
@@ -140,7 +145,7 @@ def fit_datasets(
     Returns:
         One row per epoch, as `fit` returns them.
     """
-    epochs = _Epochs(config, checkpoint, rate_key)
+    epochs = _Epochs(config, checkpoint, rate_key, first_cause)
     epochs.restore(network)
     done = len(epochs.rows)
     for number, row in enumerate(epochs.rows):
@@ -170,11 +175,11 @@ def fit_datasets(
 class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
     """Keeps the history and the best weights, sets each epoch's rate, and ends the training."""
 
-    def __init__(self, config: TrainConfig, file: CheckpointFile | None, rate_key: str) -> None:
+    def __init__(self, config: TrainConfig, file: CheckpointFile | None, rate_key: str, first_cause: str) -> None:
         super().__init__()
         self.rows: list[dict[str, float]] = []
         self.best: Arrays = []
-        self._config, self._file, self._rate_key = config, file, rate_key
+        self._config, self._file, self._rate_key, self._first_cause = config, file, rate_key, first_cause
         self._seconds, self._began = 0.0, 0.0
 
     def restore(self, network: keras.Model) -> None:
@@ -193,8 +198,10 @@ class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         if not math.isfinite((logs or {}).get("loss", 0.0)):
+            epoch, step = len(self.rows) + 1, batch + 1
             lower = f"Lower {self._rate_key} ({self._config.optimizer.learning_rate:g})"
-            raise TrainError(_not_a_number(lower, epoch=len(self.rows) + 1, step=batch + 1))
+            cause = self._first_cause if epoch == step == 1 else f"The likely cause is that steps were too large. {lower}"
+            raise TrainError(f"train: the loss must be a number; at step {step} of epoch {epoch} it was none. {cause}")
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002
         self.rows.append({name: float(value) for name, value in (logs or {}).items()})
@@ -208,11 +215,3 @@ class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
 
     def _costs(self) -> list[float]:
         return costs_of(self._config.early_stopping, self.rows)
-
-
-def _not_a_number(lower: str, *, epoch: int, step: int) -> str:
-    """Where the loss was no number, and why, as far as one can say: the loss of the first step stands before any change."""
-    where = f"train: the loss must be a number; at step {step} of epoch {epoch} it was none. "
-    if epoch == step == 1:
-        return where + "No weight had changed yet, so the first values are too large: set model.normalise.method to standard"
-    return where + f"The likely cause is that steps were too large. {lower}"

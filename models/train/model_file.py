@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -83,13 +83,26 @@ def read_trees_document(path: Path, archive: zipfile.ZipFile) -> dict[str, objec
     """The JSON of the boosted trees in a model file; None where its head classifies.
 
     Raises:
-        ArtifactError: it is no JSON, or too much of it.
+        ArtifactError: it is no JSON, or too much of it; it is there and the file says that its head classifies, or the reverse.
     """
-    if TREES not in archive.namelist():
+    holds, stated = TREES in archive.namelist(), _stated_classifier(read_recipe(path, archive))
+    if holds != (stated == "xgboost"):
+        wanted = "'xgboost', since it holds" if holds else "'head', since it lacks"
+        key = f"{RECIPE}.model.classifier.kind"
+        raise model_fault(path, f"must say in metadata.json, under {key!r}, {wanted} {TREES}; it says {shortened(stated)}")
+    if not holds:
         return None
     found = _read_json(path, archive, TREES)
     if not isinstance(found, dict):
         raise model_fault(path, f"must hold an object in {TREES}; it holds {shortened(found)}")
+    return found
+
+
+def _stated_classifier(recipe: Mapping[str, object]) -> object:
+    """The kind of classifier that a recipe states; None of one without the section `model`, whose head classifies."""
+    found: object = recipe
+    for key in ("model", "classifier", "kind"):
+        found = found.get(key) if isinstance(found, dict) else None
     return found
 
 

@@ -28,6 +28,7 @@ from models.layers.features import FEATURES
 from models.train.checkpoints import CheckpointFile, Checkpoints
 from models.train.compiled_network import compile_anew
 from models.train.early_stopping import costs_of
+from models.train.first_loss import cause_of_no_number
 from models.train.fit import Feed, fit, fit_datasets
 from models.train.kept_features import (
     BATCH,
@@ -78,6 +79,7 @@ def fit_in_phases(
     if (trained := in_training(network)) is not network:
         compile_anew(trained, model, config)
     on_images = partial(fit, prepared=prepared, augment=augment, workers=workers, callbacks=callbacks, verbose=verbose)
+    on_images = partial(on_images, first_cause=cause_of_no_number(model))
     num_copies = _num_copies(network, model, augment)
     fine_tune: FineTune | None = getattr(model.network, "fine_tune", None)
     first_file, second_file = (checkpoints.of_phase(number) if checkpoints else None for number in (1, 2))
@@ -164,7 +166,10 @@ def _fit_on_features(
 
     compile_anew(rest, model, config)
     with own_failures(failures):
-        return fit_datasets(rest, feed, config=config, callbacks=callbacks, verbose=verbose, checkpoint=checkpoint)
+        cause = cause_of_no_number(model)
+        return fit_datasets(
+            rest, feed, config=config, callbacks=callbacks, verbose=verbose, checkpoint=checkpoint, first_cause=cause
+        )
 
 
 def _at_rate_of(fine_tune: FineTune, config: TrainConfig) -> TrainConfig:

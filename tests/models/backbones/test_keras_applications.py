@@ -127,6 +127,12 @@ def test_files_that_are_no_weights_of_this_backbone_are_one_line(tmp_path: Path)
     other.save_weights(tmp_path / "other.weights.h5")
     assert "must be MobileNetV2, saved with include_top=False; it is another network" in fault(NAME, tmp_path / "other.keras")
     assert "must hold the weights of MobileNetV2" in fault(NAME, tmp_path / "other.weights.h5")
+    broken = trained()
+    broken.weights[0].assign(np.full(broken.weights[0].shape, np.nan))
+    for ending, save in ((".keras", broken.save), (".weights.h5", broken.save_weights)):
+        save(tmp_path / f"strange{ending}")
+        message = fault(NAME, tmp_path / f"strange{ending}")
+        assert "must have weights that are finite numbers; 1 of 260 arrays hold others. Put it there, or correct" in message
 
 
 def test_code_in_a_file_is_not_run(tmp_path: Path) -> None:

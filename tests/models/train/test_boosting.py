@@ -56,8 +56,12 @@ def trees(tiny: Path, network: keras.Model, boosted: ModelConfig, short: TrainCo
 @pytest.fixture(scope="module")
 def path(tiny: Path, network: keras.Model, trees: FittedClassifier, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model") / "model.keras"
-    path.write_bytes(encode_model(network, recipe_of(index_of(tiny)), trees.members))
+    path.write_bytes(encode_model(network, recipe_with(tiny, "xgboost"), trees.members))
     return path
+
+
+def recipe_with(tiny: Path, classifier: str) -> dict[str, object]:
+    return {**recipe_of(index_of(tiny)), "model": {"classifier": {"kind": classifier}}}
 
 
 def test_the_trees_classify_and_not_the_head(
@@ -142,11 +146,31 @@ def test_trees_without_a_network_for_them_are_one_line(tiny: Path, trees: Fitted
     weightless = keras.Sequential([keras.Input((8, 8, 1)), *layers])
     weightless.compile(loss="categorical_crossentropy")
     path = tmp_path / "model.keras"
-    path.write_bytes(encode_model(weightless, recipe_of(index_of(tiny)), trees.members))
+    path.write_bytes(encode_model(weightless, recipe_with(tiny, "xgboost"), trees.members))
     with pytest.raises(
         ArtifactError, match=r"must hold a network with features for its trees; it has none \(TrainError: .*train$"
     ):
         load_model(path, index_of(tiny))
+
+
+@pytest.mark.parametrize(
+    ("classifier", "holds", "message"),
+    [
+        ("xgboost", False, "'head', since it lacks boosted_trees.json; it says 'xgboost'"),
+        ("head", True, "'xgboost', since it holds boosted_trees.json; it says 'head'"),
+        ("forest", True, "'xgboost', since it holds boosted_trees.json; it says 'forest'"),
+    ],
+)
+def test_a_file_must_say_itself_what_classifies(
+    tiny: Path, network: keras.Model, trees: FittedClassifier, tmp_path: Path, classifier: str, holds: bool, message: str
+) -> None:
+    path = tmp_path / "model.keras"
+    path.write_bytes(encode_model(network, recipe_with(tiny, classifier), trees.members if holds else {}))
+    with pytest.raises(ArtifactError) as refused:
+        load_model(path, index_of(tiny))
+    assert str(refused.value) == (
+        f"{path} must say in metadata.json, under 'darkroom.model.classifier.kind', {message}. Run: dvc repro train"
+    )
 
 
 @pytest.mark.parametrize(
