@@ -5,9 +5,12 @@ from dataclasses import dataclass
 import polars as pl
 
 from dataprep.config.augment import AugmentConfig
+from dataprep.config.prepare import PrepareConfig
+from dataprep.prepare.kept_detail import Detail
 from models.config.train import EarlyStoppingConfig
 from models.diagnose.error_parts import Part, Standing, certain_parts, cut_error, standing
 from models.diagnose.leakage_estimate import LeakageEstimate
+from models.diagnose.learning_curve import LearningCurve, learning_curve
 from models.diagnose.metrics import ClassRecall, Metrics
 from models.diagnose.saved_model_gap import TrainGap, find_gap
 from models.diagnose.weak_classes import find_weak_classes
@@ -26,6 +29,7 @@ class Settings:
         learning_rate: `train.optimizer.learning_rate`.
         early_stopping: `train.early_stopping`.
         batch_normalisation: whether the network has it.
+        network: `model.network.kind`.
         head_classifies: the scores are of the very network whose training the history shows, and not of trees behind it.
     """
 
@@ -36,11 +40,29 @@ class Settings:
     learning_rate: float
     early_stopping: EarlyStoppingConfig
     batch_normalisation: bool
+    network: str
     head_classifies: bool
 
     def kept_epoch(self, history: pl.DataFrame) -> dict[str, float]:
         """The row of a history whose weights were saved."""
         return best_epoch(self.early_stopping, history)
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """What the files hold, and what is stored of them.
+
+    Attributes:
+        detail: the median file, and which part of its values is stored.
+        prepare: what prepare did.
+        entropy: of the gray levels of the median file, in bits: drawings on a plain ground have few, photographs many.
+        train_images: that are independent.
+    """
+
+    detail: Detail
+    prepare: PrepareConfig
+    entropy: float
+    train_images: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +72,10 @@ class Facts:
     Attributes:
         settings: of this training.
         metrics: the scores.
+        pictures: the images themselves.
         gap: the saved model is worse on its train images than it was in training. Its scores are then of a network that nobody
-            trained, and nothing else is read from them: the next four say nothing.
+            trained, and nothing else is read from them: the next five say nothing.
+        curve: the epochs; None where trees classify, which the epochs say nothing of.
         stands: validation against the target.
         parts: of the error.
         certain: those of the parts that are to be mended, the largest first.
@@ -61,7 +85,9 @@ class Facts:
 
     settings: Settings
     metrics: Metrics
+    pictures: Pictures
     gap: TrainGap | None
+    curve: LearningCurve | None
     stands: Standing | None
     parts: list[Part]
     certain: list[Part]
@@ -73,18 +99,23 @@ class Facts:
         return next((part for part in self.certain if part.name == name), None)
 
 
-def gather(metrics: Metrics, history: pl.DataFrame, leakage: LeakageEstimate | None, settings: Settings) -> Facts:
+def gather(
+    metrics: Metrics, history: pl.DataFrame, pictures: Pictures, leakage: LeakageEstimate | None, settings: Settings
+) -> Facts:
     """Judges the scores of the three splits against the target, against each other and against training.
 
     Args:
         metrics: the scores of the saved model.
         history: one row per epoch, as history.csv has them.
+        pictures: the images.
         leakage: what a random split would have gained.
         settings: of this training.
     """
-    gap = find_gap(settings.kept_epoch(history), metrics, settings.augment) if settings.head_classifies else None
+    kept = settings.kept_epoch(history)
+    gap = find_gap(kept, metrics, settings.augment) if settings.head_classifies else None
     if gap:
-        return Facts(settings, metrics, gap, None, [], [], [], leakage)
+        return Facts(settings, metrics, pictures, gap, None, None, [], [], [], leakage)
+    curve = learning_curve(history, int(kept["epoch"])) if settings.head_classifies else None
     stands, parts = standing(metrics.validation, settings.target_accuracy), cut_error(metrics, settings.target_accuracy)
     weak = find_weak_classes(metrics, settings.target_accuracy)
-    return Facts(settings, metrics, None, stands, parts, certain_parts(parts, stands), weak, leakage)
+    return Facts(settings, metrics, pictures, None, curve, stands, parts, certain_parts(parts, stands), weak, leakage)

@@ -1,7 +1,9 @@
 """What a finding is: one thing that is true of this training, how sure that is, and what to do about it."""
 
+import json
 import shlex
-from typing import Annotated, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -11,7 +13,8 @@ Severity = Literal["blocker", "problem", "result", "note"]
 """The gravest first. blocker: look at this before anything else. problem: a part of the error with a known cause. result: how
 the accuracy stands to the target, where nothing worse is certain. note: worth knowing, nothing to mend."""
 
-Value = bool | int | float | str
+Value = bool | int | float | str | list[Any] | dict[str, Any]
+"""Of a key of params.yaml. A mapping stands for a whole section, which it replaces: another kind of network has other keys."""
 
 
 class Action(Document):
@@ -40,16 +43,18 @@ def by_hand(text: str) -> Action:
     return Action(text=text, command=None, changes={})
 
 
-def experiment(text: str, changes: dict[str, Value]) -> Action:
+def experiment(text: str, changes: Mapping[str, Value]) -> Action:
     """A training with other parameters; by hand where there is nothing to change.
 
     >>> experiment("Train longer.", {"train.epochs": 80}).command
     'dvc exp run -S train.epochs=80'
+    >>> experiment("Another network.", {"model.network": {"kind": "perceptron"}}).command
+    "dvc exp run -S '~model.network' -S '+model.network={kind: perceptron}'"
     """
     if not changes:
         return by_hand(text)
-    settings = " ".join(f"-S {shlex.quote(f'{key}={_as_yaml(value)}')}" for key, value in changes.items())
-    return Action(text=text, command=f"dvc exp run {settings}", changes=changes)
+    settings = " ".join(f"-S {shlex.quote(setting)}" for key, value in changes.items() for setting in _settings(key, value))
+    return Action(text=text, command=f"dvc exp run {settings}", changes=dict(changes))
 
 
 def train_longer(epochs: int, patience: int) -> Action:
@@ -78,5 +83,22 @@ def with_interval(points: float, interval: tuple[float, float]) -> str:
     return f"{points:.1f} points (95% interval {interval[0]:.1f} to {interval[1]:.1f})"
 
 
-def _as_yaml(value: Value) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _settings(key: str, value: Value) -> Iterator[str]:
+    """As `dvc exp run -S` takes them: of a section, that it goes, and what comes in its place."""
+    if isinstance(value, dict):
+        yield f"~{key}"
+        key = f"+{key}"
+    yield f"{key}={_as_yaml(value)}"
+
+
+def _as_yaml(value: object) -> str:
+    """A value on one line, in the words that both YAML and `dvc exp run -S` read.
+
+    >>> _as_yaml({"units": [], "rate": 0.1, "tune": None, "on": True})
+    '{units: [], rate: 0.1, tune: null, on: true}'
+    """
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_as_yaml(own)}" for key, own in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_as_yaml, value)) + "]"
+    return value if isinstance(value, str) else json.dumps(value)

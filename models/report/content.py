@@ -11,9 +11,7 @@ from dataprep.config.base import SplitName
 from dataprep.core.artifacts import Place
 from dataprep.draw.augment_preview import draw_variations
 from dataprep.ingest.look_alike_classes import look_alike_warnings
-from dataprep.prepare.kept_detail import measure_detail
-from dataprep.store.manifest import usable
-from dataprep.store.shards import read_index
+from dataprep.prepare.kept_detail import Detail
 from dataprep.store.split_report import SplitMetrics
 from models.config.diagnose import DiagnoseConfig
 from models.diagnose.diagnosis import Diagnosis
@@ -106,6 +104,7 @@ def collect(
     diagnosis: Diagnosis,
     history: pl.DataFrame,
     manifest: pl.DataFrame,
+    detail: Detail,
     data: SplitMetrics,
     prepared: Place,
     robustness: Robustness,
@@ -120,6 +119,7 @@ def collect(
         diagnosis: from `models.diagnose.diagnosis.diagnose`.
         history: one row per epoch.
         manifest: for the files that are not in the data set.
+        detail: how much of each file is stored.
         data: counts of the split stage.
         prepared: the folder with the images.
         robustness: each operation alone.
@@ -139,7 +139,7 @@ def collect(
         metrics=metrics,
         diagnosis=diagnosis,
         data=data,
-        detail=measure_detail(usable(manifest), read_index(prepared, stage="prepare").prepare).sentence,
+        detail=detail.sentence,
         shown_split=config.split,
         learning_curves=learning_curves(history, int(settings.kept_epoch(history)["epoch"])),
         worst=_examples(worst, thumbnails),

@@ -7,12 +7,14 @@ settle()  # before any library reads it
 import polars as pl
 
 from dataprep.core.artifacts import encode_document, read_document, write_files
-from dataprep.store.manifest import read_manifest
+from dataprep.prepare.kept_detail import measure_detail
+from dataprep.store.manifest import read_manifest, usable
+from dataprep.store.shards import read_index
 from dataprep.store.split_report import SplitMetrics
 from dataprep.store.split_table import read_split
 from models.config.diagnose import DiagnoseConfig
 from models.diagnose.diagnosis import diagnose
-from models.diagnose.facts import Settings, gather
+from models.diagnose.facts import Pictures, Settings, gather
 from models.diagnose.leakage_estimate import estimate_leakage
 from models.diagnose.metrics import measure
 from models.evaluate.predictions import read_predictions, with_clusters
@@ -43,13 +45,19 @@ def main(
     rows = with_clusters(read_predictions(predictions, assigned), assigned)
     measured, data = measure(rows), read_document(split_metrics, SplitMetrics, stage="split")
     leakage = estimate_leakage(prepared, assigned, data, seed=config.seed)
-    judged = diagnose(gather(measured, epochs, leakage, settings))
+    found = read_manifest(manifest)
+    images = usable(found)
+    prepare = read_index(prepared, stage="prepare").prepare
+    detail = measure_detail(images, prepare)
+    pictures = Pictures(detail, prepare, float(images["entropy"].median()), round(measured.train.effective_images))  # type: ignore[arg-type]  # of numbers
+    judged = diagnose(gather(measured, epochs, pictures, leakage, settings))
     content = collect(
         rows,
         metrics=measured,
         diagnosis=judged,
         history=epochs,
-        manifest=read_manifest(manifest),
+        manifest=found,
+        detail=detail,
         data=data,
         prepared=prepared,
         robustness=read_robustness(robustness),
@@ -77,6 +85,7 @@ def _settings(params: Params, config: DiagnoseConfig) -> Settings:
         learning_rate=params.train.optimizer.learning_rate,
         early_stopping=params.train.early_stopping,
         batch_normalisation=getattr(params.model.network, "batch_normalisation", False),  # not every kind of network has it
+        network=params.model.network.kind,
         head_classifies=params.model.classifier.kind == "head",
     )
 

@@ -8,8 +8,9 @@ import numpy as np
 import polars as pl
 
 from dataprep.config.augment import AugmentConfig
+from dataprep.prepare.kept_detail import measure_detail
 from dataprep.store.shards import ShardReader, read_index
-from models.diagnose.facts import Facts, Settings, gather
+from models.diagnose.facts import Facts, Pictures, Settings, gather
 from models.diagnose.leakage_estimate import LeakageEstimate
 from models.diagnose.metrics import Metrics
 from models.evaluate.predictions import predictions_frame
@@ -54,13 +55,52 @@ def facts_of(
     augment: AugmentConfig | None = None,
     batch_normalisation: bool = True,
     leakage: LeakageEstimate | None = None,
+    pictures: Pictures | None = None,
+    losses: Mapping[str, Sequence[float]] | None = None,
+    network: str = "cnn",
 ) -> Facts:
-    """Facts of a training whose running train accuracy was as given, or as evaluated."""
+    """Facts of a training.
+
+    Args:
+        metrics: its scores.
+        params: its settings, but for those that are given here.
+        target: of the accuracy.
+        running: train accuracy while it trained; as evaluated, if not given.
+        augment: another section of params.yaml.
+        batch_normalisation: whether its network has it.
+        leakage: what a random split would have gained.
+        pictures: its images; stored as they are, if not given.
+        losses: loss, val_loss and val_accuracy of all its epochs; of one that was waited for in vain, if not given.
+        network: its kind.
+    """
     accuracy = metrics.train.accuracy if running is None else running
-    history = pl.DataFrame({"epoch": [1, 2], "accuracy": [accuracy, 1.0], "val_loss": [0.5, 0.9]})  # the first is the best one
+    curves = losses or {"loss": [0.4, 0.3], "val_loss": [0.5, 0.9], "val_accuracy": [0.8, 0.8]}  # the first is the best one
+    epochs = len(curves["loss"])
+    history = pl.DataFrame({"epoch": list(range(1, epochs + 1)), "accuracy": [accuracy] * epochs, **curves})
     wanted = params.diagnose.target_accuracy if target is None else target
-    settings = settings_of(params, target_accuracy=wanted, batch_normalisation=batch_normalisation)
-    return gather(metrics, history, leakage, replace(settings, augment=augment or params.augment))
+    settings = replace(
+        settings_of(params, target_accuracy=wanted, batch_normalisation=batch_normalisation),
+        augment=augment or params.augment,
+        network=network,
+        **({"epochs": epochs} if losses else {}),
+    )
+    return gather(metrics, history, pictures or pictures_of(params), leakage, settings)
+
+
+def pictures_of(
+    params: Params,
+    *,
+    height: int = 16,
+    width: int = 16,
+    color: str = "gray",
+    image_size: tuple[int, int] = (16, 16),
+    entropy: float = 3.0,
+    train_images: int = 4000,
+) -> Pictures:
+    """Files of one size, and what is stored of them, in gray."""
+    prepare = params.prepare.pixels.model_copy(update={"image_size": image_size})
+    images = pl.DataFrame({"height": [height], "width": [width], "mode": ["RGB" if color == "RGB" else "L"]})
+    return Pictures(measure_detail(images, prepare), prepare, entropy, train_images)
 
 
 def settings_of(params: Params, *, target_accuracy: float, batch_normalisation: bool = True) -> Settings:
@@ -73,6 +113,7 @@ def settings_of(params: Params, *, target_accuracy: float, batch_normalisation: 
         learning_rate=train.optimizer.learning_rate,
         early_stopping=train.early_stopping,
         batch_normalisation=batch_normalisation,
+        network=params.model.network.kind,
         head_classifies=True,
     )
 

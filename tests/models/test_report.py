@@ -29,7 +29,7 @@ from models.report.thumbnails import png_address
 from pipelines.params import Params
 from tests.conftest import random_image
 from tests.dataprep.store.test_shards import CLASSES, content_of
-from tests.models.made_up import facts_of, predictions, settings_of
+from tests.models.made_up import facts_of, pictures_of, predictions, settings_of
 
 HOSTILE = '<script>document.title="owned"</script>"\'&'
 ROWS = predictions({"train": (0.99, 120), "validation": (0.8, 60), "test": (0.85, 60)}).with_columns(
@@ -114,6 +114,7 @@ def content(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Content
         diagnosis=diagnose(facts_of(metrics, params, leakage=leakage)),
         history=HISTORY,
         manifest=MANIFEST,
+        detail=pictures_of(params, height=32, width=32, color="RGB").detail,
         data=data,
         prepared=prepared,
         robustness=ROBUSTNESS,

@@ -1,6 +1,7 @@
 """All findings: what each must keep."""
 
 import ast
+import shlex
 from pathlib import Path
 
 import polars as pl
@@ -15,7 +16,8 @@ from models.diagnose.registry import FINDINGS
 from pipelines.params import Params, read_params
 from tests.closure import ROOT, SHIPPED
 from tests.models.diagnose.findings.test_leakage import LEAKAGE
-from tests.models.made_up import answers, facts_of, predictions
+from tests.models.diagnose.test_learning_curve import FALLING, SLOW, SWINGING
+from tests.models.made_up import answers, facts_of, pictures_of, predictions
 
 FOLDER = Path(findings.__path__[0])
 
@@ -28,7 +30,15 @@ def cases(params: Params) -> list[Facts]:
     rows.append(pl.concat([answers(true, ["a"] * 550, split) for split in ("train", "validation", "test")]))
     metrics = [measure(own) for own in rows]
     gaps = [facts_of(metrics[0], params, running=1.0, batch_normalisation=normalised) for normalised in (True, False)]
-    return [*(facts_of(own, params, leakage=LEAKAGE) for own in metrics), *gaps]
+    missed = measure(predictions({"train": (0.6, 4000), "validation": (0.6, 1000), "test": (0.6, 1000)}))
+    photographs = pictures_of(params, height=100, width=100, color="RGB", entropy=7.2, train_images=2000)
+    others = [
+        facts_of(missed, params, pictures=photographs),
+        facts_of(missed, params, losses=FALLING),
+        facts_of(missed, params, losses=SLOW),
+        facts_of(missed, params, losses=SWINGING),
+    ]
+    return [*(facts_of(own, params, leakage=LEAKAGE) for own in metrics), *gaps, *others]
 
 
 @pytest.mark.parametrize("name", FINDINGS)
@@ -68,8 +78,11 @@ def test_each_command_sets_parameters_that_params_yaml_takes(params: Params, tmp
         path = tmp_path / "params.yaml"
         YAML().dump(content, path)
         read_params(path)
-        assert action.command == "dvc exp run " + " ".join(
-            f"-S {key}={as_yaml(value)}" for key, value in action.changes.items()
+        words = shlex.split(action.command or "")
+        assert words[:3] == ["dvc", "exp", "run"]
+        settings = [setting for setting in words[4::2] if not setting.startswith("~")]
+        assert {key.lstrip("+"): YAML(typ="safe").load(value) for key, value in (own.split("=", 1) for own in settings)} == (
+            action.changes
         )
 
 
@@ -81,7 +94,3 @@ def test_findings_import_neither_each_other_nor_tensorflow() -> None:
 
 def found_in(facts: Facts) -> list[Finding]:
     return [finding for find in FINDINGS.values() if (finding := find(facts))]
-
-
-def as_yaml(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -13,7 +13,7 @@ from models.diagnose.finding import Finding
 from models.diagnose.findings.evaluated_below_running import find
 from models.diagnose.metrics import Metrics, measure
 from pipelines.params import Params
-from tests.models.made_up import answers, facts_of, predictions, settings_of
+from tests.models.made_up import answers, facts_of, pictures_of, predictions, settings_of
 
 
 def unmixed(params: Params, balance: str = "none") -> AugmentConfig:
@@ -44,10 +44,12 @@ def test_training_is_asked_for_the_epoch_that_was_kept(
     params: Params, metric: Literal["val_loss", "val_accuracy"], epoch: int | None
 ) -> None:
     """By another metric another epoch is kept; in the first of these, training was no better than the saved model."""
-    history = pl.DataFrame({"epoch": [1, 2], "accuracy": [0.8, 0.95], "val_loss": [0.5, 0.9], "val_accuracy": [0.7, 0.8]})
+    history = pl.DataFrame(
+        {"epoch": [1, 2], "accuracy": [0.8, 0.95], "loss": [0.5, 0.3], "val_loss": [0.5, 0.9], "val_accuracy": [0.7, 0.8]}
+    )
     stopping = EarlyStoppingConfig(metric=metric, patience=5, min_change=0.0)
     settings = replace(settings_of(params, target_accuracy=0.9), augment=unmixed(params), early_stopping=stopping)
-    facts = gather(rare_class_known(720), history, None, settings)
+    facts = gather(rare_class_known(720), history, pictures_of(params), None, settings)
     assert (facts.gap.epoch if facts.gap else None) == epoch
 
 
@@ -58,10 +60,11 @@ def test_mixed_images_are_another_task_and_not_compared(params: Params, mixing: 
 
 
 def test_trees_are_not_compared_with_the_head_that_was_trained(params: Params) -> None:
-    history = pl.DataFrame({"epoch": [1], "accuracy": [0.99], "val_loss": [0.5]})
+    history = pl.DataFrame({"epoch": [1], "accuracy": [0.99], "loss": [0.1], "val_loss": [0.5], "val_accuracy": [0.7]})
     settings = replace(settings_of(params, target_accuracy=0.9), augment=unmixed(params))
-    assert gather(rare_class_known(720), history, None, settings).gap
-    assert gather(rare_class_known(720), history, None, replace(settings, head_classifies=False)).gap is None
+    pictures = pictures_of(params)
+    assert gather(rare_class_known(720), history, pictures, None, settings).gap
+    assert gather(rare_class_known(720), history, pictures, None, replace(settings, head_classifies=False)).gap is None
 
 
 def test_batch_normalisation_is_no_cause_where_there_is_none(params: Params) -> None:

@@ -1,0 +1,56 @@
+"""The images are stored so small, or without their color, that what the classes differ in may be lost."""
+
+from models.diagnose.facts import Facts
+from models.diagnose.finding import Finding, Value, by_hand, experiment, in_points
+
+LITTLE = 0.25
+"""Part of the values below which a larger image is worth a try: half of the height and of the width."""
+_LARGEST_SIDE = 224
+"""Pixels; above it a network from scratch takes hours, and few classes differ in more."""
+
+
+def find(facts: Facts) -> Finding | None:
+    """Stands where the target is missed and less than a quarter of the values of the files is stored.
+
+    How much of the miss that explains is not known before the next size was tried: the interval begins at 0.
+    """
+    pictures = facts.pictures
+    if facts.stands != "missed" or pictures.detail.fraction >= LITTLE:
+        return None
+    changes = larger(pictures.prepare.image_size, (pictures.detail.height, pictures.detail.width))
+    if pictures.detail.color == "RGB" and pictures.prepare.color == "gray" and pictures.prepare.saturate.method == "off":
+        changes["prepare.color"] = "rgb"
+    if not changes:
+        return None
+    missing = facts.settings.target_accuracy - facts.metrics.validation.accuracy
+    points, interval = in_points(missing, 0.0, missing)
+    share = f"{100 * pictures.detail.fraction:.2g}%"
+    return Finding(
+        id="small_pictures",
+        severity="problem",
+        points=points,
+        interval=interval,
+        headline=f"Too little of the picture: {share} of what the files hold is stored.",
+        evidence=f"The median file: {pictures.detail.sentence}. "
+        "A larger size tells whether the classes differ in what is lost.",
+        causes=["an image size far below that of the files", "color that was thrown away"],
+        actions=[
+            experiment("Store more of each image.", changes),
+            by_hand("Look at what is left: darkroom preview prepare."),
+        ],
+    )
+
+
+def larger(stored: tuple[int, int], files: tuple[int, int]) -> dict[str, Value]:
+    """The next size, twice as high and wide, but not above the files' own; nothing where it is as large already.
+
+    Args:
+        stored: height and width in pixels.
+        files: the median height and width of the files.
+
+    >>> larger((16, 16), (100, 90)), larger((28, 28), (28, 28))
+    ({'prepare.image_size': [32, 32]}, {})
+    """
+    most = min(max(files), _LARGEST_SIDE)
+    height, width = (min(2 * side, max(most, side)) for side in stored)
+    return {} if (height, width) == stored else {"prepare.image_size": [height, width]}

@@ -1,0 +1,30 @@
+"""Training ended by its number of epochs while validation was still getting better."""
+
+from models.diagnose.facts import Facts
+from models.diagnose.finding import Finding, in_points, train_longer
+
+
+def find(facts: Facts) -> Finding | None:
+    """Stands where the target is missed, no better epoch had been waited for in vain, and the validation loss still fell.
+
+    Nothing else is advised before: what the rest of training would bring is not bias, variance or a lack of images.
+    """
+    curve, settings = facts.curve, facts.settings
+    if curve is None or facts.stands != "missed" or curve.epochs < settings.epochs or not curve.still_falls:
+        return None
+    missing = settings.target_accuracy - facts.metrics.validation.accuracy
+    points, interval = in_points(min(curve.gained, missing), 0.0, missing)
+    kept = "the best epoch is the last" if curve.kept == curve.epochs else f"the best epoch is {curve.kept}"
+    return Finding(
+        id="unfinished_training",
+        severity="blocker",
+        points=points,
+        interval=interval,
+        headline="Unfinished training: validation was still getting better when the epochs ran out.",
+        evidence=(
+            f"Of {curve.epochs:,} epochs, as many as train.epochs allows, {kept}. Validation loss still fell in the second "
+            f"half, in which validation accuracy rose by {100 * curve.gained:.1f} points."
+        ),
+        causes=["too few epochs", "a learning rate that falls too early"],
+        actions=[train_longer(settings.epochs, settings.early_stopping.patience)],
+    )

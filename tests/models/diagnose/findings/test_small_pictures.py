@@ -1,0 +1,35 @@
+import pytest
+
+from models.diagnose.findings.small_pictures import find, larger
+from models.diagnose.metrics import measure
+from pipelines.params import Params
+from tests.models.made_up import facts_of, pictures_of, predictions
+
+MISSED = measure(predictions({"train": (0.99, 4000), "validation": (0.9, 1000), "test": (0.9, 1000)}))
+REACHED = measure(predictions({"train": (1.0, 4000), "validation": (1.0, 1000), "test": (1.0, 1000)}))
+
+
+def test_the_next_size_and_color_are_proposed(params: Params) -> None:
+    finding = find(facts_of(MISSED, params, pictures=pictures_of(params, height=100, width=80, color="RGB")))
+    assert finding is not None
+    assert finding.headline == "Too little of the picture: 1.1% of what the files hold is stored."
+    assert finding.actions[0].command == "dvc exp run -S 'prepare.image_size=[32,32]' -S prepare.color=rgb"
+    assert (finding.points, finding.interval) == (pytest.approx(9.0), (0.0, pytest.approx(9.0)))
+
+
+def test_what_keeps_enough_or_reached_the_target_has_no_such_finding(params: Params) -> None:
+    half = pictures_of(params, height=30, width=30)
+    small = pictures_of(params, height=100, width=100)
+    assert find(facts_of(MISSED, params, pictures=half)) is None
+    assert find(facts_of(REACHED, params, pictures=small)) is None
+    assert find(facts_of(MISSED, params, pictures=small)) is not None
+
+
+@pytest.mark.parametrize(
+    ("stored", "files", "size"),
+    [((16, 16), (24, 20), [24, 24]), ((64, 32), (4000, 3000), [128, 64]), ((224, 224), (4000, 3000), None)],
+)
+def test_no_size_is_above_that_of_the_files_or_of_what_trains_in_time(
+    stored: tuple[int, int], files: tuple[int, int], size: list[int] | None
+) -> None:
+    assert larger(stored, files).get("prepare.image_size") == size

@@ -1,0 +1,32 @@
+import pytest
+
+from models.diagnose.diagnosis import diagnose
+from models.diagnose.findings.unfinished_training import find
+from models.diagnose.metrics import measure
+from pipelines.params import Params
+from tests.models.diagnose.test_learning_curve import FALLING, SWINGING
+from tests.models.made_up import facts_of, predictions
+
+MISSED = measure(predictions({"train": (0.99, 4000), "validation": (0.9, 1000), "test": (0.9, 1000)}))
+REACHED = measure(predictions({"train": (1.0, 4000), "validation": (1.0, 1000), "test": (1.0, 1000)}))
+
+
+def test_it_comes_before_variance_and_says_how_to_train_on(params: Params) -> None:
+    first = diagnose(facts_of(MISSED, params, losses=FALLING)).first
+    assert first.id == "unfinished_training"
+    assert first.evidence == (
+        "Of 24 epochs, as many as train.epochs allows, the best epoch is the last. Validation loss still fell in the second "
+        "half, in which validation accuracy rose by 20.9 points."
+    )
+    assert first.points == pytest.approx(9.0)  # no more than is missing
+    patience = params.train.early_stopping.patience
+    assert first.actions[0].changes == {"train.epochs": 48, "train.early_stopping.patience": 2 * patience}
+
+
+def test_what_reached_the_target_or_came_to_rest_or_stopped_early_is_finished(params: Params) -> None:
+    assert find(facts_of(REACHED, params, losses=FALLING)) is None
+    assert find(facts_of(MISSED, params, losses=SWINGING)) is None
+    stopped = facts_of(MISSED, params, losses=FALLING)
+    longer = facts_of(MISSED, params)  # of two epochs, where more were allowed
+    assert find(stopped) is not None
+    assert find(longer) is None
