@@ -44,6 +44,7 @@ bench: .venv/installed ## every benchmark; wants the real images (DARKROOM_DATA)
 	python -m benchmarks.training
 	python -m benchmarks.gain
 	python -m benchmarks.whole
+	python -m benchmarks.planted
 
 picture: .venv/installed ## the README's pictures
 	python docs/picture.py reports/index.html docs/report.png

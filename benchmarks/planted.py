@@ -1,4 +1,4 @@
-"""Faults that were planted, what the report says first, and what its first proposal gains: `python -m benchmarks.planted [CASE]`.
+"""Planted faults, what the report says first, and what its first proposal gains: `python -m benchmarks.planted [CASE ...]`.
 
 Each case is a project of its own: a cut of MNIST or CIFAR-10 and one wrong setting. It is run, its first finding is read from
 diagnosis.json, and the first command of that finding is run as it stands there. Validation decides; the test accuracy stands

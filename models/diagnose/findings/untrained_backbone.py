@@ -4,7 +4,7 @@ from models.diagnose.facts import Facts
 from models.diagnose.finding import Finding, experiment, in_points
 
 FEW = 20_000
-"""Independent train images. On fewer, a pretrained backbone was far better: by 28 points on 1,800 photographs of ten classes, and
+"""Independent train images. On fewer, a pretrained backbone was far better: by 28 points on 1,800 photographs of ten classes,
 by 23 on 1,399 of two."""
 PHOTOGRAPH = 6.0
 """Bits of entropy of the gray levels: scans and drawings on a plain ground have less."""
