@@ -1,7 +1,10 @@
 """Training ended by its number of epochs while validation was still getting better."""
 
 from models.diagnose.facts import Facts
-from models.diagnose.finding import Finding, in_points, train_longer
+from models.diagnose.finding import Finding, experiment, in_points
+
+FEW = 10
+"""Epochs below which twice as many are too few to come to rest; early stopping ends what is too long."""
 
 
 def find(facts: Facts) -> Finding | None:
@@ -26,5 +29,5 @@ def find(facts: Facts) -> Finding | None:
             f"half, in which validation accuracy rose by {100 * curve.gained:.1f} points."
         ),
         causes=["too few epochs", "a learning rate that falls too early"],
-        actions=[train_longer(settings.epochs, settings.early_stopping.patience)],
+        actions=[experiment("Train longer.", {"train.epochs": (4 if settings.epochs < FEW else 2) * settings.epochs})],
     )

@@ -19,8 +19,14 @@ def test_it_comes_before_variance_and_says_how_to_train_on(params: Params) -> No
         "half, in which validation accuracy rose by 20.9 points."
     )
     assert first.points == pytest.approx(9.0)  # no more than is missing
-    patience = params.train.early_stopping.patience
-    assert first.actions[0].changes == {"train.epochs": 48, "train.early_stopping.patience": 2 * patience}
+    assert first.actions[0].changes == {"train.epochs": 48}
+
+
+def test_few_epochs_become_four_times_as_many(params: Params) -> None:
+    short = {name: values[:3] for name, values in FALLING.items()}
+    finding = find(facts_of(MISSED, params, losses=short))
+    assert finding is not None
+    assert finding.actions[0].changes == {"train.epochs": 12}
 
 
 def test_what_reached_the_target_or_came_to_rest_or_stopped_early_is_finished(params: Params) -> None:
