@@ -6,7 +6,10 @@ import polars as pl
 
 from dataprep.config.augment import AugmentConfig
 from dataprep.config.prepare import PrepareConfig
-from dataprep.prepare.kept_detail import Detail
+from dataprep.core.artifacts import Place
+from dataprep.prepare.kept_detail import Detail, measure_detail
+from dataprep.store.manifest import usable
+from dataprep.store.shards import read_index
 from models.config.train import EarlyStoppingConfig
 from models.diagnose.error_parts import Part, Standing, certain_parts, cut_error, standing
 from models.diagnose.leakage_estimate import LeakageEstimate
@@ -26,6 +29,7 @@ class Settings:
         augment: the section of params.yaml.
         epochs: `train.epochs`.
         batch_size: `train.batch_size`.
+        optimizer: `train.optimizer.kind`.
         learning_rate: `train.optimizer.learning_rate`.
         early_stopping: `train.early_stopping`.
         batch_normalisation: whether the network has it.
@@ -37,11 +41,17 @@ class Settings:
     augment: AugmentConfig
     epochs: int
     batch_size: int
+    optimizer: str
     learning_rate: float
     early_stopping: EarlyStoppingConfig
     batch_normalisation: bool
     network: str
     head_classifies: bool
+
+    @property
+    def rate_over_usual(self) -> float:
+        """The learning rate as a multiple of what is usual for this optimizer: Keras' own defaults."""
+        return self.learning_rate / (0.01 if self.optimizer == "sgd" else 0.001)
 
     def kept_epoch(self, history: pl.DataFrame) -> dict[str, float]:
         """The row of a history whose weights were saved."""
@@ -97,6 +107,20 @@ class Facts:
     def part(self, name: str) -> Part | None:
         """The part of that name, if it is certain and to be mended."""
         return next((part for part in self.certain if part.name == name), None)
+
+
+def look_at(manifest: pl.DataFrame, prepared: Place, metrics: Metrics) -> Pictures:
+    """What the files of a data set hold, and what is stored of them.
+
+    Args:
+        manifest: of the files.
+        prepared: the folder of the shards.
+        metrics: count what is independent.
+    """
+    images = usable(manifest)
+    prepare = read_index(prepared, stage="prepare").prepare
+    entropy = images.select(pl.col("entropy").median()).item()
+    return Pictures(measure_detail(images, prepare), prepare, entropy, round(metrics.train.effective_images))
 
 
 def gather(

@@ -11,12 +11,11 @@ from dataprep.config.base import SplitName
 from dataprep.core.artifacts import Place
 from dataprep.draw.augment_preview import draw_variations
 from dataprep.ingest.look_alike_classes import look_alike_warnings
-from dataprep.prepare.kept_detail import Detail
 from dataprep.store.split_report import SplitMetrics
 from models.config.diagnose import DiagnoseConfig
 from models.diagnose.diagnosis import Diagnosis
 from models.diagnose.examples import correct_examples, mistakes_by_cell, worst_mistakes
-from models.diagnose.facts import Settings
+from models.diagnose.facts import Facts
 from models.diagnose.metrics import Metrics
 from models.evaluate.robustness import Robustness
 from models.report.charts import learning_curves
@@ -100,32 +99,29 @@ class Content:
 def collect(
     predictions: pl.DataFrame,
     *,
-    metrics: Metrics,
+    facts: Facts,
     diagnosis: Diagnosis,
     history: pl.DataFrame,
     manifest: pl.DataFrame,
-    detail: Detail,
     data: SplitMetrics,
     prepared: Place,
     robustness: Robustness,
-    settings: Settings,
     config: DiagnoseConfig,
 ) -> Content:
     """Chooses the images to show and reads them.
 
     Args:
         predictions: the table of predictions.
-        metrics: from `models.diagnose.metrics.measure`.
+        facts: from `models.diagnose.facts.gather`.
         diagnosis: from `models.diagnose.diagnosis.diagnose`.
         history: one row per epoch.
         manifest: for the files that are not in the data set.
-        detail: how much of each file is stored.
         data: counts of the split stage.
         prepared: the folder with the images.
         robustness: each operation alone.
-        settings: of this training.
         config: how many of each to show.
     """
+    metrics, settings = facts.metrics, facts.settings
     worst = worst_mistakes(predictions, config.split, config.worst_images)
     correct = correct_examples(predictions, config.split, CORRECT_PER_CLASS)
     cells = mistakes_by_cell(predictions, config.split, config.images_per_cell)
@@ -139,7 +135,7 @@ def collect(
         metrics=metrics,
         diagnosis=diagnosis,
         data=data,
-        detail=detail.sentence,
+        detail=facts.pictures.detail.sentence,
         shown_split=config.split,
         learning_curves=learning_curves(history, int(settings.kept_epoch(history)["epoch"])),
         worst=_examples(worst, thumbnails),

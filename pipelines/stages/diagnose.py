@@ -7,14 +7,12 @@ settle()  # before any library reads it
 import polars as pl
 
 from dataprep.core.artifacts import encode_document, read_document, write_files
-from dataprep.prepare.kept_detail import measure_detail
-from dataprep.store.manifest import read_manifest, usable
-from dataprep.store.shards import read_index
+from dataprep.store.manifest import read_manifest
 from dataprep.store.split_report import SplitMetrics
 from dataprep.store.split_table import read_split
 from models.config.diagnose import DiagnoseConfig
 from models.diagnose.diagnosis import diagnose
-from models.diagnose.facts import Pictures, Settings, gather
+from models.diagnose.facts import Settings, gather, look_at
 from models.diagnose.leakage_estimate import estimate_leakage
 from models.diagnose.metrics import measure
 from models.evaluate.predictions import read_predictions, with_clusters
@@ -41,27 +39,21 @@ def main(
 ) -> None:
     params = read_params()
     config, settings = params.diagnose, _settings(params, params.diagnose)
-    assigned, epochs = read_split(split), read_history(history)
+    assigned, epochs, found = read_split(split), read_history(history), read_manifest(manifest)
     rows = with_clusters(read_predictions(predictions, assigned), assigned)
     measured, data = measure(rows), read_document(split_metrics, SplitMetrics, stage="split")
     leakage = estimate_leakage(prepared, assigned, data, seed=config.seed)
-    found = read_manifest(manifest)
-    images = usable(found)
-    prepare = read_index(prepared, stage="prepare").prepare
-    detail = measure_detail(images, prepare)
-    pictures = Pictures(detail, prepare, float(images["entropy"].median()), round(measured.train.effective_images))  # type: ignore[arg-type]  # of numbers
-    judged = diagnose(gather(measured, epochs, pictures, leakage, settings))
+    facts = gather(measured, epochs, look_at(found, prepared, measured), leakage, settings)
+    judged = diagnose(facts)
     content = collect(
         rows,
-        metrics=measured,
+        facts=facts,
         diagnosis=judged,
         history=epochs,
         manifest=found,
-        detail=detail,
         data=data,
         prepared=prepared,
         robustness=read_robustness(robustness),
-        settings=settings,
         config=config,
     )
     write_files(
@@ -77,15 +69,17 @@ def main(
 
 def _settings(params: Params, config: DiagnoseConfig) -> Settings:
     """What findings propose to change."""
+    network = params.model.network
     return Settings(
         target_accuracy=config.target_accuracy,
         augment=params.augment,
         epochs=params.train.epochs,
         batch_size=params.train.batch_size,
+        optimizer=params.train.optimizer.kind,
         learning_rate=params.train.optimizer.learning_rate,
         early_stopping=params.train.early_stopping,
-        batch_normalisation=getattr(params.model.network, "batch_normalisation", False),  # not every kind of network has it
-        network=params.model.network.kind,
+        batch_normalisation=getattr(network, "batch_normalisation", False),  # not every kind has it
+        network=network.kind,
         head_classifies=params.model.classifier.kind == "head",
     )
 

@@ -34,6 +34,7 @@ READERS = {
     "train.batch_size": ["train", "diagnose"],
     "train.early_stopping": ["train", "diagnose"],
     "train.epochs": ["train", "diagnose"],
+    "train.optimizer.kind": ["train", "diagnose"],
     "train.optimizer.learning_rate": ["train", "diagnose"],
     "evaluate": ["evaluate"],
     "diagnose": ["diagnose"],

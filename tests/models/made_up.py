@@ -58,6 +58,7 @@ def facts_of(
     pictures: Pictures | None = None,
     losses: Mapping[str, Sequence[float]] | None = None,
     network: str = "cnn",
+    learning_rate: float | None = None,
 ) -> Facts:
     """Facts of a training.
 
@@ -72,6 +73,7 @@ def facts_of(
         pictures: its images; stored as they are, if not given.
         losses: loss, val_loss and val_accuracy of all its epochs; of one that was waited for in vain, if not given.
         network: its kind.
+        learning_rate: another one.
     """
     accuracy = metrics.train.accuracy if running is None else running
     curves = losses or {"loss": [0.4, 0.3], "val_loss": [0.5, 0.9], "val_accuracy": [0.8, 0.8]}  # the first is the best one
@@ -82,7 +84,8 @@ def facts_of(
         settings_of(params, target_accuracy=wanted, batch_normalisation=batch_normalisation),
         augment=augment or params.augment,
         network=network,
-        **({"epochs": epochs} if losses else {}),
+        epochs=epochs if losses else params.train.epochs,
+        learning_rate=learning_rate or params.train.optimizer.learning_rate,
     )
     return gather(metrics, history, pictures or pictures_of(params), leakage, settings)
 
@@ -110,6 +113,7 @@ def settings_of(params: Params, *, target_accuracy: float, batch_normalisation: 
         augment=params.augment,
         epochs=train.epochs,
         batch_size=train.batch_size,
+        optimizer=train.optimizer.kind,
         learning_rate=train.optimizer.learning_rate,
         early_stopping=train.early_stopping,
         batch_normalisation=batch_normalisation,

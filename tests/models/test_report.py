@@ -29,7 +29,7 @@ from models.report.thumbnails import png_address
 from pipelines.params import Params
 from tests.conftest import random_image
 from tests.dataprep.store.test_shards import CLASSES, content_of
-from tests.models.made_up import facts_of, pictures_of, predictions, settings_of
+from tests.models.made_up import facts_of, pictures_of, predictions
 
 HOSTILE = '<script>document.title="owned"</script>"\'&'
 ROWS = predictions({"train": (0.99, 120), "validation": (0.8, 60), "test": (0.85, 60)}).with_columns(
@@ -108,17 +108,17 @@ def content(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Content
         random=ProbeScore(accuracy=0.97, accuracy_interval=(0.96, 0.98)),
         kept_apart="60 groups",
     )
+    pictures = pictures_of(params, height=120, width=100, color="RGB")
+    facts = facts_of(metrics, params, 0.99, leakage=leakage, pictures=pictures)
     return collect(
         ROWS,
-        metrics=metrics,
-        diagnosis=diagnose(facts_of(metrics, params, leakage=leakage)),
+        facts=facts,
+        diagnosis=diagnose(facts),
         history=HISTORY,
         manifest=MANIFEST,
-        detail=pictures_of(params, height=32, width=32, color="RGB").detail,
         data=data,
         prepared=prepared,
         robustness=ROBUSTNESS,
-        settings=settings_of(params, target_accuracy=0.99),
         config=params.diagnose,
     )
 
@@ -211,7 +211,7 @@ def test_the_page_says_what_a_random_split_would_have_overestimated(content: Con
 
 def test_the_page_lists_every_finding_with_its_causes_and_commands(content: Content, html: str) -> None:
     ids = [finding.id for finding in content.diagnosis.findings]
-    assert ids == ["high_variance", "leakage"]
+    assert ids == ["high_variance", "small_pictures", "leakage"]
     first = content.diagnosis.first
     assert first.evidence in html
     assert "; ".join(first.causes) in html

@@ -7,20 +7,26 @@ _FACTOR = 10
 
 
 def find(facts: Facts) -> Finding | None:
-    """Stands where train images are certainly missed, and the train loss swings, or stands still at a guess.
+    """Stands where train images are certainly missed, and the rate is above the usual one: ten times, or the loss shows it.
+
+    It shows where the train loss swings, or stands still at a guess.
 
     A guess is an accuracy that is not certainly above that of the most frequent class. A network without a relation to learn
     stands still as well; so labels are a cause.
     """
     curve, settings, bias = facts.curve, facts.settings, facts.part("bias")
-    if curve is None or bias is None:
+    if curve is None or bias is None or settings.rate_over_usual <= 1:
         return None
     guesses = facts.metrics.train.accuracy_interval[0] <= facts.metrics.train.majority_accuracy
-    if not (curve.swings or (guesses and curve.stands_still)):
+    stuck = guesses and curve.stands_still
+    if not (curve.swings or stuck or settings.rate_over_usual >= _FACTOR):
         return None
     points, interval = in_points(bias.size, *bias.interval)
-    seen = "swings from epoch to epoch, or is no number" if curve.swings else "does not fall"
-    like = f", and train accuracy, {facts.metrics.train.accuracy:.1%}, is that of a guess" if guesses else ""
+    seen = [
+        *(["the train loss swings from epoch to epoch, or is no number"] if curve.swings else []),
+        *(["the train loss does not fall, and train accuracy is that of a guess"] if stuck else []),
+        f"train accuracy is {facts.metrics.train.accuracy:.1%} after {curve.epochs:,} epochs",
+    ]
     lower = f"{settings.learning_rate / _FACTOR:.3g}"
     return Finding(
         id="high_learning_rate",
@@ -28,7 +34,10 @@ def find(facts: Facts) -> Finding | None:
         points=points,
         interval=interval,
         headline="The learning rate is too high: training does not settle.",
-        evidence=f"The train loss {seen} in {curve.epochs:,} epochs at rate {settings.learning_rate:g}{like}.",
+        evidence=(
+            f"The rate is {settings.learning_rate:g}, {settings.rate_over_usual:.3g} times what is usual for "
+            f"{settings.optimizer}; {', and '.join(seen)}."
+        ),
         causes=["a learning rate that is too high", "labels that have no relation to the images, where no lower rate helps"],
         actions=[experiment(f"Train at a {_FACTOR}th of the rate.", {"train.optimizer.learning_rate": float(lower)})],
     )

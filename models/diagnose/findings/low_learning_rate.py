@@ -13,9 +13,12 @@ _REGULAR = 0.001
 
 
 def find(facts: Facts) -> Finding | None:
-    """Stands where train images are certainly missed, and the train loss falls regularly, but far too slowly."""
+    """Stands where train images are certainly missed, and the train loss falls regularly, but far too slowly.
+
+    A rate that is far too high can look the same: on digits, Adam at 0.2 did. So the rate must be far below the usual one.
+    """
     curve, settings, bias = facts.curve, facts.settings, facts.part("bias")
-    if curve is None or bias is None or curve.epochs < settings.epochs:
+    if curve is None or bias is None or curve.epochs < settings.epochs or settings.rate_over_usual > 1 / _FACTOR:
         return None
     regular = chance_of_fall(curve.loss) < _REGULAR and chance_of_fall(curve.loss[curve.epochs // 2 :]) < RARE
     if not regular or curve.epochs_left < _OUT_OF_REACH * curve.epochs:

@@ -9,17 +9,17 @@ import pytest
 from models.diagnose.learning_curve import LearningCurve, chance_of_fall, learning_curve
 
 EPOCHS = np.arange(24)
-FALLING: Mapping[str, Sequence[float]] = {
+FALLING: dict[str, Sequence[float]] = {
     "loss": list(2.0 * 0.9**EPOCHS),
     "val_loss": list(2.0 * 0.93**EPOCHS),
     "val_accuracy": list(0.2 + 0.4 * EPOCHS / 23),
 }
-SLOW: Mapping[str, Sequence[float]] = {
+SLOW: dict[str, Sequence[float]] = {
     "loss": list(2.3 - 0.01 * EPOCHS),
     "val_loss": list(2.3 - 0.01 * EPOCHS),
     "val_accuracy": list(0.2 + 0.001 * EPOCHS),
 }
-SWINGING: Mapping[str, Sequence[float]] = {
+SWINGING: dict[str, Sequence[float]] = {
     "loss": [3.0, 2.0] * 12,
     "val_loss": [2.5, 2.2] * 12,
     "val_accuracy": [0.3, 0.35] * 12,

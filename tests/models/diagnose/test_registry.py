@@ -35,7 +35,7 @@ def cases(params: Params) -> list[Facts]:
     others = [
         facts_of(missed, params, pictures=photographs),
         facts_of(missed, params, losses=FALLING),
-        facts_of(missed, params, losses=SLOW),
+        facts_of(missed, params, losses=SLOW, learning_rate=2e-5),
         facts_of(missed, params, losses=SWINGING),
     ]
     return [*(facts_of(own, params, leakage=LEAKAGE) for own in metrics), *gaps, *others]

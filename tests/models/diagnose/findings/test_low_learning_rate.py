@@ -12,16 +12,21 @@ KNOWN = measure(predictions({"train": (0.995, 4000), "validation": (0.9, 1000), 
 
 
 def test_a_loss_that_falls_far_too_slowly_is_a_rate_that_is_too_low(params: Params) -> None:
-    first = diagnose(facts_of(POOR, params, losses=SLOW)).first
+    first = diagnose(facts_of(POOR, params, losses=SLOW, learning_rate=2e-5)).first
     assert first.id == "low_learning_rate"
     assert first.evidence == (
-        "The train loss fell from 2.3 to 2.07 in 24 epochs at rate 0.002; at its last pace it would take 207 more to vanish."
+        "The train loss fell from 2.3 to 2.07 in 24 epochs at rate 2e-05; at its last pace it would take 207 more to vanish."
     )
-    assert first.actions[0].command == "dvc exp run -S train.optimizer.learning_rate=0.02"
+    assert first.actions[0].command == "dvc exp run -S train.optimizer.learning_rate=0.0002"
 
 
 def test_a_loss_that_falls_fast_enough_or_wavers_is_none(params: Params) -> None:
-    assert find(facts_of(POOR, params, losses=FALLING)) is None
-    assert find(facts_of(KNOWN, params, losses=SLOW)) is None
-    wavers = SLOW | {"loss": list(np.array(SLOW["loss"]) + 0.1 * np.random.default_rng(0).standard_normal(24))}
-    assert find(facts_of(POOR, params, losses=wavers)) is None
+    assert find(facts_of(POOR, params, losses=FALLING, learning_rate=2e-5)) is None
+    assert find(facts_of(KNOWN, params, losses=SLOW, learning_rate=2e-5)) is None
+    wavers = {**SLOW, "loss": list(np.array(SLOW["loss"]) + 0.1 * np.random.default_rng(0).standard_normal(24))}
+    assert find(facts_of(POOR, params, losses=wavers, learning_rate=2e-5)) is None
+
+
+def test_a_rate_near_the_usual_one_is_never_too_low(params: Params) -> None:
+    assert find(facts_of(POOR, params, losses=SLOW, learning_rate=0.2)) is None
+    assert find(facts_of(POOR, params, losses=SLOW, learning_rate=0.0005)) is None

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
@@ -11,7 +12,7 @@ from tests.models.made_up import facts_of, pictures_of, predictions
 
 MISSED = measure(predictions({"train": (0.99, 4000), "validation": (0.9, 1000), "test": (0.9, 1000)}))
 REACHED = measure(predictions({"train": (1.0, 4000), "validation": (1.0, 1000), "test": (1.0, 1000)}))
-PHOTOGRAPHS = {"height": 300, "width": 400, "color": "RGB", "entropy": 7.3, "train_images": 1400}
+PHOTOGRAPHS: dict[str, Any] = {"height": 300, "width": 400, "color": "RGB", "entropy": 7.3, "train_images": 1400}
 
 
 def test_few_photographs_call_for_a_pretrained_network(params: Params) -> None:
@@ -28,7 +29,7 @@ def test_few_photographs_call_for_a_pretrained_network(params: Params) -> None:
 @pytest.mark.parametrize(
     "other", [{"color": "gray"}, {"entropy": 3.0}, {"height": 28, "width": 28}, {"train_images": 50_000}], ids=str
 )
-def test_other_images_or_many_of_them_do_not(params: Params, other: dict[str, object]) -> None:
+def test_other_images_or_many_of_them_do_not(params: Params, other: dict[str, Any]) -> None:
     assert find(facts_of(MISSED, params, pictures=pictures_of(params, **{**PHOTOGRAPHS, **other}))) is None
 
 
