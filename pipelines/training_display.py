@@ -14,6 +14,9 @@ from models.train.progress import Progress
 
 _ROUNDS_PER_LINE = 25
 
+_FIELDS = {"scores": 60, "rate": 85, "left": 40}
+"""What stands beside the bar, and the columns that a terminal must have for it."""
+
 
 class TrainingDisplay(Progress):
     """Prints on a console; the bar is there while `bars` is started."""
@@ -25,7 +28,7 @@ class TrainingDisplay(Progress):
             console: where to. One that is no terminal, or one that cannot move its cursor, gets no bar.
         """
         self._console = console
-        fields = [TextColumn(f"{{task.fields[{name}]}}") for name in ("scores", "rate", "left")]
+        fields = [TextColumn(f"{{task.fields[{name}]}}") for name, width in _FIELDS.items() if console.width >= width]
         columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), *fields)
         self.bars = Bars(*columns, console=console, transient=True, expand=True, disable=not console.is_interactive)
         self._task: TaskID | None = None

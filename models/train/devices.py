@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager, nullcontext
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from dataprep.core.errors import TrainError
@@ -73,6 +74,22 @@ def check_copies(network: keras.Model, model: ModelConfig, train: TrainConfig) -
             f"params.yaml: train.batch_size must be at least 2 for each of {num_gpus} GPUs; got {train.batch_size}. "
             "Enlarge it, or lower train.devices.gpus"
         )
+
+
+def build_for_parts(network: keras.Model) -> None:
+    """Lets Keras build what it compiled for several cards without a look at a batch.
+
+    It would take the mean over the parts of the first one, and fail where a card has an image more than another.
+    """
+    if len(_gpu_names()) < 2:
+        return
+    batch = [np.zeros((1, *tensor.shape[1:]), tensor.dtype) for tensor in (network.inputs[0], network.outputs[0])]
+
+    def build(**_: object) -> None:
+        with network.distribute_strategy.scope():
+            network._symbolic_build(data_batch=tuple(batch))  # noqa: SLF001  # Keras offers no other way
+
+    network._maybe_symbolic_build = build  # noqa: SLF001
 
 
 def device_line(environment: Environment, devices: DevicesConfig) -> str:
