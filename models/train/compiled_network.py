@@ -11,7 +11,7 @@ from dataprep.store.statistics import Statistics
 from models.config.model import ModelConfig
 from models.config.train import TrainConfig
 from models.layers.whole_network import build_network
-from models.train.devices import build_for_parts, check_copies, strategy_scope
+from models.train.devices import check_copies, settle_copies, strategy_scope
 from models.train.mixed_precision import scaled
 from models.train.objectives import objective_of
 from models.train.optimizers import make_optimizer
@@ -45,7 +45,7 @@ def compile_network(
         )
         check_copies(network, model, train)
         compile_anew(network, model, train)
-        build_for_parts(network)
+        settle_copies(network)
     return network
 
 

@@ -1,6 +1,7 @@
 """What a training computes on: the processor, one graphics card, or several with a copy of the network on each."""
 
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ from models.config.model import ModelConfig
 from models.config.train import DevicesConfig, TrainConfig
 from models.layers.autoencoder_parts import autoencoder_of
 from models.layers.features import FEATURES
+from models.layers.leaf_layers import leaf_layers
 from models.train.keras_environment import Environment, settle_keras
 
 
@@ -52,7 +54,7 @@ def choose_gpus(asked: int) -> None:
 def strategy_scope() -> AbstractContextManager[object]:
     """In which a network is made and compiled: with several cards, each has a copy and a part of each batch."""
     names = _gpu_names()
-    return tf.distribute.MirroredStrategy(names).scope() if len(names) > 1 else nullcontext()
+    return _mirrored(*names).scope() if len(names) > 1 else nullcontext()
 
 
 def check_copies(network: keras.Model, model: ModelConfig, train: TrainConfig) -> None:
@@ -76,13 +78,18 @@ def check_copies(network: keras.Model, model: ModelConfig, train: TrainConfig) -
         )
 
 
-def build_for_parts(network: keras.Model) -> None:
-    """Lets Keras build what it compiled for several cards without a look at a batch.
+def settle_copies(network: keras.Model) -> None:
+    """Makes the copies of a compiled network on several cards one network; nothing with one card.
 
-    It would take the mean over the parts of the first one, and fail where a card has an image more than another.
+    Batch normalisation measures the whole batch. Each card would measure its part, and average its own means: what is validated
+    would be two networks, and what is saved the first of them. And Keras builds what it compiled without a look at a batch: it
+    would take the mean over the parts of the first one, and fail where a card has an image more than another.
     """
     if len(_gpu_names()) < 2:
         return
+    for layer in leaf_layers(network):
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = True
     batch = [np.zeros((1, *tensor.shape[1:]), tensor.dtype) for tensor in (network.inputs[0], network.outputs[0])]
 
     def build(**_: object) -> None:
@@ -102,6 +109,11 @@ def device_line(environment: Environment, devices: DevicesConfig) -> str:
     threads = f", {environment.threads} threads" if environment.device == "CPU" else ""
     mixed = ", mixed precision" if devices.mixed_precision else ""
     return f"on {environment.device}{threads}{mixed}{', XLA' if devices.xla else ''}"
+
+
+@cache  # a second strategy of the same process would number its exchanges as the first did, and they would meet
+def _mirrored(*names: str) -> tf.distribute.Strategy:
+    return tf.distribute.MirroredStrategy(names)
 
 
 def _gpu_names() -> list[str]:

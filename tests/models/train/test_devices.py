@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -140,10 +141,8 @@ def train(epochs):
     return network, history
 
 
-from dataprep.feed.batches import ordered_batches, train_batches
-print([len(i) for i, *_ in ordered_batches(tiny / "prepared", "validation", params.train.batch_size)])
 train(1)
-network, history = train(3)  # goes on after the first
+network, history = train(2)  # goes on after the first
 (folder / "model.keras").write_bytes(encode_model(network, {}))
 print(json.dumps([network.distribute_strategy.num_replicas_in_sync, history.to_dicts()]))
 """
@@ -152,7 +151,12 @@ print(json.dumps([network.distribute_strategy.num_replicas_in_sync, history.to_d
 def test_several_devices_share_each_batch_and_go_on_after_a_kill(
     tiny: Path, mlp: ModelConfig, short: TrainConfig, params: Params, tmp_path: Path
 ) -> None:
-    (tmp_path / "params.json").write_text(params.model_copy(update={"model": mlp, "train": short}).model_dump_json())
+    small_batches = short.model_copy(update={"batch_size": 5})
+    (tmp_path / "params.json").write_text(
+        params.model_copy(update={"model": mlp, "train": small_batches}).model_dump_json()
+    )
+        params.model_copy(update={"model": mlp, "train": short.model_copy(update={"batch_size": 5})}).model_dump_json()
+    )
     ended = subprocess.run(
         [sys.executable, "-c", ON_TWO, str(tiny), str(tmp_path / "params.json"), str(tmp_path)],
         cwd=ROOT,
@@ -160,12 +164,14 @@ def test_several_devices_share_each_batch_and_go_on_after_a_kill(
         text=True,
     )
     assert ended.returncode == 0, ended.stderr[-3000:]
-    print(ended.stdout, ended.stderr[-3000:]); replicas, history = json.loads(ended.stdout.splitlines()[-1])
+    replicas, history = json.loads(ended.stdout.splitlines()[-1])
     assert replicas == 2
-    assert [row["epoch"] for row in history] == [1, 2, 3]
-    assert history[-1]["loss"] < history[0]["loss"]
+    assert [row["epoch"] for row in history] == [1, 2]
+    assert history[1]["loss"] < history[0]["loss"]
+    # What was validated, with parts of other sizes on each device, is what is saved.
     loaded = tf.keras.models.load_model(tmp_path / "model.keras")
-    images, labels, _ = next(ordered_batches(tiny / "prepared", "validation", 64))
-    right = (loaded.predict_on_batch(images).argmax(axis=1) == labels).mean()
-    print(right)
-    assert abs(right - history[-1]["val_accuracy"]) < 0.2
+    losses = [
+        -np.log(loaded.predict_on_batch(images)[range(len(labels)), labels])
+        for images, labels, _ in ordered_batches(tiny / "prepared", "validation", 64)
+    ]
+    assert abs(np.concatenate(losses).mean() - min(row["val_loss"] for row in history)) < 1e-4
