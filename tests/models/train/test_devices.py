@@ -152,11 +152,7 @@ def test_several_devices_share_each_batch_and_go_on_after_a_kill(
     tiny: Path, mlp: ModelConfig, short: TrainConfig, params: Params, tmp_path: Path
 ) -> None:
     small_batches = short.model_copy(update={"batch_size": 5})
-    (tmp_path / "params.json").write_text(
-        params.model_copy(update={"model": mlp, "train": small_batches}).model_dump_json()
-    )
-        params.model_copy(update={"model": mlp, "train": short.model_copy(update={"batch_size": 5})}).model_dump_json()
-    )
+    (tmp_path / "params.json").write_text(params.model_copy(update={"model": mlp, "train": small_batches}).model_dump_json())
     ended = subprocess.run(
         [sys.executable, "-c", ON_TWO, str(tiny), str(tmp_path / "params.json"), str(tmp_path)],
         cwd=ROOT,
