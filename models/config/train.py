@@ -174,15 +174,6 @@ class TrainConfig(Section):
     tensorboard: bool
 
     @model_validator(mode="after")
-    def _compiled_code_is_not_repeatable(self) -> "TrainConfig":
-        if self.devices.xla and self.deterministic:
-            raise ValueError(
-                "devices.xla must be false for deterministic true, since XLA has no deterministic form of some operations; got "
-                "true. Set it to false, or deterministic to false"
-            )
-        return self
-
-    @model_validator(mode="after")
     def _warm_up_ends(self) -> "TrainConfig":
         if isinstance(self.schedule, CosineConfig) and self.schedule.warm_up_epochs >= self.epochs:
             raise ValueError(

@@ -50,14 +50,12 @@ def main(
 ) -> None:
     params = read_params()
     config, index = params.train, read_index(prepared, stage="prepare")
-    environment = settle_devices(config)
-    print(f"train: {device_line(environment, config.devices)}", flush=True)
+    print(f"train: {device_line(environment := settle_devices(config), config.devices)}", flush=True)
     train_set = with_weights(find_train_set(prepared, augmented), config.weights, params.augment, groups)
     measured = read_statistics(statistics, index)
     network = compile_network(params.model, config, train_set, measured, augment=params.augment)
     check_classifier(network, params.model)
-    copies = read_index(augmented, stage="augment")
-    documents = params.augment, params.model, config, index, copies, measured, environment
+    documents = params.augment, params.model, config, index, read_index(augmented, stage="augment"), measured, environment
     kept = Checkpoints(checkpoints, fingerprint_of(network, *documents, image_weights=train_set.weights))
     with training_display() as display, Live(str(live), save_dvc_exp=False, dvcyaml=None) as log:
         epochs = fit_in_phases(
