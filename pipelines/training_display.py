@@ -14,6 +14,9 @@ from models.train.progress import Progress
 
 _ROUNDS_PER_LINE = 25
 
+_SCORES = ("loss", "accuracy", "val_loss", "val_accuracy")
+"""In the order of the history; Keras has them in that of the alphabet."""
+
 _FIELDS = {"scores": 60, "rate": 85, "left": 40}
 """What stands beside the bar, and the columns that a terminal must have for it."""
 
@@ -72,7 +75,7 @@ class TrainingDisplay(Progress):
             self._part, self._began, self._first = part, time.monotonic(), done
             if self._task is not None:
                 self.bars.remove_task(self._task)
-            self._task = self.bars.add_task("", total=total, scores="", rate="", left="")
+            self._task = self.bars.add_task(f"{part} {number}", total=total, scores="", rate="", left="")
         self._done = done
         shown = {"description": f"{part} {number}", "scores": scores, "rate": rate, "left": self._left(total)}
         self.bars.update(self._task, completed=done, **shown)  # type: ignore[arg-type]  # set above
@@ -95,4 +98,4 @@ def training_display() -> Iterator[TrainingDisplay]:
 
 
 def _listed(scores: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
+    return ", ".join(f"{name} {scores[name]:.4f}" for name in _SCORES if name in scores)

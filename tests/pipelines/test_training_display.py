@@ -11,7 +11,7 @@ from rich.console import Console
 from models.train.progress import EpochProgress
 from pipelines.training_display import TrainingDisplay, training_display
 
-ROW = {"loss": 0.1234, "accuracy": 0.96, "val_loss": 0.25, "val_accuracy": 0.9}
+ROW = {"accuracy": 0.96, "loss": 0.1234, "val_accuracy": 0.9, "val_loss": 0.25}  # in the order of Keras
 LINE = r"epoch {}/3: loss 0\.1234, accuracy 0\.9600, val_loss 0\.2500, val_accuracy 0\.9000, [\d,]+ images/s, \d s"
 
 
@@ -33,7 +33,7 @@ def watch_epochs(display: TrainingDisplay, num_epochs: int = 2) -> None:
     for epoch in range(num_epochs):
         callback.on_epoch_begin(epoch)
         for batch in range(4):
-            callback.on_train_batch_end(batch, {"loss": 0.1234, "accuracy": 0.96})
+            callback.on_train_batch_end(batch, {"accuracy": 0.96, "loss": 0.1234})
             display.bars.refresh()  # which a thread does now and then
         callback.on_epoch_end(epoch, ROW)
 
