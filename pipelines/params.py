@@ -56,6 +56,15 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
+    def _compiled_steps_are_not_deterministic(self) -> "Params":
+        if self.train.devices.xla and self.train.deterministic:
+            raise ValueError(
+                "train.devices.xla must be false for train.deterministic true, since XLA has no deterministic form of some "
+                "operations; got true. Set it to false, or train.deterministic to false"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _operations_suit_the_images(self) -> "Params":
         shuffle, grid = self.augment.channel_shuffle, self.augment.grid_distortion
         if shuffle.probability > 0 and self.prepare.color != "rgb":

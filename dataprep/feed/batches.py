@@ -199,14 +199,14 @@ def train_batches(
     vary = partial(vary_part, config=config, num_classes=train_set.num_classes)
     workers = workers if config.online and (active_operations(config) or is_mixing(config)) else 0
     varied = run_beside(vary, _parts(train_set, config, order, epochs), workers)
-    sizes = even_sizes(_num_shown(train_set, config), order.batch_size)
+    sizes = even_sizes(num_shown(train_set, config), order.batch_size)
     for _, of_epoch in itertools.groupby(varied, key=lambda part: part[2]):
         yield from _regrouped(((images, targets) for images, targets, _ in of_epoch), sizes)
 
 
 def num_train_batches(train_set: TrainSet, config: AugmentConfig, batch_size: int) -> int:
     """How many batches an epoch has."""
-    return len(even_sizes(_num_shown(train_set, config), batch_size))
+    return len(even_sizes(num_shown(train_set, config), batch_size))
 
 
 def even_sizes(total: int, most: int) -> list[int]:
@@ -224,7 +224,7 @@ def even_sizes(total: int, most: int) -> list[int]:
     return [total // count + (number < total % count) for number in range(count)]
 
 
-def _num_shown(train_set: TrainSet, config: AugmentConfig) -> int:
+def num_shown(train_set: TrainSet, config: AugmentConfig) -> int:
     """Images of an epoch, each as often as it is shown."""
     counts = np.array(train_set.class_counts)
     return int(total_per_class(counts, repeats_per_class(counts, config)).sum())

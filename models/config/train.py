@@ -142,6 +142,14 @@ class EarlyStoppingConfig(Section):
     min_change: MinChange
 
 
+class DevicesConfig(Section):
+    """What the network is fitted on, and how it computes there."""
+
+    gpus: Annotated[int, Field(ge=0, le=64)]
+    mixed_precision: bool
+    xla: bool
+
+
 class TrainConfig(Section):
     """How the network is fitted."""
 
@@ -161,6 +169,9 @@ class TrainConfig(Section):
     memory_gib: Annotated[float, Field(ge=0.0, le=2.0**20)]
     threads: Annotated[int, Field(ge=0, le=1024)]
     seed: Seed
+    deterministic: bool
+    devices: DevicesConfig
+    tensorboard: bool
 
     @model_validator(mode="after")
     def _warm_up_ends(self) -> "TrainConfig":

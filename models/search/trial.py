@@ -76,10 +76,9 @@ def train_trial(
         augment=augment,
         workers=workers,
         callbacks=[_Judge(column, report)],
-        verbose=0,
         checkpoints=None,
     )
-    fitted = fit_classifier(network, train_set, history, model=model, prepared=prepared, config=train, verbose=0)
+    fitted = fit_classifier(network, train_set, history, model=model, prepared=prepared, config=train)
     score = float(fitted.scores[column])
     if not math.isfinite(score):
         raise TrainError(f"train: the validation {metric} must be a number; it was none in the best epoch")

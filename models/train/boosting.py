@@ -1,8 +1,8 @@
 """What classifies in the end: the head that was trained, or boosted trees that are fitted in its place."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from types import ModuleType
 
 import keras
 import polars as pl
@@ -17,8 +17,8 @@ from models.train.boosted_trees import import_xgboost
 from models.train.early_stopping import best_epoch
 from models.train.kept_features import keep_features
 from models.train.model_file import LARGEST_TEXT, TREES
+from models.train.progress import UNWATCHED, Progress
 
-_ROUNDS_PER_LINE = 25
 _THREADS = 1
 """XGBoost divides sums among its threads, and has no more of them than there are cores: two make other trees than one."""
 
@@ -58,7 +58,7 @@ def fit_classifier(
     model: ModelConfig,
     prepared: Place,
     config: TrainConfig,
-    verbose: Literal[0, 1, 2],
+    progress: Progress = UNWATCHED,
 ) -> FittedClassifier:
     """Fits what params.yaml asks for in the place of the head that was trained; nothing, if it asks for the head.
 
@@ -72,7 +72,7 @@ def fit_classifier(
         model: the settings of the classifier.
         prepared: the folder with the validation shards.
         config: batch size of the network, seed.
-        verbose: Keras' own display; above 0, XGBoost prints a line now and then.
+        progress: is told how far it is.
 
     Raises:
         TrainError: the trees take more bytes than a model file may hold.
@@ -89,7 +89,7 @@ def fit_classifier(
             (images, one_hot(labels, train_set.num_classes)) for images, labels, _ in stored_batches(files, config.batch_size)
         )
         count = num_stored_batches(files, config.batch_size)
-        inputs, targets = keep_features(features, batches, num_batches=count, verbose=verbose).part(slice(None))
+        inputs, targets = keep_features(features, batches, num_batches=count, progress=progress).part(slice(None))
         return xgboost.QuantileDMatrix(inputs, targets.argmax(axis=1), nthread=_THREADS, **options)
 
     train = quantised(train_set.files, weight=train_set.weights)
@@ -112,7 +112,8 @@ def fit_classifier(
         evals=[(validation, "validation")],
         early_stopping_rounds=settings.patience,
         evals_result=scores,
-        verbose_eval=_ROUNDS_PER_LINE if verbose else False,
+        verbose_eval=False,
+        callbacks=[_told(xgboost, progress, settings.rounds)],
     )
     best = booster.best_iteration
     content = bytes(booster[: best + 1].save_raw("json"))
@@ -121,7 +122,22 @@ def fit_classifier(
             f"model.classifier: the trees must take at most {LARGEST_TEXT:,} bytes in the model file; {best + 1:,} rounds take "
             f"{len(content):,}. Reduce model.classifier.rounds or max_depth, or raise its learning_rate"
         )
-    of_best = {metric: values[best] for metric, values in scores["validation"].items()}
-    found = {"val_loss": of_best["mlogloss"], "val_accuracy": 1 - of_best["merror"]}
+    found = _scores(scores["validation"], best)
     summary += f"; trees on {features.output_shape[-1]:,} features, {best + 1:,} rounds, {found['val_accuracy']:.4f}"
     return FittedClassifier({TREES: content}, found, summary)
+
+
+def _scores(of_rounds: Mapping[str, Sequence[float]], number: int) -> dict[str, float]:
+    """What XGBoost measured on the validation images after a round, under the names of the history."""
+    return {"val_loss": of_rounds["mlogloss"][number], "val_accuracy": 1 - of_rounds["merror"][number]}
+
+
+def _told(xgboost: ModuleType, progress: Progress, num_rounds: int) -> object:
+    """What tells a `Progress` of each round; its class can only be made when XGBoost is there."""
+
+    class Told(xgboost.callback.TrainingCallback):  # type: ignore[misc, name-defined]  # a module found at run time
+        def after_iteration(self, _: object, epoch: int, evals_log: Mapping[str, Mapping[str, Sequence[float]]]) -> bool:
+            progress.round_ended(epoch + 1, num_rounds, _scores(evals_log["validation"], -1))
+            return False
+
+    return Told()

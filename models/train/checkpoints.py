@@ -96,7 +96,8 @@ def state_of(network: keras.Model) -> Arrays:
 
 def restore_state(network: keras.Model, state: Arrays) -> None:
     """Puts the state back into a compiled network whose optimizer has not taken a step yet."""
-    network.optimizer.build(network.trainable_variables)
+    with network.distribute_strategy.scope():  # each card has its own copy of what is made here
+        network.optimizer.build(network.trainable_variables)
     for variable, value in zip(_variables(network), state, strict=True):
         variable.assign(value)
 

@@ -11,6 +11,8 @@ from dataprep.store.statistics import Statistics
 from models.config.model import ModelConfig
 from models.config.train import TrainConfig
 from models.layers.whole_network import build_network
+from models.train.devices import check_copies, settle_copies, strategy_scope
+from models.train.mixed_precision import scaled
 from models.train.objectives import objective_of
 from models.train.optimizers import make_optimizer
 
@@ -22,27 +24,41 @@ _LEFT_AFTER_AN_EPOCH = 0.01
 def compile_network(
     model: ModelConfig, train: TrainConfig, train_set: TrainSet, statistics: Statistics, *, augment: AugmentConfig
 ) -> keras.Model:
-    """Seeds Keras, builds the network and compiles it; what `augment` says decides how many steps an epoch has."""
+    """Seeds Keras, builds the network and compiles it; what `augment` says decides how many steps an epoch has.
+
+    Raises:
+        TrainError: several graphics cards cannot train this network.
+    """
     keras.backend.clear_session()  # or names count on from a network made before, and the saved file with them
     keras.utils.set_random_seed(train.seed)
-    tf.config.experimental.enable_op_determinism()
+    if train.deterministic:
+        tf.config.experimental.enable_op_determinism()
     mean, divisor = statistics.scaling()
-    network = build_network(
-        model,
-        shape=train_set.shape,
-        num_classes=train_set.num_classes,
-        mean=mean,
-        divisor=divisor,
-        momentum=averaging_momentum(num_train_batches(train_set, augment, train.batch_size)),
-    )
-    compile_anew(network, model, train)
+    with strategy_scope():
+        network = build_network(
+            model,
+            shape=train_set.shape,
+            num_classes=train_set.num_classes,
+            mean=mean,
+            divisor=divisor,
+            momentum=averaging_momentum(num_train_batches(train_set, augment, train.batch_size)),
+        )
+        check_copies(network, model, train)
+        compile_anew(network, model, train)
+        settle_copies(network)
     return network
 
 
 def compile_anew(network: keras.Model, model: ModelConfig, train: TrainConfig) -> None:
     """Gives a network a new optimizer, the loss that was asked for, and the accuracy of its head."""
     objective = objective_of(model, train.loss)
-    network.compile(optimizer=make_optimizer(train.optimizer), loss=objective.loss, metrics=[objective.accuracy])
+    optimizer = make_optimizer(train.optimizer)
+    network.compile(
+        optimizer=scaled(optimizer) if train.devices.mixed_precision else optimizer,
+        loss=objective.loss,
+        metrics=[objective.accuracy],
+        jit_compile=train.devices.xla,  # Keras' own choice depends on whether operations are deterministic
+    )
 
 
 def averaging_momentum(steps_per_epoch: int) -> float:

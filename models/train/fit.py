@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import keras
 import polars as pl
@@ -13,7 +12,7 @@ import tensorflow as tf
 from dataprep.config.augment import AugmentConfig
 from dataprep.core.artifacts import Place
 from dataprep.core.errors import TrainError
-from dataprep.feed.batches import Order, TrainSet, num_train_batches
+from dataprep.feed.batches import Order, TrainSet, num_shown, num_train_batches
 from dataprep.store.shards import read_index
 from models.config.train import TrainConfig
 from models.train.checkpoints import (
@@ -27,6 +26,7 @@ from models.train.checkpoints import (
 )
 from models.train.early_stopping import costs_of, is_best, waited_enough
 from models.train.history import HISTORY
+from models.train.progress import UNWATCHED, EpochProgress, Progress
 from models.train.readiness import check_ready
 from models.train.schedules import rate_of_epoch
 from models.train.tf_datasets import Failures, own_failures, train_dataset, validation_dataset, with_sample_weights
@@ -42,11 +42,13 @@ class Feed:
     Attributes:
         train: makes those of these epochs, one epoch after the other, as one stream.
         num_batches: of one epoch.
+        num_images: that one epoch shows.
         validation: the same in each epoch.
     """
 
     train: Callable[[range], tf.data.Dataset]
     num_batches: int
+    num_images: int
     validation: tf.data.Dataset
 
 
@@ -59,7 +61,7 @@ def fit(
     augment: AugmentConfig,
     workers: int,
     callbacks: Sequence[keras.callbacks.Callback],
-    verbose: Literal[0, 1, 2],
+    progress: Progress = UNWATCHED,
     checkpoint: CheckpointFile | None = None,
     rate_key: str = RATE,
     first_cause: str = "Correct model.network",
@@ -74,7 +76,7 @@ def fit(
         augment: what may happen to train images.
         workers: processes that vary them beside the training step; 0 = none, and a thread of this one does it.
         callbacks: what is called after each epoch; after a restart, also for the epochs before it.
-        verbose: Keras' own display: 0 none, 1 a progress bar, 2 a line per epoch.
+        progress: is told how far it is.
         checkpoint: written after each epoch; where this training's is there, it goes on from it. None = nothing is kept.
         rate_key: where the learning rate stands in params.yaml, for an error that says what to lower.
         first_cause: why the loss of the first step would be no number, and what to change, for the error that says so.
@@ -100,6 +102,7 @@ def fit(
         return Feed(
             train,
             num_train_batches(train_set, augment, config.batch_size),
+            num_shown(train_set, augment),
             validation_dataset(prepared, train_set, augment, batch_size=config.batch_size, failures=failures),
         )
 
@@ -109,7 +112,7 @@ def fit(
             feed,
             config=config,
             callbacks=callbacks,
-            verbose=verbose,
+            progress=progress,
             checkpoint=checkpoint,
             rate_key=rate_key,
             first_cause=first_cause,
@@ -122,8 +125,8 @@ def fit_datasets(
     *,
     config: TrainConfig,
     callbacks: Sequence[keras.callbacks.Callback],
-    verbose: Literal[0, 1, 2],
     first_cause: str,
+    progress: Progress = UNWATCHED,
     checkpoint: CheckpointFile | None = None,
     rate_key: str = RATE,
 ) -> pl.DataFrame:
@@ -134,7 +137,7 @@ def fit_datasets(
         make_feed: makes the batches; it is not called where the checkpoint says that no epoch is left.
         config: epochs and when to stop.
         callbacks: called after each epoch.
-        verbose: Keras' own display.
+        progress: is told how far it is.
         checkpoint: where each epoch is kept, so that a killed training goes on; None keeps none.
         rate_key: as of `fit`.
         first_cause: as of `fit`.
@@ -159,8 +162,9 @@ def fit_datasets(
             epochs=config.epochs,
             initial_epoch=done,
             validation_data=feed.validation,
-            callbacks=[*callbacks, epochs],  # last, so that a checkpoint is written when all others have seen its epoch
-            verbose=verbose,
+            # Last, so that a checkpoint is written when all others have seen its epoch.
+            callbacks=[*callbacks, _told(progress, config, feed), epochs],
+            verbose=0,
             shuffle=False,  # the stream is shuffled
         )
     if not any(math.isfinite(row["val_loss"]) for row in epochs.rows):
@@ -170,6 +174,10 @@ def fit_datasets(
         )
     network.set_weights(epochs.best)
     return pl.DataFrame(epochs.rows).select(pl.int_range(1, pl.len() + 1).alias("epoch"), *list(HISTORY)[1:])
+
+
+def _told(progress: Progress, config: TrainConfig, feed: Feed) -> EpochProgress:
+    return EpochProgress(progress, num_epochs=config.epochs, num_batches=feed.num_batches, num_images=feed.num_images)
 
 
 class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types

@@ -7,7 +7,6 @@ import itertools
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import keras
 import numpy as np
@@ -19,6 +18,7 @@ from dataprep.core.rng import rng_for
 from dataprep.decode.image import Pixels
 from dataprep.feed.batches import even_sizes
 from models.layers.features import FEATURES
+from models.train.progress import UNWATCHED, Progress
 
 BATCH = 16
 """Images at a time. More are not faster on a CPU, and need more memory."""
@@ -51,7 +51,7 @@ def split_at_features(network: keras.Model) -> tuple[keras.Model, keras.Model]:
 
 
 def keep_features(
-    backbone: keras.Model, batches: Iterable[tuple[Pixels, Targets]], *, num_batches: int, verbose: Literal[0, 1, 2]
+    backbone: keras.Model, batches: Iterable[tuple[Pixels, Targets]], *, num_batches: int, progress: Progress = UNWATCHED
 ) -> KeptFeatures:
     """Runs images through a backbone and keeps what comes out in a temporary file, which goes when nobody uses it any more.
 
@@ -59,18 +59,18 @@ def keep_features(
         backbone: (N, H, W, C) uint8 to (N, F) float32.
         batches: of images, and targets (N, T).
         num_batches: how many of these to take.
-        verbose: Keras' own display: 0 none, 1 a progress bar, 2 a line at the end.
+        progress: is told how far it is.
 
     Raises:
         OSError: the disk is full, or the like.
     """
-    progress = keras.utils.Progbar(num_batches, verbose=verbose, unit_name="features")
     num_columns = 0
+    backbone.jit_compile = False  # or Keras takes XLA where operations need not be deterministic
     with tempfile.TemporaryFile() as file:
-        for images, targets in itertools.islice(batches, num_batches):
+        for number, (images, targets) in enumerate(itertools.islice(batches, num_batches), start=1):
             num_columns = targets.shape[1]
             file.write(np.hstack([backbone.predict_on_batch(images), targets]).astype(np.float32).tobytes())
-            progress.add(1)
+            progress.features_computed(number, num_batches)
         file.flush()  # a full disk is an error here, and not where the mapped file is read
         rows = np.memmap(file, np.float32, mode="r")
     return KeptFeatures(rows.reshape(-1, backbone.output_shape[-1] + num_columns), num_columns)

@@ -86,7 +86,8 @@ def _instruction_set() -> str:
 
 
 def _device() -> str:
-    cards = tf.config.list_physical_devices("GPU")
+    cards = tf.config.get_visible_devices("GPU")
     if not cards:
         return "CPU"
-    return str(tf.config.experimental.get_device_details(cards[0]).get("device_name", "GPU"))
+    name = str(tf.config.experimental.get_device_details(cards[0]).get("device_name", "GPU"))
+    return name if len(cards) == 1 else f"{len(cards)} x {name}"

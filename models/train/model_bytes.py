@@ -9,6 +9,7 @@ from pathlib import Path
 
 import keras
 
+from models.train.mixed_precision import unscaled
 from models.train.model_file import RECIPE
 from models.train.objectives import saved_metrics
 
@@ -23,7 +24,7 @@ def encode_model(network: keras.Model, recipe: dict[str, object], beside: Mappin
         recipe: class names and all that was done to the images; kept under "darkroom" in the file's metadata.
         beside: other members of the file, by name.
     """
-    network.compile(optimizer=network.optimizer, loss=network.loss, metrics=saved_metrics(network))
+    network.compile(optimizer=unscaled(network.optimizer), loss=network.loss, metrics=saved_metrics(network), jit_compile=False)
     with tempfile.TemporaryDirectory() as folder:
         saved = Path(folder) / "model.keras"
         network.save(saved)

@@ -7,9 +7,8 @@ and the epochs take turns with them; with 0 each epoch varies the images anew an
 The second phase is `model.network.fine_tune`. A network without a backbone has one phase.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Literal
 
 import keras
 import polars as pl
@@ -25,6 +24,7 @@ from models.config.model import ModelConfig
 from models.config.network_kinds import FineTune
 from models.config.train import TrainConfig
 from models.layers.features import FEATURES
+from models.layers.leaf_layers import leaf_layers
 from models.train.checkpoints import CheckpointFile, Checkpoints
 from models.train.compiled_network import compile_anew
 from models.train.early_stopping import costs_of
@@ -38,6 +38,8 @@ from models.train.kept_features import (
     shuffled_dataset,
     split_at_features,
 )
+from models.train.mixed_precision import fitting_precision
+from models.train.progress import UNWATCHED, Progress
 from models.train.readiness import check_ready
 from models.train.reconstruction import in_training
 from models.train.tf_datasets import Failures, own_failures, train_dataset, validation_dataset, with_sample_weights
@@ -53,8 +55,8 @@ def fit_in_phases(
     augment: AugmentConfig,
     workers: int,
     callbacks: Sequence[keras.callbacks.Callback],
-    verbose: Literal[0, 1, 2],
     checkpoints: Checkpoints | None,
+    progress: Progress = UNWATCHED,
 ) -> pl.DataFrame:
     """Fits a network in the phases that it has; in the end it has the weights of the best epoch of all.
 
@@ -67,8 +69,8 @@ def fit_in_phases(
         augment: what may happen to train images.
         workers: processes that vary them beside the training step; 0 = none.
         callbacks: called after each epoch.
-        verbose: Keras' own display: 0 none, 1 a progress bar, 2 a line per epoch.
         checkpoints: where each epoch is kept, so that a killed training goes on; None keeps none.
+        progress: is told how far it is.
 
     Raises:
         TrainError, DarkroomError, OSError: as `models.train.fit.fit` does.
@@ -78,28 +80,31 @@ def fit_in_phases(
     """
     if (trained := in_training(network)) is not network:
         compile_anew(trained, model, config)
-    on_images = partial(fit, prepared=prepared, augment=augment, workers=workers, callbacks=callbacks, verbose=verbose)
-    on_images = partial(on_images, first_cause=cause_of_no_number(model))
-    num_copies = _num_copies(network, model, augment)
-    fine_tune: FineTune | None = getattr(model.network, "fine_tune", None)
-    first_file, second_file = (checkpoints.of_phase(number) if checkpoints else None for number in (1, 2))
-    if num_copies:
-        on_features = partial(_fit_on_features, prepared=prepared, augment=augment, workers=workers, callbacks=callbacks)
-        first = on_features(network, train_set, num_copies, model=model, config=config, verbose=verbose, checkpoint=first_file)
-    else:
-        first = on_images(trained, train_set, config=config, checkpoint=first_file)
-    if fine_tune is None:
-        return first
-    before = network.get_weights()
-    unfreeze_last(network, fine_tune.layers)
-    config = _at_rate_of(fine_tune, config)
-    compile_anew(network, model, config)
-    second = on_images(
-        network, train_set, config=config, checkpoint=second_file, rate_key="model.network.fine_tune.learning_rate"
-    )
-    if not _least(second, config) < _least(first, config):
-        network.set_weights(before)
-    return pl.concat([first, second.with_columns(pl.col("epoch") + first.height)])
+    with fitting_precision(trained, mixed=config.devices.mixed_precision):
+        on_images = partial(fit, prepared=prepared, augment=augment, workers=workers, callbacks=callbacks, progress=progress)
+        on_images = partial(on_images, first_cause=cause_of_no_number(model))
+        num_copies = _num_copies(network, model, augment)
+        fine_tune: FineTune | None = getattr(model.network, "fine_tune", None)
+        first_file, second_file = (checkpoints.of_phase(number) if checkpoints else None for number in (1, 2))
+        if num_copies:
+            on_features = partial(_fit_on_features, prepared=prepared, augment=augment, workers=workers, callbacks=callbacks)
+            first = on_features(
+                network, train_set, num_copies, model=model, config=config, progress=progress, checkpoint=first_file
+            )
+        else:
+            first = on_images(trained, train_set, config=config, checkpoint=first_file)
+        if fine_tune is None:
+            return first
+        before = network.get_weights()
+        unfreeze_last(network, fine_tune.layers)
+        config = _at_rate_of(fine_tune, config)
+        compile_anew(network, model, config)
+        second = on_images(
+            network, train_set, config=config, checkpoint=second_file, rate_key="model.network.fine_tune.learning_rate"
+        )
+        if not _least(second, config) < _least(first, config):
+            network.set_weights(before)
+        return pl.concat([first, second.with_columns(pl.col("epoch") + first.height)])
 
 
 def unfreeze_last(network: keras.Model, num_layers: int) -> None:
@@ -111,7 +116,7 @@ def unfreeze_last(network: keras.Model, num_layers: int) -> None:
     """
     backbone = next(layer for layer in network.layers if isinstance(layer, keras.Model))
     backbone.trainable = True
-    leaves = list(_leaves(backbone))
+    leaves = list(leaf_layers(backbone))
     trained = [layer for layer in leaves if layer.trainable_weights and not isinstance(layer, keras.layers.BatchNormalization)]
     for layer in leaves:
         layer.trainable = layer in trained[-num_layers:]
@@ -139,7 +144,7 @@ def _fit_on_features(
     augment: AugmentConfig,
     workers: int,
     callbacks: Sequence[keras.callbacks.Callback],
-    verbose: Literal[0, 1, 2],
+    progress: Progress,
     checkpoint: CheckpointFile | None,
 ) -> pl.DataFrame:
     check_ready(train_set, read_index(prepared, stage="prepare"), config, augment)
@@ -151,8 +156,8 @@ def _fit_on_features(
         varied = train_dataset(train_set, augment, order, epochs=range(1, num_copies + 1), workers=workers, failures=failures)
         validation = validation_dataset(prepared, train_set, augment, batch_size=BATCH, failures=failures)
         stream, per_copy = iter(varied), len(varied) // num_copies
-        copies = [keep_features(backbone, stream, num_batches=per_copy, verbose=verbose) for _ in range(num_copies)]
-        kept = keep_features(backbone, iter(validation), num_batches=len(validation), verbose=verbose)
+        copies = [keep_features(backbone, stream, num_batches=per_copy, progress=progress) for _ in range(num_copies)]
+        kept = keep_features(backbone, iter(validation), num_batches=len(validation), progress=progress)
 
         def train(epochs: range) -> tf.data.Dataset:
             shuffled = shuffled_dataset(copies, batch_size=config.batch_size, seed=config.seed, epochs=epochs)
@@ -161,6 +166,7 @@ def _fit_on_features(
         return Feed(
             train,
             num_epoch_batches(copies, config.batch_size),
+            len(copies[0].rows),
             ordered_dataset(kept, batch_size=config.batch_size),
         )
 
@@ -168,7 +174,7 @@ def _fit_on_features(
     with own_failures(failures):
         cause = cause_of_no_number(model)
         return fit_datasets(
-            rest, feed, config=config, callbacks=callbacks, verbose=verbose, checkpoint=checkpoint, first_cause=cause
+            rest, feed, config=config, callbacks=callbacks, progress=progress, checkpoint=checkpoint, first_cause=cause
         )
 
 
@@ -180,11 +186,3 @@ def _at_rate_of(fine_tune: FineTune, config: TrainConfig) -> TrainConfig:
 def _least(epochs: pl.DataFrame, config: TrainConfig) -> float:
     """What the best epoch costs."""
     return min(costs_of(config.early_stopping, epochs.to_dicts()))
-
-
-def _leaves(network: keras.Model) -> Iterator[keras.Layer]:
-    for layer in network.layers:
-        if isinstance(layer, keras.Model):
-            yield from _leaves(layer)
-        else:
-            yield layer

@@ -80,9 +80,9 @@ def _trainer(config: "SearchConfig", space: Path) -> "Callable[[Mapping[str, Val
 
     def train(values: "Mapping[str, Value]", report: "Report") -> float:
         from models.search.trial import train_trial  # and TensorFlow, which a refusal and a search that is done do without
-        from models.train.keras_environment import settle_keras
+        from models.train.devices import settle_devices
 
-        settle_keras(base.train.threads)
+        settle_devices(base.train)
         params = params_of_trial(document, values, epochs=config.epochs)
         return train_trial(
             with_weights(train_set, params.train.weights, params.augment, groups),

@@ -1,7 +1,5 @@
 """Fits the network; writes the model, its history, and each epoch's metrics as they come for DVC to show."""
 
-import sys
-
 from pipelines.environment import settle
 
 settle()  # before any library reads it
@@ -14,8 +12,6 @@ run_program(need_docstrings)
 from models.train.keras_start import load_keras
 
 load_keras()  # before any other module imports it
-
-from typing import Literal
 
 from dvclive import Live
 from dvclive.keras import DVCLiveCallback
@@ -30,13 +26,15 @@ from models.layers.features import source_of_weights
 from models.train.boosting import check_classifier, fit_classifier
 from models.train.checkpoints import Checkpoints, fingerprint_of
 from models.train.compiled_network import compile_network
+from models.train.devices import device_line, settle_devices
 from models.train.image_weights import with_weights
-from models.train.keras_environment import settle_keras
 from models.train.model_bytes import encode_model
 from models.train.model_file import recipe_of
+from models.train.tensorboard import tensorboard_callbacks
 from models.train.two_phases import fit_in_phases
 from pipelines.params import read_params
 from pipelines.stage_command import OutputOption, PathOption, PlaceOption, run
+from pipelines.training_display import training_display
 
 
 def main(
@@ -48,19 +46,18 @@ def main(
     history: OutputOption,
     live: OutputOption,
     checkpoints: PathOption,
+    tensorboard: PathOption,
 ) -> None:
     params = read_params()
     config, index = params.train, read_index(prepared, stage="prepare")
-    environment = settle_keras(config.threads)
+    print(f"train: {device_line(environment := settle_devices(config), config.devices)}", flush=True)
     train_set = with_weights(find_train_set(prepared, augmented), config.weights, params.augment, groups)
     measured = read_statistics(statistics, index)
     network = compile_network(params.model, config, train_set, measured, augment=params.augment)
     check_classifier(network, params.model)
-    copies = read_index(augmented, stage="augment")
-    documents = params.augment, params.model, config, index, copies, measured, environment
+    documents = params.augment, params.model, config, index, read_index(augmented, stage="augment"), measured, environment
     kept = Checkpoints(checkpoints, fingerprint_of(network, *documents, image_weights=train_set.weights))
-    verbose: Literal[1, 2] = 1 if sys.stdout.isatty() else 2
-    with Live(str(live), save_dvc_exp=False, dvcyaml=None) as log:
+    with training_display() as display, Live(str(live), save_dvc_exp=False, dvcyaml=None) as log:
         epochs = fit_in_phases(
             network,
             train_set,
@@ -69,11 +66,13 @@ def main(
             config=config,
             augment=params.augment,
             workers=num_workers(params.execute),
-            callbacks=[DVCLiveCallback(live=log)],
-            verbose=verbose,
+            callbacks=[DVCLiveCallback(live=log), *tensorboard_callbacks(tensorboard, asked=config.tensorboard)],
             checkpoints=kept,
+            progress=display,
         )
-    fitted = fit_classifier(network, train_set, epochs, model=params.model, prepared=prepared, config=config, verbose=verbose)
+        fitted = fit_classifier(
+            network, train_set, epochs, model=params.model, prepared=prepared, config=config, progress=display
+        )
     recipe = {**recipe_of(index), **source_of_weights(network), **_dumped(model=params.model, environment=environment)}
     write_files({model: encode_model(network, recipe, fitted.members), history: epochs.write_csv().encode()})
     kept.remove()

@@ -44,3 +44,10 @@ def short(params: Params) -> TrainConfig:
     return params.train.model_copy(
         update={"epochs": 6, "early_stopping": stopping(6), "batch_size": 8, "optimizer": adam(0.01)}
     )
+
+
+@pytest.fixture(scope="session")
+def mlp(params: Params) -> ModelConfig:
+    """The network that costs least."""
+    network = {"kind": "mlp", "dense_units": [16], "dropout": 0.1, "batch_normalisation": True, "noise": 0.0}
+    return ModelConfig.model_validate({**params.model.model_dump(mode="json"), "network": network})

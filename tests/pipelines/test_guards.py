@@ -201,6 +201,7 @@ def test_a_stage_s_paths_are_declared(stage: str) -> None:
         ".darkroom/scan.parquet",
         ".darkroom/splits",
         ".darkroom/checkpoints",
+        ".darkroom/tensorboard",
     }  # the raw folder and what stages remember, outside DVC
     assert paths - own <= known
 

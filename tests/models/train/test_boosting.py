@@ -45,7 +45,7 @@ def network(tiny: Path, boosted: ModelConfig, short: TrainConfig, params: Params
 
 def fit_trees(tiny: Path, network: keras.Model, model: ModelConfig, config: TrainConfig) -> FittedClassifier:
     train_set = find_train_set(tiny / "prepared", tiny / "augmented")
-    return fit_classifier(network, train_set, HISTORY, model=model, prepared=tiny / "prepared", config=config, verbose=0)
+    return fit_classifier(network, train_set, HISTORY, model=model, prepared=tiny / "prepared", config=config)
 
 
 @pytest.fixture(scope="module")
@@ -200,5 +200,5 @@ def test_weights_of_images_count_for_trees(
 ) -> None:
     plain = find_train_set(tiny / "prepared", tiny / "augmented")
     weighted = replace(plain, weights=np.linspace(1, 100, plain.num_images, dtype=np.float32))
-    fitted = fit_classifier(network, weighted, HISTORY, model=boosted, prepared=tiny / "prepared", config=short, verbose=0)
+    fitted = fit_classifier(network, weighted, HISTORY, model=boosted, prepared=tiny / "prepared", config=short)
     assert fitted.members != trees.members

@@ -107,7 +107,6 @@ def refused(tiny: Path, model: ModelConfig, config: TrainConfig, params: Params)
             augment=params.augment,
             workers=0,
             callbacks=[],
-            verbose=0,
             checkpoints=None,
         )
     except TrainError as error:

@@ -58,7 +58,6 @@ def train(
         augment=augment or params.augment,
         workers=workers,
         callbacks=[],
-        verbose=0,
     )
     path.write_bytes(encode_model(network, recipe=recipe_of(index)))
     return history

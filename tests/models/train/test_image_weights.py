@@ -106,7 +106,7 @@ def test_weights_stay_beside_the_features_that_are_kept() -> None:
     images = np.arange(20, dtype=np.uint8).reshape(5, 2, 2, 1)
     targets = np.column_stack([np.eye(2)[[0, 1, 0, 1, 1]], [1, 2, 3, 4, 5]]).astype(np.float32)
     backbone = keras.Sequential([keras.Input((2, 2, 1), dtype="uint8"), keras.layers.Flatten()])
-    kept = keep_features(backbone, [(images, targets)], num_batches=1, verbose=0)
+    kept = keep_features(backbone, [(images, targets)], num_batches=1)
     batches = with_sample_weights(shuffled_dataset([kept], batch_size=3, seed=0, epochs=range(1, 2)), 2)
     assert len(batches) == 2
     rows = [
@@ -139,7 +139,7 @@ def test_balanced_weights_let_a_rare_class_be_learnt_and_the_same_bytes_come_twi
         train_set = with_weights(found, weights, NOTHING, folder / "absent")
         network = compile_network(small, brief, train_set, statistics, augment=NOTHING)
         prepared = folder / "prepared"
-        fit(network, train_set, prepared=prepared, config=brief, augment=NOTHING, workers=0, callbacks=[], verbose=0)
+        fit(network, train_set, prepared=prepared, config=brief, augment=NOTHING, workers=0, callbacks=[])
         rows = pl.concat(predict(Classifier(network, None), prepared, params.evaluate))
         rare = rows.filter((pl.col("split") == "train") & (pl.col("label") == "class0"))
         return encode_model(network, recipe={}), float(np.mean(rare["loss"].to_numpy()))

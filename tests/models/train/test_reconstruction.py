@@ -69,7 +69,6 @@ def test_training_learns_to_remove_noise_and_to_classify(
         augment=still,
         workers=0,
         callbacks=[],
-        verbose=0,
         checkpoints=None,
     )
     assert history.columns == list(HISTORY)

@@ -67,7 +67,6 @@ def train(
         augment=params.augment,
         workers=0,
         callbacks=list(callbacks),
-        verbose=0,
         checkpoint=checkpoint,
     )
     return encode_model(network, recipe={}), history

@@ -95,7 +95,6 @@ def trained(
         augment=augment,
         workers=0,
         callbacks=list(callbacks),
-        verbose=0,
         checkpoints=checkpoints,
     )
     return network, history
