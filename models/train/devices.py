@@ -104,11 +104,18 @@ def device_line(environment: Environment, devices: DevicesConfig) -> str:
 
     >>> environment = Environment(threads=2, instruction_set="avx2", device="CPU")
     >>> device_line(environment, DevicesConfig(gpus=0, mixed_precision=True, xla=False))
-    'on CPU, 2 threads, mixed precision'
+    'on CPU, 2 threads, mixed precision (slow here; for speed set train.devices.mixed_precision to false)'
     """
-    threads = f", {environment.threads} threads" if environment.device == "CPU" else ""
-    mixed = ", mixed precision" if devices.mixed_precision else ""
-    return f"on {environment.device}{threads}{mixed}{', XLA' if devices.xla else ''}"
+    on_cpu = environment.device == "CPU"
+    parts = [f"on {environment.device}"]
+    if on_cpu:
+        parts.append(f"{environment.threads} threads")
+    if devices.mixed_precision:
+        slow = " (slow here; for speed set train.devices.mixed_precision to false)" if on_cpu else ""
+        parts.append(f"mixed precision{slow}")
+    if devices.xla:
+        parts.append("XLA")
+    return ", ".join(parts)
 
 
 @cache  # a second strategy of the same process would number its exchanges as the first did, and they would meet
