@@ -69,13 +69,6 @@ class LearningCurve:
         """Whether the train loss does not fall for certain, though there are epochs enough to tell."""
         return self.epochs >= FEWEST and not chance_of_fall(self.loss) < RARE
 
-    @property
-    def epochs_left(self) -> float:
-        """Epochs until the train loss would be nothing, if it fell as it did in the second half; infinite where it rose."""
-        half = self.loss[(self.epochs - 1) // 2 :]
-        fall = (half[0] - half[-1]) / (len(half) - 1) if len(half) > 1 else 0.0
-        return half[-1] / fall if fall > 0 else math.inf
-
 
 def learning_curve(history: pl.DataFrame, kept: int) -> LearningCurve:
     """Takes from a history what findings read.

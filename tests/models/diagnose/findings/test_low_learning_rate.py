@@ -4,7 +4,7 @@ from models.diagnose.diagnosis import diagnose
 from models.diagnose.findings.low_learning_rate import find
 from models.diagnose.metrics import measure
 from pipelines.params import Params
-from tests.models.diagnose.test_learning_curve import FALLING, SLOW
+from tests.models.diagnose.test_learning_curve import SLOW
 from tests.models.made_up import facts_of, predictions
 
 POOR = measure(predictions({"train": (0.6, 4000), "validation": (0.6, 1000), "test": (0.6, 1000)}))
@@ -15,13 +15,13 @@ def test_a_loss_that_falls_far_too_slowly_is_a_rate_that_is_too_low(params: Para
     first = diagnose(facts_of(POOR, params, losses=SLOW, learning_rate=2e-5)).first
     assert first.id == "low_learning_rate"
     assert first.evidence == (
-        "The train loss fell from 2.3 to 2.07 in 24 epochs at rate 2e-05; at its last pace it would take 207 more to vanish."
+        "The rate is 2e-05, 0.02 times what is usual for adam; the train loss fell from 2.3 to 2.07 in 24 epochs and did not "
+        "come to rest."
     )
     assert first.actions[0].command == "dvc exp run -S train.optimizer.learning_rate=0.0002"
 
 
-def test_a_loss_that_falls_fast_enough_or_wavers_is_none(params: Params) -> None:
-    assert find(facts_of(POOR, params, losses=FALLING, learning_rate=2e-5)) is None
+def test_a_loss_that_wavers_or_train_images_that_are_known_are_none(params: Params) -> None:
     assert find(facts_of(KNOWN, params, losses=SLOW, learning_rate=2e-5)) is None
     wavers = {**SLOW, "loss": list(np.array(SLOW["loss"]) + 0.1 * np.random.default_rng(0).standard_normal(24))}
     assert find(facts_of(POOR, params, losses=wavers, learning_rate=2e-5)) is None
