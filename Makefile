@@ -29,7 +29,7 @@ lock: .venv/installed ## resolve requirements.lock anew from pyproject.toml
 		--generate-hashes --no-emit-index-url --no-emit-find-links --quiet \
 		--custom-compile-command "make lock" --output-file requirements.lock
 
-bench: .venv/installed ## every benchmark; wants the real images (DARKROOM_DATA) and about an hour and a half
+bench: .venv/installed ## every benchmark; wants the real images (DARKROOM_DATA) and about two hours
 	python -m benchmarks.ingest_speed
 	python -m benchmarks.quality
 	python -m benchmarks.damage
