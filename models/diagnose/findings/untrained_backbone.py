@@ -1,5 +1,6 @@
 """Few photographs, and a network that learns to see from them alone: a pretrained one knows most of it already."""
 
+from dataprep.config.prepare import PrepareConfig
 from models.diagnose.facts import Facts
 from models.diagnose.finding import Finding, experiment, in_points
 
@@ -57,13 +58,20 @@ def find(facts: Facts) -> Finding | None:
                 {
                     "model.network": BACKBONE,
                     "model.normalise.method": "none",
-                    **({} if pictures.prepare.color == "rgb" else {"prepare.color": "rgb"}),
+                    **_in_color(pictures.prepare),
                     **_larger(pictures.prepare.image_size, pictures.detail.height, pictures.detail.width),
                     "evaluate.batch_size": 32,
                 },
             )
         ],
     )
+
+
+def _in_color(prepare: PrepareConfig) -> dict[str, str]:
+    """What lets prepare keep color: it does not saturate images in color."""
+    wanted = {"prepare.color": "rgb", "prepare.saturate.method": "off"}
+    stored = {"prepare.color": prepare.color, "prepare.saturate.method": prepare.saturate.method}
+    return {key: value for key, value in wanted.items() if stored[key] != value}
 
 
 def _larger(stored: tuple[int, int], height: int, width: int) -> dict[str, list[int]]:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,15 @@ def test_few_photographs_call_for_a_pretrained_network(params: Params) -> None:
     assert "-S '~model.network' -S '+model.network={kind: transfer, backbone: efficientnet_lite0" in str(
         finding.actions[0].command
     )
+
+
+def test_what_prepare_refuses_for_color_is_turned_off(params: Params) -> None:
+    pictures = pictures_of(params, **PHOTOGRAPHS)
+    saturate = pictures.prepare.saturate.model_copy(update={"method": "otsu"})
+    saturated = replace(pictures, prepare=pictures.prepare.model_copy(update={"saturate": saturate}))
+    finding = find(facts_of(MISSED, params, pictures=saturated))
+    assert finding is not None
+    assert finding.actions[0].changes["prepare.saturate.method"] == "off"
 
 
 @pytest.mark.parametrize(
