@@ -47,7 +47,7 @@ class LearningCurve:
         """Whether the validation loss fell to the end: for certain in the second half, or where epochs are few, in the last."""
         half = self.val_loss[self.epochs // 2 :]
         if len(half) < FEWEST:
-            return self.epochs > 1 and self.kept == self.epochs
+            return self.epochs > 1 and self.val_loss[-1] < min(self.val_loss[:-1])
         return chance_of_fall(half) < RARE
 
     @property

@@ -80,6 +80,7 @@ def _settings(params: Params, config: DiagnoseConfig) -> Settings:
         early_stopping=params.train.early_stopping,
         batch_normalisation=getattr(network, "batch_normalisation", False),  # not every kind has it
         network=network.kind,
+        fine_tunes=getattr(network, "fine_tune", None) is not None,
         head_classifies=params.model.classifier.kind == "head",
     )
 

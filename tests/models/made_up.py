@@ -97,7 +97,7 @@ def pictures_of(
     width: int = 16,
     color: str = "gray",
     image_size: tuple[int, int] = (16, 16),
-    entropy: float = 3.0,
+    entropy: float | None = 3.0,
     train_images: int = 4000,
 ) -> Pictures:
     """Files of one size, and what is stored of them, in gray."""
@@ -118,6 +118,7 @@ def settings_of(params: Params, *, target_accuracy: float, batch_normalisation: 
         early_stopping=train.early_stopping,
         batch_normalisation=batch_normalisation,
         network=params.model.network.kind,
+        fine_tunes=False,
         head_classifies=True,
     )
 

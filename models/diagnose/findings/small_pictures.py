@@ -1,6 +1,6 @@
 """The images are stored so small, or without their color, that what the classes differ in may be lost."""
 
-from models.diagnose.facts import Facts
+from models.diagnose.facts import FROM_SCRATCH, Facts
 from models.diagnose.finding import Finding, Value, by_hand, experiment, in_points
 
 LITTLE = 0.25
@@ -14,9 +14,11 @@ def find(facts: Facts) -> Finding | None:
 
     How much of the miss that explains is not known before the next size was tried: the interval begins at 0.
     """
-    pictures = facts.pictures
+    pictures, kind = facts.pictures, facts.settings.network
     if facts.stands != "missed" or pictures.detail.fraction >= LITTLE:
         return None
+    if kind in FROM_SCRATCH and pictures.are_few_photographs:
+        return None  # a pretrained network is proposed, with the size that it takes
     changes = larger(pictures.prepare.image_size, (pictures.detail.height, pictures.detail.width))
     if pictures.detail.color == "RGB" and pictures.prepare.color == "gray" and pictures.prepare.saturate.method == "off":
         changes["prepare.color"] = "rgb"
@@ -35,22 +37,24 @@ def find(facts: Facts) -> Finding | None:
         "A larger size tells whether the classes differ in what is lost.",
         causes=["an image size far below that of the files", "color that was thrown away"],
         actions=[
-            experiment("Store more of each image.", changes),
+            experiment("Store more of each image.", changes)
+            if kind in (*FROM_SCRATCH, "transfer")
+            else by_hand("Store more of each image (prepare.image_size, prepare.color), and fit the network to it."),
             by_hand("Look at what is left: darkroom preview prepare."),
         ],
     )
 
 
 def larger(stored: tuple[int, int], files: tuple[int, int]) -> dict[str, Value]:
-    """The next size, twice as high and wide, but not above the files' own; nothing where it is as large already.
+    """The next size, at most twice as high and wide, in the same proportion, and on no side above the files' own.
 
     Args:
         stored: height and width in pixels.
         files: the median height and width of the files.
 
-    >>> larger((16, 16), (100, 90)), larger((28, 28), (28, 28))
-    ({'prepare.image_size': [32, 32]}, {})
+    >>> larger((16, 16), (100, 90)), larger((16, 64), (20, 400)), larger((28, 28), (28, 28))
+    ({'prepare.image_size': [32, 32]}, {'prepare.image_size': [20, 80]}, {})
     """
-    most = min(max(files), _LARGEST_SIDE)
-    height, width = (min(2 * side, max(most, side)) for side in stored)
+    most = min(_LARGEST_SIDE / max(stored), *(own / side for own, side in zip(files, stored, strict=True)))
+    height, width = (int(side * max(min(2.0, most), 1.0)) for side in stored)
     return {} if (height, width) == stored else {"prepare.image_size": [height, width]}

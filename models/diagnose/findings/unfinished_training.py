@@ -4,13 +4,13 @@ from models.diagnose.facts import Facts
 from models.diagnose.finding import Finding, experiment, in_points
 
 FEW = 10
-"""Epochs below which twice as many are too few to come to rest; early stopping ends what is too long."""
+"""Epochs below which four times as many are proposed: twice as many gained nothing. Early stopping ends what is too long."""
 
 
 def find(facts: Facts) -> Finding | None:
     """Stands where the target is missed, no better epoch had been waited for in vain, and the validation loss still fell.
 
-    Nothing else is advised before: what the rest of training would bring is not bias, variance or a lack of images.
+    It comes before bias and variance: what the rest of training would bring is neither.
     """
     curve, settings = facts.curve, facts.settings
     if curve is None or facts.stands != "missed" or curve.epochs < settings.epochs or not curve.still_falls:
@@ -25,8 +25,8 @@ def find(facts: Facts) -> Finding | None:
         interval=interval,
         headline="Unfinished training: validation was still getting better when the epochs ran out.",
         evidence=(
-            f"Of {curve.epochs:,} epochs, as many as train.epochs allows, {kept}. Validation loss still fell in the second "
-            f"half, in which validation accuracy rose by {100 * curve.gained:.1f} points."
+            f"Of {curve.epochs:,} epochs, as many as train.epochs allows, {kept}. Validation loss still fell to the end; in "
+            f"the second half validation accuracy rose by {100 * curve.gained:.1f} points."
         ),
         causes=["too few epochs", "a learning rate that falls too early"],
         actions=[experiment("Train longer.", {"train.epochs": (4 if settings.epochs < FEW else 2) * settings.epochs})],

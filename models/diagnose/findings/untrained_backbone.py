@@ -1,16 +1,9 @@
 """Few photographs, and a network that learns to see from them alone: a pretrained one knows most of it already."""
 
 from dataprep.config.prepare import PrepareConfig
-from models.diagnose.facts import Facts
+from models.diagnose.facts import FROM_SCRATCH, Facts
 from models.diagnose.finding import Finding, experiment, in_points
 
-FEW = 20_000
-"""Independent train images. On fewer, a pretrained backbone was far better: by 28 points on 1,800 photographs of ten classes,
-by 23 on 1,399 of two."""
-PHOTOGRAPH = 6.0
-"""Bits of entropy of the gray levels: scans and drawings on a plain ground have less."""
-SMALLEST = 32
-"""Pixels of the shorter side; smaller pictures show a pretrained network nothing that it knows."""
 BACKBONE: dict[str, object] = {
     "kind": "transfer",
     "backbone": "efficientnet_lite0",
@@ -31,13 +24,7 @@ def find(facts: Facts) -> Finding | None:
     How much of the miss that explains is not known before it was tried: the interval begins at 0.
     """
     pictures, settings = facts.pictures, facts.settings
-    photographs = (
-        pictures.detail.color == "RGB"
-        and pictures.entropy >= PHOTOGRAPH
-        and min(pictures.detail.height, pictures.detail.width) >= SMALLEST
-    )
-    few = pictures.train_images <= FEW
-    if facts.stands != "missed" or not (photographs and few) or settings.network in ("transfer", "keras"):
+    if facts.stands != "missed" or not pictures.are_few_photographs or settings.network not in FROM_SCRATCH:
         return None
     missing = settings.target_accuracy - facts.metrics.validation.accuracy
     points, interval = in_points(missing, 0.0, missing)

@@ -53,7 +53,7 @@ def test_a_validation_loss_that_falls_to_the_end_is_seen(losses: Mapping[str, Se
 @pytest.mark.parametrize(("val_loss", "falls"), [([0.5, 0.4, 0.3], True), ([0.3, 0.4, 0.5], False), ([0.5], False)])
 def test_of_few_epochs_the_last_must_be_the_best(val_loss: list[float], falls: bool) -> None:
     few = {"loss": val_loss, "val_loss": val_loss, "val_accuracy": [0.5] * len(val_loss)}
-    assert curve_of(few).still_falls == falls
+    assert curve_of(few, kept=len(val_loss)).still_falls == falls  # whatever metric chose the epoch
 
 
 def test_what_the_second_half_brought() -> None:

@@ -34,6 +34,7 @@ def cases(params: Params) -> list[Facts]:
     photographs = pictures_of(params, height=100, width=100, color="RGB", entropy=7.2, train_images=2000)
     others = [
         facts_of(missed, params, pictures=photographs),
+        facts_of(missed, params, pictures=pictures_of(params, height=100, width=100)),
         facts_of(missed, params, losses=FALLING),
         facts_of(missed, params, losses=SLOW, learning_rate=2e-5),
         facts_of(missed, params, losses=SWINGING),

@@ -28,9 +28,19 @@ def test_what_keeps_enough_or_reached_the_target_has_no_such_finding(params: Par
 
 @pytest.mark.parametrize(
     ("stored", "files", "size"),
-    [((16, 16), (24, 20), [24, 24]), ((64, 32), (4000, 3000), [128, 64]), ((224, 224), (4000, 3000), None)],
+    [((16, 16), (24, 20), [20, 20]), ((64, 32), (4000, 3000), [128, 64]), ((224, 224), (4000, 3000), None)],
 )
 def test_no_size_is_above_that_of_the_files_or_of_what_trains_in_time(
     stored: tuple[int, int], files: tuple[int, int], size: list[int] | None
 ) -> None:
     assert larger(stored, files).get("prepare.image_size") == size
+
+
+def test_a_network_that_takes_one_size_alone_is_fitted_by_hand_and_few_photographs_want_another_network(params: Params) -> None:
+    small = pictures_of(params, height=100, width=100)
+    finding = find(facts_of(MISSED, params, pictures=small, network="encoder_classifier"))
+    assert finding is not None
+    assert finding.actions[0].command is None
+    photographs = pictures_of(params, height=100, width=100, color="RGB", entropy=7.2)
+    assert find(facts_of(MISSED, params, pictures=photographs)) is None
+    assert find(facts_of(MISSED, params, pictures=photographs, network="transfer")) is not None

@@ -1,11 +1,15 @@
+from dataclasses import replace
+
+import polars as pl
 import pytest
 
 from models.diagnose.diagnosis import diagnose
+from models.diagnose.facts import gather
 from models.diagnose.findings.unfinished_training import find
 from models.diagnose.metrics import measure
 from pipelines.params import Params
 from tests.models.diagnose.test_learning_curve import FALLING, SWINGING
-from tests.models.made_up import facts_of, predictions
+from tests.models.made_up import facts_of, pictures_of, predictions, settings_of
 
 MISSED = measure(predictions({"train": (0.99, 4000), "validation": (0.9, 1000), "test": (0.9, 1000)}))
 REACHED = measure(predictions({"train": (1.0, 4000), "validation": (1.0, 1000), "test": (1.0, 1000)}))
@@ -15,8 +19,8 @@ def test_it_comes_before_variance_and_says_how_to_train_on(params: Params) -> No
     first = diagnose(facts_of(MISSED, params, losses=FALLING)).first
     assert first.id == "unfinished_training"
     assert first.evidence == (
-        "Of 24 epochs, as many as train.epochs allows, the best epoch is the last. Validation loss still fell in the second "
-        "half, in which validation accuracy rose by 20.9 points."
+        "Of 24 epochs, as many as train.epochs allows, the best epoch is the last. Validation loss still fell to the end; in "
+        "the second half validation accuracy rose by 20.9 points."
     )
     assert first.points == pytest.approx(9.0)  # no more than is missing
     assert first.actions[0].changes == {"train.epochs": 48}
@@ -36,3 +40,14 @@ def test_what_reached_the_target_or_came_to_rest_or_stopped_early_is_finished(pa
     longer = facts_of(MISSED, params)  # of two epochs, where more were allowed
     assert find(stopped) is not None
     assert find(longer) is None
+
+
+def test_two_phases_are_no_one_curve(params: Params) -> None:
+    metrics = MISSED
+    history = pl.DataFrame({"epoch": range(1, 25), "accuracy": [0.99] * 24, **FALLING})
+    settings = replace(settings_of(params, target_accuracy=0.99), epochs=24)
+    found = [
+        find(gather(metrics, history, pictures_of(params), None, replace(settings, fine_tunes=fine_tunes)))
+        for fine_tunes in (False, True)
+    ]
+    assert [finding is not None for finding in found] == [True, False]

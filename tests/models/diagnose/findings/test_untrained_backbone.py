@@ -37,7 +37,9 @@ def test_what_prepare_refuses_for_color_is_turned_off(params: Params) -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [{"color": "gray"}, {"entropy": 3.0}, {"height": 28, "width": 28}, {"train_images": 50_000}], ids=str
+    "other",
+    [{"color": "gray"}, {"entropy": 3.0}, {"entropy": None}, {"height": 28, "width": 28}, {"train_images": 50_000}],
+    ids=str,
 )
 def test_other_images_or_many_of_them_do_not(params: Params, other: dict[str, Any]) -> None:
     assert find(facts_of(MISSED, params, pictures=pictures_of(params, **{**PHOTOGRAPHS, **other}))) is None
@@ -45,7 +47,8 @@ def test_other_images_or_many_of_them_do_not(params: Params, other: dict[str, An
 
 def test_a_pretrained_network_or_a_target_that_is_reached_does_not(params: Params) -> None:
     pictures = pictures_of(params, **PHOTOGRAPHS)
-    assert find(facts_of(MISSED, params, pictures=pictures, network="transfer")) is None
+    for kind in ("transfer", "keras", "encoder_classifier", "autoencoder"):
+        assert find(facts_of(MISSED, params, pictures=pictures, network=kind)) is None
     assert find(facts_of(REACHED, params, pictures=pictures)) is None
 
 
