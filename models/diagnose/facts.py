@@ -65,6 +65,11 @@ class Settings:
         """The learning rate as a multiple of what is usual for this optimizer: Keras' own defaults."""
         return self.learning_rate / (0.01 if self.optimizer == "sgd" else 0.001)
 
+    @property
+    def rate_in_words(self) -> str:
+        """The learning rate beside the usual one: "The rate is 0.2, 200 times what is usual for adam"."""
+        return f"The rate is {self.learning_rate:g}, {self.rate_over_usual:.3g} times what is usual for {self.optimizer}"
+
     def kept_epoch(self, history: pl.DataFrame) -> dict[str, float]:
         """The row of a history whose weights were saved."""
         return best_epoch(self.early_stopping, history)
@@ -123,6 +128,11 @@ class Facts:
     certain: list[Part]
     weak: list[ClassRecall]
     leakage: LeakageEstimate | None
+
+    @property
+    def missing(self) -> float:
+        """What validation accuracy lacks to the target, as a fraction of images."""
+        return self.settings.target_accuracy - self.metrics.validation.accuracy
 
     def part(self, name: str) -> Part | None:
         """The part of that name, if it is certain and to be mended."""

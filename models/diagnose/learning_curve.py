@@ -22,6 +22,8 @@ FEWEST = 4
 _SWING = 0.1
 """Part of the loss by which one rise counts as a swing; those of a network at rest are far smaller."""
 _MANY_SWINGS = 1 / 3
+_MOST = 30
+"""Values of which a trend is judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,6 @@ def chance_of_fall(values: Sequence[float]) -> float:
     falls = sum(before > after for place, before in enumerate(last) for after in last[place + 1 :])
     counts = _orderings(len(last))
     return sum(counts[falls:]) / sum(counts)
-
-
-_MOST = 30
 
 
 @cache

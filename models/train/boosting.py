@@ -72,7 +72,7 @@ def fit_classifier(
         model: the settings of the classifier.
         prepared: the folder with the validation shards.
         config: batch size of the network, seed.
-        progress: is told how far it is.
+        progress: shows how far it is.
 
     Raises:
         TrainError: the trees take more bytes than a model file may hold.
@@ -113,7 +113,7 @@ def fit_classifier(
         early_stopping_rounds=settings.patience,
         evals_result=scores,
         verbose_eval=False,
-        callbacks=[_told(xgboost, progress, settings.rounds)],
+        callbacks=[_round_progress(xgboost, progress, settings.rounds)],
     )
     best = booster.best_iteration
     content = bytes(booster[: best + 1].save_raw("json"))
@@ -132,12 +132,12 @@ def _scores(of_rounds: Mapping[str, Sequence[float]], number: int) -> dict[str, 
     return {"val_loss": of_rounds["mlogloss"][number], "val_accuracy": 1 - of_rounds["merror"][number]}
 
 
-def _told(xgboost: ModuleType, progress: Progress, num_rounds: int) -> object:
-    """What tells a `Progress` of each round; its class can only be made when XGBoost is there."""
+def _round_progress(xgboost: ModuleType, progress: Progress, num_rounds: int) -> object:
+    """Passes each round on to a `Progress`; its class can only be made when XGBoost is there."""
 
-    class Told(xgboost.callback.TrainingCallback):  # type: ignore[misc, name-defined]  # a module found at run time
+    class RoundProgress(xgboost.callback.TrainingCallback):  # type: ignore[misc, name-defined]  # a module found at run time
         def after_iteration(self, _: object, epoch: int, evals_log: Mapping[str, Mapping[str, Sequence[float]]]) -> bool:
             progress.round_ended(epoch + 1, num_rounds, _scores(evals_log["validation"], -1))
             return False
 
-    return Told()
+    return RoundProgress()

@@ -76,7 +76,7 @@ def fit(
         augment: what may happen to train images.
         workers: processes that vary them beside the training step; 0 = none, and a thread of this one does it.
         callbacks: what is called after each epoch; after a restart, also for the epochs before it.
-        progress: is told how far it is.
+        progress: shows how far it is.
         checkpoint: written after each epoch; where this training's is there, it goes on from it. None = nothing is kept.
         rate_key: where the learning rate stands in params.yaml, for an error that says what to lower.
         first_cause: why the loss of the first step would be no number, and what to change, for the error that says so.
@@ -137,7 +137,7 @@ def fit_datasets(
         make_feed: makes the batches; it is not called where the checkpoint says that no epoch is left.
         config: epochs and when to stop.
         callbacks: called after each epoch.
-        progress: is told how far it is.
+        progress: shows how far it is.
         checkpoint: where each epoch is kept, so that a killed training goes on; None keeps none.
         rate_key: as of `fit`.
         first_cause: as of `fit`.
@@ -163,7 +163,7 @@ def fit_datasets(
             initial_epoch=done,
             validation_data=feed.validation,
             # Last, so that a checkpoint is written when all others have seen its epoch.
-            callbacks=[*callbacks, _told(progress, config, feed), epochs],
+            callbacks=[*callbacks, _epoch_progress(progress, config, feed), epochs],
             verbose=0,
             shuffle=False,  # the stream is shuffled
         )
@@ -176,7 +176,7 @@ def fit_datasets(
     return pl.DataFrame(epochs.rows).select(pl.int_range(1, pl.len() + 1).alias("epoch"), *list(HISTORY)[1:])
 
 
-def _told(progress: Progress, config: TrainConfig, feed: Feed) -> EpochProgress:
+def _epoch_progress(progress: Progress, config: TrainConfig, feed: Feed) -> EpochProgress:
     return EpochProgress(progress, num_epochs=config.epochs, num_batches=feed.num_batches, num_images=feed.num_images)
 
 

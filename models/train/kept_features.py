@@ -59,7 +59,7 @@ def keep_features(
         backbone: (N, H, W, C) uint8 to (N, F) float32.
         batches: of images, and targets (N, T).
         num_batches: how many of these to take.
-        progress: is told how far it is.
+        progress: shows how far it is.
 
     Raises:
         OSError: the disk is full, or the like.

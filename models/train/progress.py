@@ -1,4 +1,4 @@
-"""How far a training is, told to whoever watches; how it is shown is theirs. It changes nothing of what is trained."""
+"""How far a training is. How that is shown, on a terminal or in a log, is decided elsewhere and changes nothing of it."""
 
 import time
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ import keras
 
 
 class Progress:
-    """Is told of each step. This one shows nothing: a training that nobody watches."""
+    """Receives each step. This one shows nothing: nobody watches."""
 
     def epoch_began(self, epoch: int, num_epochs: int, num_batches: int) -> None:
         """An epoch begins, numbered from 1; there are at most `num_epochs`."""
@@ -35,13 +35,13 @@ UNWATCHED = Progress()
 
 
 class EpochProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Tells a `Progress` what Keras does."""
+    """Passes on to a `Progress` what Keras does."""
 
     def __init__(self, progress: Progress, *, num_epochs: int, num_batches: int, num_images: int) -> None:
         """Of one call of Keras' `fit`.
 
         Args:
-            progress: is told.
+            progress: receives each step.
             num_epochs: at most.
             num_batches: of an epoch.
             num_images: that an epoch shows.

@@ -70,7 +70,7 @@ def fit_in_phases(
         workers: processes that vary them beside the training step; 0 = none.
         callbacks: called after each epoch.
         checkpoints: where each epoch is kept, so that a killed training goes on; None keeps none.
-        progress: is told how far it is.
+        progress: shows how far it is.
 
     Raises:
         TrainError, DarkroomError, OSError: as `models.train.fit.fit` does.

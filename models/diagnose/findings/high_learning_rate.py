@@ -34,10 +34,7 @@ def find(facts: Facts) -> Finding | None:
         points=points,
         interval=interval,
         headline="The learning rate is too high: training does not settle.",
-        evidence=(
-            f"The rate is {settings.learning_rate:g}, {settings.rate_over_usual:.3g} times what is usual for "
-            f"{settings.optimizer}; {', and '.join(seen)}."
-        ),
+        evidence=f"{settings.rate_in_words}; {', and '.join(seen)}.",
         causes=["a learning rate that is too high", "labels that have no relation to the images, where no lower rate helps"],
         actions=[experiment(f"Train at a {_FACTOR}th of the rate.", {"train.optimizer.learning_rate": float(lower)})],
     )

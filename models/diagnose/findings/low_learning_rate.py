@@ -29,9 +29,8 @@ def find(facts: Facts) -> Finding | None:
         interval=interval,
         headline="The learning rate is too low: the train loss still falls, and slowly.",
         evidence=(
-            f"The rate is {settings.learning_rate:g}, {settings.rate_over_usual:.3g} times what is usual for "
-            f"{settings.optimizer}; the train loss fell from {curve.loss[0]:.3g} to {curve.loss[-1]:.3g} in {curve.epochs:,} "
-            "epochs and did not come to rest."
+            f"{settings.rate_in_words}; the train loss fell from {curve.loss[0]:.3g} to {curve.loss[-1]:.3g} in "
+            f"{curve.epochs:,} epochs and did not come to rest."
         ),
         causes=["a learning rate that is too low", "images varied so much that the loss cannot fall further"],
         actions=[

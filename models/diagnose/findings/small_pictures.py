@@ -24,8 +24,7 @@ def find(facts: Facts) -> Finding | None:
         changes["prepare.color"] = "rgb"
     if not changes:
         return None
-    missing = facts.settings.target_accuracy - facts.metrics.validation.accuracy
-    points, interval = in_points(missing, 0.0, missing)
+    points, interval = in_points(facts.missing, 0.0, facts.missing)
     share = f"{100 * pictures.detail.fraction:.2g}%"
     return Finding(
         id="small_pictures",

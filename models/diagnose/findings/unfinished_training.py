@@ -15,8 +15,7 @@ def find(facts: Facts) -> Finding | None:
     curve, settings = facts.curve, facts.settings
     if curve is None or facts.stands != "missed" or curve.epochs < settings.epochs or not curve.still_falls:
         return None
-    missing = settings.target_accuracy - facts.metrics.validation.accuracy
-    points, interval = in_points(min(curve.gained, missing), 0.0, missing)
+    points, interval = in_points(min(curve.gained, facts.missing), 0.0, facts.missing)
     kept = "the best epoch is the last" if curve.kept == curve.epochs else f"the best epoch is {curve.kept}"
     return Finding(
         id="unfinished_training",

@@ -26,8 +26,7 @@ def find(facts: Facts) -> Finding | None:
     pictures, settings = facts.pictures, facts.settings
     if facts.stands != "missed" or not pictures.are_few_photographs or settings.network not in FROM_SCRATCH:
         return None
-    missing = settings.target_accuracy - facts.metrics.validation.accuracy
-    points, interval = in_points(missing, 0.0, missing)
+    points, interval = in_points(facts.missing, 0.0, facts.missing)
     return Finding(
         id="untrained_backbone",
         severity="problem",
