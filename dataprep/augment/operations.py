@@ -96,7 +96,6 @@ def alone(config: AugmentConfig, name: str, strength: Strength) -> AugmentConfig
 
     The weakest end is the value of a range that is nearest to changing nothing, the strongest the farthest.
     """
-    off = {other: section_of(config, other).model_copy(update={"probability": 0.0}) for other in OPERATIONS}
     section, neutral = section_of(config, name), OPERATIONS[name].neutral
     change: dict[str, object] = {"probability": 1.0}
     if strength != "random":
@@ -105,7 +104,18 @@ def alone(config: AugmentConfig, name: str, strength: Strength) -> AugmentConfig
             far = lowest if abs(lowest - neutral) > abs(highest - neutral) else highest
             value = far if strength == "strongest" else min(max(neutral, lowest), highest)
             change[field] = (value, value)
-    return config.model_copy(update={**off, name: section.model_copy(update=change)})
+    return _only(config, name, change)
+
+
+def at_level(config: AugmentConfig, name: str, level: float) -> AugmentConfig:
+    """The settings under which one operation happens to every image, always as strong: all that it draws has this value."""
+    return _only(config, name, {"probability": 1.0, **dict.fromkeys(OPERATIONS[name].ranges().values(), (level, level))})
+
+
+def _only(config: AugmentConfig, name: str, change: Mapping[str, object]) -> AugmentConfig:
+    """One operation with changed settings, and all others off."""
+    off = {other: section_of(config, other).model_copy(update={"probability": 0.0}) for other in OPERATIONS}
+    return config.model_copy(update={**off, name: section_of(config, name).model_copy(update=change)})
 
 
 @lru_cache(maxsize=256)

@@ -41,7 +41,7 @@ from dataprep.config.augment import AugmentConfig
 from dataprep.config.base import SplitName
 from dataprep.core.artifacts import Place
 from dataprep.core.errors import ArtifactError
-from dataprep.core.rng import rng_for, stable_hashes
+from dataprep.core.rng import rng_for, stable_hashes, uniforms_for
 from dataprep.decode.image import Pixels
 from dataprep.execute.executor import run_beside
 from dataprep.store.shard_content import ShardLayout
@@ -252,6 +252,28 @@ def ordered_batches(
 ) -> Iterator[tuple[Pixels, NDArray[np.int64], list[str]]]:
     """Yields the images (n, H, W, C), labels (n,) and ids of one split in the order of its shards, unvaried."""
     yield from stored_batches(files_of_split(prepared, split), batch_size)
+
+
+def chosen_batches(
+    prepared: Place, split: SplitName, count: int, purpose: str, batch_size: int
+) -> Iterator[tuple[Pixels, NDArray[np.int64], list[str]]]:
+    """Yields images of one split that are chosen by a hash of their ids, as `ordered_batches` yields all.
+
+    Args:
+        prepared: the folder of the shards.
+        split: whose images.
+        count: how many, or all where there are fewer.
+        purpose: names the draws; another word chooses other images.
+        batch_size: of the batches that are read; those that are yielded are smaller.
+    """
+    draws = []
+    for file in files_of_split(prepared, split):
+        with file.open() as shard:
+            draws.append(uniforms_for(stable_hashes(shard.ids()), 0, purpose))
+    chosen = np.sort(np.concatenate(draws))[:count]
+    for images, labels, ids in ordered_batches(prepared, split, batch_size):
+        if (rows := np.flatnonzero(np.isin(uniforms_for(stable_hashes(ids), 0, purpose), chosen))).size:
+            yield images[rows], labels[rows], [ids[row] for row in rows]
 
 
 def stored_batches(files: Iterable[ShardFile], batch_size: int) -> Iterator[tuple[Pixels, NDArray[np.int64], list[str]]]:

@@ -17,7 +17,7 @@ from models.diagnose.weak_classes import far_error, weakest_class
 class Diagnosis(Document):
     """What diagnosis.json holds."""
 
-    format_version: Literal[4] = 4
+    format_version: Literal[5] = 5
     target_accuracy: float
     summary: list[str]  # the scores in words, one sentence each
     findings: Annotated[list[Finding], Field(min_length=1)]  # the gravest first, then by points

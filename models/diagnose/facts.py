@@ -1,6 +1,8 @@
 """What findings are made of: the scores, what is certain of them, and the settings of this training."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -12,11 +14,12 @@ from dataprep.store.manifest import usable
 from dataprep.store.shards import read_index
 from models.config.train import EarlyStoppingConfig
 from models.diagnose.error_parts import Part, Standing, certain_parts, cut_error, standing
+from models.diagnose.evidence import Evidence
 from models.diagnose.leakage_estimate import LeakageEstimate
 from models.diagnose.learning_curve import LearningCurve, learning_curve
 from models.diagnose.metrics import ClassRecall, Metrics
 from models.diagnose.saved_model_gap import TrainGap, find_gap
-from models.diagnose.weak_classes import find_weak_classes
+from models.diagnose.weak_classes import RareClass, find_rare_classes, find_weak_classes
 from models.train.early_stopping import best_epoch
 
 FEW = 20_000
@@ -44,6 +47,9 @@ class Settings:
         early_stopping: `train.early_stopping`.
         batch_normalisation: whether the network has it.
         network: `model.network.kind`.
+        layers: the keys of `model.network`.
+        l1: `model.l1`.
+        l2: `model.l2`.
         fine_tunes: training has a second phase, with epochs and a rate of its own.
         head_classifies: the scores are of the very network whose training the history shows, and not of trees behind it.
     """
@@ -57,6 +63,9 @@ class Settings:
     early_stopping: EarlyStoppingConfig
     batch_normalisation: bool
     network: str
+    layers: Mapping[str, Any]
+    l1: float
+    l2: float
     fine_tunes: bool
     head_classifies: bool
 
@@ -93,10 +102,14 @@ class Pictures:
     train_images: int
 
     @property
+    def are_photographs(self) -> bool:
+        """Whether they are in color and show more than a drawing does."""
+        return self.detail.color == "RGB" and self.entropy is not None and self.entropy >= PHOTOGRAPH
+
+    @property
     def are_few_photographs(self) -> bool:
         """Whether a pretrained network probably knows most of what can be learnt from them."""
-        in_color = self.detail.color == "RGB" and self.entropy is not None and self.entropy >= PHOTOGRAPH
-        return in_color and min(self.detail.height, self.detail.width) >= SMALLEST and self.train_images <= FEW
+        return self.are_photographs and min(self.detail.height, self.detail.width) >= SMALLEST and self.train_images <= FEW
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +121,16 @@ class Facts:
         metrics: the scores.
         pictures: the images themselves.
         gap: the saved model is worse on its train images than it was in training. Its scores are then of a network that nobody
-            trained, and nothing else is read from them: the next five say nothing.
+            trained, and nothing else is read from them: the next six say nothing.
         curve: the epochs; None where trees classify, which the epochs say nothing of, and where training has two phases, which
             are no one curve.
         stands: validation against the target.
         parts: of the error.
         certain: those of the parts that are to be mended, the largest first.
         weak: the classes that are missed, the worst first.
+        rare: the under-represented classes that are read worse than the others, the worst first.
         leakage: None where there are neither groups nor near duplicates.
+        evidence: what was measured beside the scores.
     """
 
     settings: Settings
@@ -127,7 +142,9 @@ class Facts:
     parts: list[Part]
     certain: list[Part]
     weak: list[ClassRecall]
+    rare: list[RareClass]
     leakage: LeakageEstimate | None
+    evidence: Evidence
 
     @property
     def missing(self) -> float:
@@ -154,7 +171,12 @@ def look_at(manifest: pl.DataFrame, prepared: Place, metrics: Metrics) -> Pictur
 
 
 def gather(
-    metrics: Metrics, history: pl.DataFrame, pictures: Pictures, leakage: LeakageEstimate | None, settings: Settings
+    metrics: Metrics,
+    history: pl.DataFrame,
+    pictures: Pictures,
+    leakage: LeakageEstimate | None,
+    evidence: Evidence,
+    settings: Settings,
 ) -> Facts:
     """Judges the scores of the three splits against the target, against each other and against training.
 
@@ -163,14 +185,16 @@ def gather(
         history: one row per epoch, as history.csv has them.
         pictures: the images.
         leakage: what a random split would have gained.
+        evidence: what was measured beside the scores.
         settings: of this training.
     """
     kept = settings.kept_epoch(history)
     gap = find_gap(kept, metrics, settings.augment) if settings.head_classifies else None
     if gap:
-        return Facts(settings, metrics, pictures, gap, None, None, [], [], [], leakage)
+        return Facts(settings, metrics, pictures, gap, None, None, [], [], [], [], leakage, evidence)
     one_curve = settings.head_classifies and not settings.fine_tunes
     curve = learning_curve(history, int(kept["epoch"])) if one_curve else None
     stands, parts = standing(metrics.validation, settings.target_accuracy), cut_error(metrics, settings.target_accuracy)
     weak = find_weak_classes(metrics, settings.target_accuracy)
-    return Facts(settings, metrics, pictures, None, curve, stands, parts, certain_parts(parts, stands), weak, leakage)
+    rare, certain = find_rare_classes(metrics), certain_parts(parts, stands)
+    return Facts(settings, metrics, pictures, None, curve, stands, parts, certain, weak, rare, leakage, evidence)

@@ -36,6 +36,7 @@ class Finding(Document):
     evidence: str
     causes: list[str]  # the likely ones
     actions: list[Action]  # in this order
+    images: list[str] = Field(default_factory=list)  # ids of some that show it
 
 
 def by_hand(text: str) -> Action:

@@ -102,7 +102,7 @@ def score(rows: pl.DataFrame, majority_class: str) -> Scores:
     labels, predicted = rows["label"].to_list(), rows["predicted"].to_list()
     present = sorted({*labels, *predicted})  # a class that the split lacks, and nobody sees in it, is no mistake
     return Scores(
-        **_accuracy(rows).model_dump(),
+        **accuracy_of(rows).model_dump(),
         majority_accuracy=labels.count(majority_class) / len(labels),
         macro_f1=float(f1_score(labels, predicted, labels=present, average="macro", zero_division=0)),
         log_loss=float(rows["loss"].cast(pl.Float64).mean()),  # type: ignore[arg-type]  # polars types a mean of floats loosely
@@ -112,7 +112,7 @@ def score(rows: pl.DataFrame, majority_class: str) -> Scores:
 def recalls(rows: pl.DataFrame) -> list[ClassRecall]:
     """The accuracy on each class of one split, by class name."""
     by_class = rows.sort("label").partition_by("label", maintain_order=True)
-    return [ClassRecall(**_accuracy(own).model_dump(), class_name=own["label"][0]) for own in by_class]
+    return [ClassRecall(**accuracy_of(own).model_dump(), class_name=own["label"][0]) for own in by_class]
 
 
 def pool(recalls: Sequence[Accuracy], weights: Sequence[float]) -> Accuracy:
@@ -135,7 +135,8 @@ def pool(recalls: Sequence[Accuracy], weights: Sequence[float]) -> Accuracy:
     )
 
 
-def _accuracy(rows: pl.DataFrame) -> Accuracy:
+def accuracy_of(rows: pl.DataFrame) -> Accuracy:
+    """The accuracy of some predictions with their clusters."""
     found = estimate((rows["label"] == rows["predicted"]).to_numpy(), rows["cluster"].to_numpy())
     return Accuracy(
         images=found.images,

@@ -1,4 +1,4 @@
-"""Probabilities for every image of every split, from the saved model alone, without dropout or augmentation."""
+"""Probabilities and features of every image of every split, from the saved model alone, without dropout or augmentation."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,30 +18,60 @@ from dataprep.feed.batches import ordered_batches
 from dataprep.store.shards import ShardIndex, read_index
 from models.config.evaluate import EvaluateConfig
 from models.evaluate.denoising import Denoiser
+from models.evaluate.feature_table import Projection, feature_frame, fit_projection
+from models.evaluate.image_facts import measure_facts
 from models.evaluate.model_memory import check_batch
 from models.evaluate.predictions import LARGEST_PROBABILITY, predictions_frame
 from models.layers.autoencoder_parts import autoencoder_of, noise_std
-from models.layers.features import last_hidden_features
+from models.layers.features import last_hidden_features, with_last_hidden_features
 from models.layers.keras_file import Fault, Shapes, check_needs, load_checked
 from models.train.boosted_trees import BoostedTrees
 from models.train.model_file import check_recipe, model_fault, open_model_file, read_trees_document
 
+Floats = NDArray[np.float32]
+
 
 @dataclass(frozen=True, slots=True)
 class Classifier:
-    """What a model file classifies with: (N, H, W, C) uint8 images to (N, num_classes) float32 probabilities.
+    """What a model file classifies with.
 
     Attributes:
         network: gives the probabilities, or the features that the trees take.
         trees: what classifies in the place of the network's head; None where the head does.
+        both: gives the outputs of the last hidden layer and the probabilities; None where trees classify, and where the network
+            has no such layer.
     """
 
     network: keras.Model
     trees: BoostedTrees | None
+    both: keras.Model | None
 
-    def predict_on_batch(self, images: Pixels) -> NDArray[np.float32]:
-        given: NDArray[np.float32] = self.network.predict_on_batch(images)
-        return given if self.trees is None else self.trees.predict(given)
+    def see(self, images: Pixels) -> tuple[Floats, Floats]:
+        """What (N, H, W, C) uint8 images are to the last hidden layer, (N, D), and their probabilities (N, num_classes)."""
+        if self.trees is not None:
+            features: Floats = self.network.predict_on_batch(images)
+            return features, self.trees.predict(features)
+        if self.both is not None:
+            features, probabilities = self.both.predict_on_batch(images)
+            return features, probabilities
+        probabilities = self.network.predict_on_batch(images)
+        return np.zeros((len(images), 0), np.float32), probabilities
+
+    def predict_on_batch(self, images: Pixels) -> Floats:
+        """The probabilities alone."""
+        return self.see(images)[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is known of some images after they were predicted: rows of the tables of predictions, facts and features."""
+
+    predictions: pl.DataFrame
+    facts: pl.DataFrame
+    features: pl.DataFrame
+
+    def __len__(self) -> int:
+        return self.predictions.height
 
 
 def load_model(path: Path, index: ShardIndex) -> Classifier:
@@ -62,13 +92,21 @@ def load_model(path: Path, index: ShardIndex) -> Classifier:
         document = read_trees_document(path, archive)
     network = load_checked(path, fault)
     if document is None:
-        return Classifier(network, None)
+        return Classifier(network, None, _with_features(network))
     try:
         features = last_hidden_features(network)
     except (TrainError, AttributeError, ValueError) as error:  # Keras finds no way from the images to that layer
         raise fault(f"must hold a network with features for its trees; it has none ({in_short(error)})") from error
     num_features, num_classes = features.output_shape[-1], len(index.class_names)
-    return Classifier(features, BoostedTrees(document, num_features=num_features, num_classes=num_classes, fault=fault))
+    return Classifier(features, BoostedTrees(document, num_features=num_features, num_classes=num_classes, fault=fault), None)
+
+
+def _with_features(network: keras.Model) -> keras.Model | None:
+    """The network with a second output, or None where it has no hidden layer that one can name."""
+    try:
+        return with_last_hidden_features(network)
+    except (TrainError, AttributeError, ValueError):  # Keras finds no way from the images to that layer
+        return None
 
 
 def _check_shapes(shapes: Shapes, *, fault: Fault, index: ShardIndex) -> None:
@@ -85,13 +123,29 @@ def denoiser_of(network: keras.Model) -> Denoiser | None:
     return Denoiser(lambda images: autoencoder.predict_on_batch(images)[1], noise_std(autoencoder))
 
 
-def predict(classifier: Classifier, prepared: Place, config: EvaluateConfig) -> Iterator[pl.DataFrame]:
-    """Predicts batch by batch; yields the rows of the predictions table.
+def projection_of(classifier: Classifier, prepared: Place, config: EvaluateConfig) -> Projection | None:
+    """What reduces the last hidden layer to a few components; None where there is no such layer.
+
+    Args:
+        classifier: the network.
+        prepared: the folder of the shards.
+        config: images per batch.
+    """
+    if classifier.trees is None and classifier.both is None:
+        return None
+    return fit_projection(lambda images: classifier.see(images)[0], prepared, config.batch_size)
+
+
+def predict(
+    classifier: Classifier, prepared: Place, config: EvaluateConfig, projection: Projection | None = None
+) -> Iterator[Seen]:
+    """Predicts batch by batch, and measures the images; yields rows of the tables.
 
     Args:
         classifier: takes prepared images.
         prepared: the folder of the shards.
         config: images per batch.
+        projection: of the features; None = there are none.
 
     Raises:
         ArtifactError: the batches are too large for any machine at hand, or what the network gives is no probability.
@@ -100,10 +154,15 @@ def predict(classifier: Classifier, prepared: Place, config: EvaluateConfig) -> 
     class_names = read_index(prepared, stage="prepare").class_names
     for split in SPLITS:
         for images, labels, ids in ordered_batches(prepared, split, config.batch_size):
-            probabilities = classifier.predict_on_batch(images)
+            outputs, probabilities = classifier.see(images)
             if not ((probabilities >= 0) & (probabilities <= LARGEST_PROBABILITY)).all():  # nor where it is no number
                 raise ArtifactError(
                     f"the network must give probabilities, 0 to 1; for {ids[0]!r} and what follows it gives "
                     f"{float(probabilities.min())!r} to {float(probabilities.max())!r}. Run: dvc repro train"
                 )
-            yield predictions_frame(ids, split, labels, probabilities, class_names)
+            features = projection.reduce(outputs) if projection else np.zeros((len(ids), 0), np.float32)
+            yield Seen(
+                predictions=predictions_frame(ids, split, labels, probabilities, class_names),
+                facts=measure_facts(images, ids),
+                features=feature_frame(ids, features),
+            )

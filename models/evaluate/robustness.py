@@ -4,46 +4,37 @@ An operation that is on and costs many points destroys labels or is too strong; 
 images the network has never learnt to read.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Literal, Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from pydantic import field_validator, model_validator
+from pydantic import model_validator
 
 from dataprep.augment.apply import augment_images
 from dataprep.augment.operations import alone, section_of, suited_operations
-from dataprep.config.augment import OPERATIONS, AugmentConfig
+from dataprep.config.augment import AugmentConfig
 from dataprep.config.base import SplitName
 from dataprep.core.artifacts import Count, Document, Fraction, Interval, Place, read_document
 from dataprep.core.confidence_intervals import effective_trials, estimate, wilson_interval
-from dataprep.core.errors import did_you_mean, shortened
-from dataprep.core.rng import stable_hashes, uniforms_for
-from dataprep.decode.image import Pixels
-from dataprep.feed.batches import ordered_batches, superposed_batches
-from dataprep.store.shards import ShardReader, read_index
+from dataprep.core.rng import stable_hashes
+from dataprep.feed.batches import chosen_batches, superposed_batches
+from dataprep.store.shards import read_index
 from models.config.evaluate import EvaluateConfig
 from models.evaluate.denoising import Denoised, Denoiser, measure_denoising
-
-Predict = Callable[[Pixels], NDArray[np.float32]]
-"""(N, H, W, C) uint8 to (N, num_classes) probabilities."""
+from models.evaluate.levels import OperationName, UnderLevel, measure_levels
+from models.evaluate.regions import UnderRegion, measure_regions
+from models.evaluate.trials import IMAGES, Predict, clusters_of, read_trials
 
 
 class UnderOperation(Document):
     """Accuracy on the tried images under one operation at random strength; the 95% interval counts what is independent."""
 
-    operation: str
+    operation: OperationName
     probability: Fraction  # with which it happens in training
     accuracy: Fraction
     accuracy_interval: Interval
-
-    @field_validator("operation")
-    @classmethod
-    def _is_known(cls, operation: str) -> str:
-        if operation not in OPERATIONS:
-            raise ValueError(f"{shortened(operation)} is no operation. {did_you_mean(operation, list(OPERATIONS))}")
-        return operation
 
 
 class Superposed(Document):
@@ -57,11 +48,13 @@ class Superposed(Document):
 class Robustness(Document):
     """What robustness.json holds: how many validation images were tried, their accuracy unchanged and under each operation."""
 
-    format_version: Literal[4] = 4
+    format_version: Literal[5] = 5
     images: Count
     clusters: Count  # of groups and distinct pictures: what is independent
     accuracy: Fraction | None  # null where no image was tried
     operations: list[UnderOperation]  # the lowest accuracy first
+    levels: list[UnderLevel]
+    regions: list[UnderRegion]
     superposed: dict[SplitName, Superposed]  # where augment.superpose is on
     denoised: dict[SplitName, Denoised]  # where the network carries an autoencoder
 
@@ -84,7 +77,7 @@ def measure_robustness(
     threshold: float,
     denoiser: Denoiser | None = None,
 ) -> Robustness:
-    """Tries each operation that these images can take, also those that are off, and mixtures where superpose is on.
+    """Tries each operation that these images can take, also those that are off, regions, and mixtures where superpose is on.
 
     Args:
         predict: the network.
@@ -99,14 +92,14 @@ def measure_robustness(
     settings = {name: alone(augment, name, "random") for name in suited_operations(num_channels)}
     right: dict[str, list[NDArray[np.bool_]]] = {name: [] for name in ["", *settings]}
     tried: list[str] = []
-    for images, labels, ids in _chosen(prepared, config):
+    for images, labels, ids in chosen_batches(prepared, "validation", config.images_per_operation, "trials", config.batch_size):
         tried += ids
         right[""].append(predict(images).argmax(axis=1) == labels)
         keys = stable_hashes(ids)
         for name, only in settings.items():
             varied = augment_images(images, keys, only, epoch=0)
             right[name].append(predict(varied).argmax(axis=1) == labels)
-    clusters = _clusters_of(tried, split)
+    clusters = clusters_of(tried, split)
     found = {name: estimate(np.concatenate(parts), clusters) for name, parts in right.items() if parts}
     under = [
         UnderOperation(
@@ -118,12 +111,15 @@ def measure_robustness(
         for name in settings
         if name in found
     ]
+    trials = read_trials(prepared, split, min(config.images_per_operation, IMAGES), config.batch_size)
     superposed = _try_mixtures(predict, prepared, split, augment, config.batch_size, threshold=threshold)
     return Robustness(
         images=len(tried),
         clusters=len(np.unique(clusters)),
         accuracy=found[""].fraction if found else None,
         operations=sorted(under, key=lambda one: (one.accuracy, one.operation)),
+        levels=measure_levels(predict, trials, augment) if trials else [],
+        regions=measure_regions(predict, trials) if trials else [],
         superposed=dict(superposed) if augment.superpose.probability > 0 else {},
         denoised=dict(_try_noise(denoiser, prepared, augment, config)) if denoiser else {},
     )
@@ -132,29 +128,6 @@ def measure_robustness(
 def read_robustness(path: Place) -> Robustness:
     """Reads robustness.json."""
     return read_document(path, Robustness, stage="evaluate")
-
-
-def _chosen(prepared: Place, config: EvaluateConfig) -> Iterator[tuple[Pixels, NDArray[np.int64], list[str]]]:
-    """Batches of validation images chosen by a hash of their ids: (n, H, W, C), labels (n,), ids."""
-    draws = []
-    index = read_index(prepared, stage="prepare")
-    for entry in index.of_split("validation"):
-        with ShardReader(prepared, entry, index.layout, stage="prepare") as shard:
-            draws.append(_draws(stable_hashes(shard.ids())))
-    chosen = np.sort(np.concatenate(draws))[: config.images_per_operation]
-    for images, labels, ids in ordered_batches(prepared, "validation", config.batch_size):
-        if (rows := np.flatnonzero(np.isin(_draws(stable_hashes(ids)), chosen))).size:
-            yield images[rows], labels[rows], [ids[row] for row in rows]
-
-
-def _clusters_of(ids: list[str], split: pl.DataFrame) -> NDArray[np.int64]:
-    """(N,) a number for the cluster of each image."""
-    joined = pl.DataFrame({"id": ids}, schema={"id": pl.String}).join(split, on="id", how="left", maintain_order="left")
-    return joined["cluster"].rank("dense").to_numpy()
-
-
-def _draws(keys: NDArray[np.uint64]) -> NDArray[np.float64]:
-    return uniforms_for(keys, 0, "trials")  # names the draws; another word would choose other images
 
 
 def _try_mixtures(

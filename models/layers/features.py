@@ -73,6 +73,38 @@ def last_hidden_features(network: "keras.Model") -> "keras.Model":
     return keras.Model(network.inputs, flatten(x), name=name)
 
 
+def with_last_hidden_features(network: "keras.Model") -> "keras.Model":
+    """A network that gives both: images (N, H, W, C) to features (N, D), as `last_hidden_features`, and its own outputs.
+
+    It shares the layers of the network. What comes before the last layer is computed once, but for a network within the network
+    that is not its last layer.
+
+    Raises:
+        TrainError: there is no such layer, or it has several inputs.
+    """
+    import keras
+
+    features = last_hidden_features(network)
+    last = max((number for number, layer in enumerate(network.layers) if layer.weights), default=0)
+    name = f"{network.name}_with_features"
+    if isinstance(network, keras.Sequential):
+        image = keras.Input(network.inputs[0].shape[1:], dtype=network.inputs[0].dtype)
+        if isinstance(network.layers[last], keras.Model):
+            return keras.Model(image, [features(image), network(image)], name=name)
+        x = image
+        for layer in network.layers[:last]:
+            x = layer(x)
+        outputs = x
+        for layer in network.layers[last:]:
+            outputs = layer(outputs)
+        return keras.Model(image, [keras.layers.Flatten(name="last_hidden_features")(x), outputs], name=name)
+    inner = network.layers[last]
+    if isinstance(inner, keras.Model) and inner is network.layers[-1]:
+        both = with_last_hidden_features(inner)(network.layers[last - 1].output)
+        return keras.Model(network.inputs, both, name=name)
+    return keras.Model(network.inputs, [features.output, network.output], name=name)
+
+
 def source_of_weights(network: "keras.Model") -> dict[str, dict[str, str]]:
     """Where the weights of the pretrained part are from, for the model file: source and hash; nothing without such a part."""
     backbone = next((layer for layer in network.layers if hasattr(layer, "weights_source")), None)

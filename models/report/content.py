@@ -25,8 +25,6 @@ CORRECT_PER_CLASS = 3
 LISTED_FILES = 20
 SHEET_IMAGES = 5
 FITTING_PX = 1600
-NOTEWORTHY = 0.05
-"""Points of accuracy that an operation must cost before the report warns of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,6 @@ class Content:
     num_skipped: int
     num_files: int
     robustness: Robustness
-    weakest_alone: str | None  # the operation that is on and under which the network reads worst, where it costs it much
     balance: list[Balance]
     sheet: str  # data address of a PNG
     varies: bool  # whether any of it happens
@@ -105,7 +102,6 @@ def collect(
     manifest: pl.DataFrame,
     data: SplitMetrics,
     prepared: Place,
-    robustness: Robustness,
     config: DiagnoseConfig,
 ) -> Content:
     """Chooses the images to show and reads them.
@@ -118,10 +114,9 @@ def collect(
         manifest: for the files that are not in the data set.
         data: counts of the split stage.
         prepared: the folder with the images.
-        robustness: each operation alone.
         config: how many of each to show.
     """
-    metrics, settings = facts.metrics, facts.settings
+    metrics, settings, robustness = facts.metrics, facts.settings, facts.evidence.robustness
     worst = worst_mistakes(predictions, config.split, config.worst_images)
     correct = correct_examples(predictions, config.split, CORRECT_PER_CLASS)
     cells = mistakes_by_cell(predictions, config.split, config.images_per_cell)
@@ -147,21 +142,12 @@ def collect(
         num_skipped=manifest.filter(pl.col("status") == "skipped").height,
         num_files=manifest.height,
         robustness=robustness,
-        weakest_alone=_weakest_alone(robustness),
         balance=_balance(data, settings.augment),
         sheet=png_address(sheet, max_px=max(sheet.shape)),
         varies=settings.augment.varies,
         sheet_fits=sheet.shape[1] <= FITTING_PX,
         look_alikes=look_alike_warnings(row.class_name for row in data.classes),
     )
-
-
-def _weakest_alone(robustness: Robustness) -> str | None:
-    """The operation that is on and costs the network the most, if that is more than chance and worth a word."""
-    on = [under for under in robustness.operations if under.probability > 0]
-    if not on or robustness.accuracy is None or robustness.accuracy - on[0].accuracy < NOTEWORTHY:
-        return None
-    return on[0].operation if on[0].accuracy_interval[1] < robustness.accuracy else None
 
 
 def _balance(data: SplitMetrics, augment: AugmentConfig) -> list[Balance]:

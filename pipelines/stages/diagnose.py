@@ -12,9 +12,12 @@ from dataprep.store.split_report import SplitMetrics
 from dataprep.store.split_table import read_split
 from models.config.diagnose import DiagnoseConfig
 from models.diagnose.diagnosis import diagnose
+from models.diagnose.evidence import gather_evidence
 from models.diagnose.facts import Settings, gather, look_at
 from models.diagnose.leakage_estimate import estimate_leakage
 from models.diagnose.metrics import measure
+from models.evaluate.feature_table import read_features
+from models.evaluate.image_facts import read_facts
 from models.evaluate.predictions import read_predictions, with_clusters
 from models.evaluate.robustness import read_robustness
 from models.report.content import collect
@@ -31,6 +34,8 @@ def main(
     prepared: PlaceOption,
     history: PathOption,
     predictions: PathOption,
+    image_facts: PathOption,
+    features: PathOption,
     robustness: PathOption,
     metrics: OutputOption,
     diagnosis: OutputOption,
@@ -43,7 +48,17 @@ def main(
     rows = with_clusters(read_predictions(predictions, assigned), assigned)
     measured, data = measure(rows), read_document(split_metrics, SplitMetrics, stage="split")
     leakage = estimate_leakage(prepared, assigned, data, seed=config.seed)
-    facts = gather(measured, epochs, look_at(found, prepared, measured), leakage, settings)
+    evidence = gather_evidence(
+        rows,
+        facts=read_facts(image_facts, rows),
+        features=read_features(features, rows),
+        manifest=found,
+        split=assigned,
+        prepared=prepared,
+        robustness=read_robustness(robustness),
+        seed=config.seed,
+    )
+    facts = gather(measured, epochs, look_at(found, prepared, measured), leakage, evidence, settings)
     judged = diagnose(facts)
     content = collect(
         rows,
@@ -53,7 +68,6 @@ def main(
         manifest=found,
         data=data,
         prepared=prepared,
-        robustness=read_robustness(robustness),
         config=config,
     )
     write_files(
@@ -80,6 +94,9 @@ def _settings(params: Params, config: DiagnoseConfig) -> Settings:
         early_stopping=params.train.early_stopping,
         batch_normalisation=getattr(network, "batch_normalisation", False),  # not every kind has it
         network=network.kind,
+        layers=network.model_dump(mode="json"),
+        l1=params.model.l1,
+        l2=params.model.l2,
         fine_tunes=getattr(network, "fine_tune", None) is not None,
         head_classifies=params.model.classifier.kind == "head",
     )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -10,10 +11,16 @@ import polars as pl
 from dataprep.config.augment import AugmentConfig
 from dataprep.prepare.kept_detail import measure_detail
 from dataprep.store.shards import ShardReader, read_index
+from models.diagnose.baselines import Baseline, Baselines
+from models.diagnose.evidence import Evidence
 from models.diagnose.facts import Facts, Pictures, Settings, gather
+from models.diagnose.label_suspects import find_suspects
 from models.diagnose.leakage_estimate import LeakageEstimate
 from models.diagnose.metrics import Metrics
+from models.diagnose.shared_images import Shared
+from models.evaluate.calibration import calibrate
 from models.evaluate.predictions import predictions_frame
+from models.evaluate.robustness import Robustness
 from pipelines.params import Params
 
 CLASSES = ["a", "b", "c"]
@@ -59,6 +66,8 @@ def facts_of(
     losses: Mapping[str, Sequence[float]] | None = None,
     network: str = "cnn",
     learning_rate: float | None = None,
+    layers: Mapping[str, object] | None = None,
+    evidence: Evidence | None = None,
 ) -> Facts:
     """Facts of a training.
 
@@ -74,6 +83,8 @@ def facts_of(
         losses: loss, val_loss and val_accuracy of all its epochs; of one that was waited for in vain, if not given.
         network: its kind.
         learning_rate: another one.
+        layers: other keys of `model.network`.
+        evidence: what was measured beside the scores; nothing that asks for attention, if not given.
     """
     accuracy = metrics.train.accuracy if running is None else running
     curves = losses or {"loss": [0.4, 0.3], "val_loss": [0.5, 0.9], "val_accuracy": [0.8, 0.8]}  # the first is the best one
@@ -85,9 +96,51 @@ def facts_of(
         augment=augment or params.augment,
         network=network,
         epochs=epochs if losses else params.train.epochs,
+        layers=layers or params.model.network.model_dump(mode="json"),
         learning_rate=learning_rate or params.train.optimizer.learning_rate,
     )
-    return gather(metrics, history, pictures or pictures_of(params), leakage, settings)
+    return gather(metrics, history, pictures or pictures_of(params), leakage, evidence or quiet_evidence(), settings)
+
+
+def quiet_evidence() -> Evidence:
+    """Measurements of a network that knows its images, of which nothing is to be said."""
+    rows = predictions({"train": (1.0, 30), "validation": (1.0, 30), "test": (1.0, 30)})
+    return Evidence(
+        robustness=robustness_of(None),
+        baselines=baselines(0.9, 0.3),
+        slices=[],
+        calibration=calibrate(rows.with_columns(confidence=pl.lit(1.0, pl.Float32)), seed=0),
+        suspects=find_suspects(rows),
+        shifts=[],
+        shared=Shared(images=0, held_out=60, groups=0, pictures=0, clusters=0, ids=()),
+    )
+
+
+def robustness_of(accuracy: float | None, **tried: list[Any]) -> Robustness:
+    """What was tried under changes; nothing was, where there is no accuracy."""
+    count = 0 if accuracy is None else 300
+    lists = {"operations": [], "levels": [], "regions": [], **tried}
+    return Robustness(images=count, clusters=count, accuracy=accuracy, superposed={}, denoised={}, **lists)
+
+
+def baselines(accuracy: float, shuffled: float) -> Baselines:
+    """Cheap classifiers of this accuracy, and their control."""
+
+    def baseline(name: str, images: int, reached: float) -> Baseline:
+        return Baseline(
+            name=name,
+            train_images=images,
+            accuracy=reached,
+            accuracy_interval=(max(reached - 0.02, 0.0), min(reached + 0.02, 1.0)),
+        )
+
+    growth = [baseline("nearest neighbour", count, accuracy - lost) for count, lost in ((250, 0.06), (500, 0.03), (1000, 0.0))]
+    return Baselines(
+        nearest_neighbour=growth[-1],
+        perceptron=baseline("perceptron", 1000, accuracy - 0.01),
+        shuffled=baseline("nearest neighbour", 1000, shuffled),
+        growth=growth,
+    )
 
 
 def pictures_of(
@@ -118,6 +171,9 @@ def settings_of(params: Params, *, target_accuracy: float, batch_normalisation: 
         early_stopping=train.early_stopping,
         batch_normalisation=batch_normalisation,
         network=params.model.network.kind,
+        layers=params.model.network.model_dump(mode="json"),
+        l1=params.model.l1,
+        l2=params.model.l2,
         fine_tunes=False,
         head_classifies=True,
     )

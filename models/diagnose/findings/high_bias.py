@@ -2,6 +2,7 @@
 
 from models.diagnose.facts import Facts
 from models.diagnose.finding import Finding, by_hand, experiment, in_points, train_longer, with_interval
+from models.diagnose.proposals import larger_network, less_regularised
 
 
 def find(facts: Facts) -> Finding | None:
@@ -17,7 +18,7 @@ def find(facts: Facts) -> Finding | None:
         points=points,
         interval=interval,
         headline="High bias: the model is too weak for its own train images.",
-        evidence=f"Train error is {with_interval(points, interval)} above the target.",
+        evidence=f"Train error is {with_interval(points, interval)} above the target. {_baseline(facts)}",
         causes=[
             "training that ended too early",
             "a network that is too small, or is held back by dropout and penalties",
@@ -25,9 +26,17 @@ def find(facts: Facts) -> Finding | None:
             "wrong labels and unreadable images, which put a floor under the error",
         ],
         actions=[
-            by_hand("Look at the mistakes first: wrong labels and unreadable images."),
+            *([experiment("Regularise less.", less)] if (less := less_regularised(settings)) else []),
+            experiment("Make the network larger.", larger_network(settings)),
             train_longer(settings.epochs, settings.early_stopping.patience),
-            by_hand("Make the network larger (model.network), its dropout, model.l1 and model.l2 smaller."),
+            by_hand("Look at the mistakes on train images: wrong labels and unreadable images."),
             *([experiment("Do not vary train images.", {"augment.online": False})] if settings.augment.online else []),
         ],
     )
+
+
+def _baseline(facts: Facts) -> str:
+    """How the network stands to a cheap classifier, on validation."""
+    best, own = facts.evidence.baselines.best, facts.metrics.validation.accuracy
+    better = "better" if own > best.accuracy else "no better"
+    return f"On validation it is {better} than the best cheap classifier ({best.name}, {best.accuracy:.1%})."

@@ -127,11 +127,9 @@ SPLIT_NAMES = ("train", "validation", "test")
 def test_a_class_that_is_never_found_is_named_first(params: Params) -> None:
     parts = [answers(HEALTHY, ["healthy"] * 1000, split) for split in SPLIT_NAMES]
     judged = judged_of(params, 0.9, *parts)
-    assert judged.first.id == "weak_class"
-    assert judged.first.headline == (
-        "Class 'sick' is missed: recall 0.0% on validation (95% interval 0.0% to 7.1%), target 90.0%."
-    )
-    assert actions_of(judged).startswith("Look at the mistakes of that class first")
+    assert judged.first.id == "imbalance"
+    assert judged.first.headline == ("Imbalance: class 'sick' is 5.0% of the train images, and is read worse than the others.")
+    assert actions_of(judged).startswith("Show those that are there more often")
     assert "stop here" not in actions_of(judged)
     assert "Answering 'healthy' for every image would be right in 95.0% of validation." in " ".join(judged.summary)
     assert "lowest recall there is that of 'sick': 0.0% (0.0% to 7.1%; 50 images)" in " ".join(judged.summary)
@@ -141,16 +139,16 @@ def test_a_missed_class_stands_before_what_else_is_certain(params: Params) -> No
     train = answers(HEALTHY, HEALTHY, "train")
     held_out = [answers(HEALTHY, ["healthy"] * 1000, split) for split in SPLIT_NAMES[1:]]
     judged = judged_of(params, 0.99, train, *held_out)
-    assert judged.first.headline.startswith("Class 'sick' is missed: recall 0.0%")
-    assert judged.first.headline.endswith("target 99.0%.")
-    assert [finding.id for finding in judged.findings] == ["weak_class", "high_variance"]
+    assert judged.first.headline.startswith("Imbalance: class 'sick' is 5.0% of the train images")
+    assert [finding.id for finding in judged.findings] == ["imbalance", "high_variance"]
     assert judged.findings[1].headline == "High variance: the model knows its train images better than it understands new ones."
 
 
 def test_of_several_missed_classes_the_worst_is_named(params: Params) -> None:
     true = ["a"] * 500 + ["b"] * 30 + ["c"] * 30
     seen = ["a"] * 500 + ["a"] * 29 + ["b"] + ["a"] * 20 + ["c"] * 10
-    judged = judged_of(params, 0.8, *[answers(true, seen, split) for split in SPLIT_NAMES])
+    train = answers(["a", "b", "c"] * 100, ["a", "b", "c"] * 100, "train")
+    judged = judged_of(params, 0.8, train, *[answers(true, seen, split) for split in SPLIT_NAMES[1:]])
     assert judged.first.headline.startswith("2 classes are missed, most of all 'b': recall 3.3% on validation")
 
 
@@ -206,7 +204,7 @@ def test_a_class_that_may_be_missed_is_named_with_the_images_that_would_decide(
     weakest = judged.summary[2]
     assert sentence in weakest
     assert ("too few" in weakest) == ("too few" in sentence)
-    assert (judged.first.id == "weak_class") == (images == 30)
+    assert (judged.first.id == "imbalance") == (images == 30)
 
 
 def test_where_all_classes_are_as_bad_the_class_is_not_the_cause(params: Params) -> None:

@@ -2,24 +2,38 @@
 
 import ast
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 from ruamel.yaml import YAML
 
+from dataprep.config.base import SPLITS
 from models.diagnose import findings
 from models.diagnose.facts import Facts
 from models.diagnose.finding import Finding
+from models.diagnose.label_suspects import find_suspects
 from models.diagnose.metrics import measure
 from models.diagnose.registry import FINDINGS
+from models.evaluate.calibration import calibrate
 from pipelines.params import Params, read_params
 from tests.closure import ROOT, SHIPPED
+from tests.models.diagnose.findings.test_harmful_augmentation import under
+from tests.models.diagnose.findings.test_label_suspects import network_with
 from tests.models.diagnose.findings.test_leakage import LEAKAGE
+from tests.models.diagnose.findings.test_no_relation import UNRELATED
+from tests.models.diagnose.findings.test_sensitive_to_change import THIN
+from tests.models.diagnose.findings.test_shared_images import SHARED
+from tests.models.diagnose.findings.test_shortcut import SHORTCUT
+from tests.models.diagnose.findings.test_systematic_errors import WRITER
 from tests.models.diagnose.test_learning_curve import FALLING, SLOW, SWINGING
-from tests.models.made_up import answers, facts_of, pictures_of, predictions
+from tests.models.made_up import answers, facts_of, pictures_of, predictions, quiet_evidence, robustness_of
 
 FOLDER = Path(findings.__path__[0])
+
+
+SMALL = {"kind": "cnn", "filters": [2], "dense_units": [256], "dropout": 0.8}
 
 
 def cases(params: Params) -> list[Facts]:
@@ -27,7 +41,7 @@ def cases(params: Params) -> list[Facts]:
     scores = [(0.9, 0.895, 0.89), (1.0, 0.93, 0.93), (0.99, 0.98, 0.9), (1.0, 0.999, 0.995), (1.0, 0.995, 0.99)]
     rows = [predictions({"train": (a, 4000), "validation": (b, 1000), "test": (c, 1000)}) for a, b, c in scores]
     true = ["a"] * 500 + ["b"] * 50
-    rows.append(pl.concat([answers(true, ["a"] * 550, split) for split in ("train", "validation", "test")]))
+    rows.append(pl.concat([answers(true, ["a"] * 550, split) for split in SPLITS]))
     metrics = [measure(own) for own in rows]
     gaps = [facts_of(metrics[0], params, running=1.0, batch_normalisation=normalised) for normalised in (True, False)]
     missed = measure(predictions({"train": (0.6, 4000), "validation": (0.6, 1000), "test": (0.6, 1000)}))
@@ -38,6 +52,30 @@ def cases(params: Params) -> list[Facts]:
         facts_of(missed, params, losses=FALLING),
         facts_of(missed, params, losses=SLOW, learning_rate=2e-5),
         facts_of(missed, params, losses=SWINGING),
+    ]
+    balanced = measure(pl.concat([answers(["a", "b"] * 100, ["a"] * 200, split) for split in SPLITS]))
+    stopped = network_with(0.1, sure=0.96)
+    suspects = replace(quiet_evidence(), suspects=find_suspects(stopped))
+    sure = calibrate(rows[0].filter(pl.col("split") == "validation").with_columns(confidence=pl.lit(0.99, pl.Float32)), seed=0)
+    operations = robustness_of(0.9, operations=[under("rotation", 0.5, 0.6)])
+    guessed = measure(predictions({"train": (0.36, 900), "validation": (0.34, 300), "test": (0.33, 300)}))
+    others += [
+        facts_of(balanced, params),
+        facts_of(measure(stopped), params, evidence=suspects),
+        facts_of(guessed, params, evidence=UNRELATED),
+        *(
+            facts_of(metrics[0], params, evidence=evidence)
+            for evidence in (
+                SHARED,
+                SHORTCUT,
+                THIN,
+                replace(quiet_evidence(), slices=[WRITER]),
+                replace(quiet_evidence(), calibration=sure),
+                replace(quiet_evidence(), robustness=operations),
+            )
+        ),
+        facts_of(missed, params, network="perceptron", layers={"kind": "perceptron"}),
+        facts_of(missed, params, layers=SMALL),
     ]
     return [*(facts_of(own, params, leakage=LEAKAGE) for own in metrics), *gaps, *others]
 
@@ -74,7 +112,7 @@ def test_each_command_sets_parameters_that_params_yaml_takes(params: Params, tmp
             section = content
             for part in above:
                 section = section[part]
-            assert section[last] != value, key
+            assert section[last] != value or isinstance(value, dict), key  # what another kind of network is replaced by
             section[last] = value
         path = tmp_path / "params.yaml"
         YAML().dump(content, path)

@@ -48,7 +48,9 @@ def model(tiny: Path, small: ModelConfig, short: TrainConfig, params: Params, tm
 
 
 def test_every_image_of_every_split_is_predicted_once(tiny: Path, model: Path, params: Params, tmp_path: Path) -> None:
-    rows = pl.concat(predict(load_model(model, index_of(tiny)), tiny / "prepared", params.evaluate))
+    rows = pl.concat(
+        seen.predictions for seen in predict(load_model(model, index_of(tiny)), tiny / "prepared", params.evaluate)
+    )
     assert sorted(rows["id"]) == sorted(str(path.relative_to(tiny / "raw")) for path in (tiny / "raw").rglob("*.png"))
     assert class_names_of(rows) == ["class0", "class1", "class2"]
     assert all(row["id"].startswith(row["label"]) for row in rows.iter_rows(named=True))
@@ -63,7 +65,10 @@ def test_every_image_of_every_split_is_predicted_once(tiny: Path, model: Path, p
 def test_the_batch_size_changes_no_verdict(tiny: Path, model: Path, params: Params) -> None:
     network = load_model(model, index_of(tiny))
     small, large = (
-        pl.concat(predict(network, tiny / "prepared", params.evaluate.model_copy(update={"batch_size": size})))
+        pl.concat(
+            seen.predictions
+            for seen in predict(network, tiny / "prepared", params.evaluate.model_copy(update={"batch_size": size}))
+        )
         for size in (7, 256)
     )
     assert small["id"].equals(large["id"])
@@ -245,7 +250,7 @@ def test_layers_that_put_out_too_much_are_never_asked(tiny: Path, params: Params
     network = keras.Sequential([layers[0], keras.Sequential(layers), keras.layers.Softmax()])
     check_batch(network, 2)
     with pytest.raises(ArtifactError) as refused:
-        list(predict(Classifier(network, None), tiny / "prepared", one.model_copy(update={"batch_size": 3})))
+        list(predict(Classifier(network, None, None), tiny / "prepared", one.model_copy(update={"batch_size": 3})))
     assert str(refused.value) == (
         "the network must evaluate a batch in at most 64 GiB; its layers put out 6,400,000,007 values of an image, "
         "x evaluate.batch_size 3 x 4 bytes = 72 GiB. Reduce evaluate.batch_size, or run: dvc repro train"
@@ -299,7 +304,7 @@ def test_what_is_no_probability_is_refused(tiny: Path, params: Params) -> None:
             return np.full((len(images), 3), np.nan, dtype=np.float32)
 
     with pytest.raises(ArtifactError, match=r"the network must give probabilities, 0 to 1; for '.*' .* it gives nan to nan"):
-        list(predict(Classifier(Broken(), None), tiny / "prepared", params.evaluate))
+        list(predict(Classifier(Broken(), None, None), tiny / "prepared", params.evaluate))
 
 
 PREDICTED = predictions({"train": (0.9, 12), "validation": (0.8, 6), "test": (0.7, 6)}).drop("cluster").sort("id")

@@ -115,11 +115,13 @@ def test_images_of_two_groups_are_worth_two(tiny: Path, params: Params) -> None:
 def robustness_of(**changes: object) -> str:
     under = {"operation": "noise", "probability": 0.5, "accuracy": 0.8, "accuracy_interval": [0.7, 0.9]}
     whole: dict[str, object] = {
-        "format_version": 4,
+        "format_version": 5,
         "images": 10,
         "clusters": 10,
         "accuracy": 0.9,
         "operations": [under],
+        "levels": [],
+        "regions": [],
         "superposed": {},
         "denoised": {},
     }

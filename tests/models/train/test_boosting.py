@@ -73,7 +73,9 @@ def test_the_trees_classify_and_not_the_head(
     classifier = load_model(path, index_of(tiny))
     images, _, _ = next(ordered_batches(tiny / "prepared", "test", 50))
     assert np.array_equal(classifier.predict_on_batch(images), booster.inplace_predict(features.predict_on_batch(images)))
-    rows = pl.concat(predict(classifier, tiny / "prepared", params.evaluate)).filter(pl.col("split") == "validation")
+    rows = pl.concat(seen.predictions for seen in predict(classifier, tiny / "prepared", params.evaluate)).filter(
+        pl.col("split") == "validation"
+    )
     accuracy = (rows["label"] == rows["predicted"]).mean()
     assert accuracy == pytest.approx(trees.scores["val_accuracy"])
     assert rows["loss"].mean() == pytest.approx(trees.scores["val_loss"], rel=1e-4)

@@ -64,7 +64,7 @@ def train(
 
 
 def validation_loss(tiny: Path, path: Path, params: Params) -> float:
-    rows = pl.concat(predict(load_model(path, index_of(tiny)), tiny / "prepared", params.evaluate))
+    rows = pl.concat(seen.predictions for seen in predict(load_model(path, index_of(tiny)), tiny / "prepared", params.evaluate))
     return float(np.mean(rows.filter(pl.col("split") == "validation")["loss"].to_numpy()))
 
 
@@ -89,7 +89,7 @@ def test_few_steps_leave_a_model_that_knows_its_train_images(
     config = params.train.model_copy(update={"batch_size": batch_size, "optimizer": adam(learning_rate), "epochs": 4})
     train(tiny, params.model, config, params, tmp_path / "model.keras")
     network = load_model(tmp_path / "model.keras", read_index(tiny / "prepared", stage="prepare"))
-    rows = pl.concat(predict(network, tiny / "prepared", params.evaluate))
+    rows = pl.concat(seen.predictions for seen in predict(network, tiny / "prepared", params.evaluate))
     own = rows.filter(pl.col("split") == "train")
     assert own.height == 72
     assert (own["label"] == own["predicted"]).mean() > 0.98  # type: ignore[operator]  # polars types a mean loosely

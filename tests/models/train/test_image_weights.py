@@ -140,7 +140,7 @@ def test_balanced_weights_let_a_rare_class_be_learnt_and_the_same_bytes_come_twi
         network = compile_network(small, brief, train_set, statistics, augment=NOTHING)
         prepared = folder / "prepared"
         fit(network, train_set, prepared=prepared, config=brief, augment=NOTHING, workers=0, callbacks=[])
-        rows = pl.concat(predict(Classifier(network, None), prepared, params.evaluate))
+        rows = pl.concat(seen.predictions for seen in predict(Classifier(network, None, None), prepared, params.evaluate))
         rare = rows.filter((pl.col("split") == "train") & (pl.col("label") == "class0"))
         return encode_model(network, recipe={}), float(np.mean(rare["loss"].to_numpy()))
 

@@ -13,7 +13,7 @@ from models.diagnose.finding import Finding
 from models.diagnose.findings.evaluated_below_running import find
 from models.diagnose.metrics import Metrics, measure
 from pipelines.params import Params
-from tests.models.made_up import answers, facts_of, pictures_of, predictions, settings_of
+from tests.models.made_up import answers, facts_of, pictures_of, predictions, quiet_evidence, settings_of
 
 
 def unmixed(params: Params, balance: str = "none") -> AugmentConfig:
@@ -49,7 +49,7 @@ def test_training_is_asked_for_the_epoch_that_was_kept(
     )
     stopping = EarlyStoppingConfig(metric=metric, patience=5, min_change=0.0)
     settings = replace(settings_of(params, target_accuracy=0.9), augment=unmixed(params), early_stopping=stopping)
-    facts = gather(rare_class_known(720), history, pictures_of(params), None, settings)
+    facts = gather(rare_class_known(720), history, pictures_of(params), None, quiet_evidence(), settings)
     assert (facts.gap.epoch if facts.gap else None) == epoch
 
 
@@ -62,9 +62,9 @@ def test_mixed_images_are_another_task_and_not_compared(params: Params, mixing: 
 def test_trees_are_not_compared_with_the_head_that_was_trained(params: Params) -> None:
     history = pl.DataFrame({"epoch": [1], "accuracy": [0.99], "loss": [0.1], "val_loss": [0.5], "val_accuracy": [0.7]})
     settings = replace(settings_of(params, target_accuracy=0.9), augment=unmixed(params))
-    pictures = pictures_of(params)
-    assert gather(rare_class_known(720), history, pictures, None, settings).gap
-    assert gather(rare_class_known(720), history, pictures, None, replace(settings, head_classifies=False)).gap is None
+    given = (rare_class_known(720), history, pictures_of(params), None, quiet_evidence())
+    assert gather(*given, settings).gap
+    assert gather(*given, replace(settings, head_classifies=False)).gap is None
 
 
 def test_batch_normalisation_is_no_cause_where_there_is_none(params: Params) -> None:

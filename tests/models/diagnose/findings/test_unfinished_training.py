@@ -9,7 +9,7 @@ from models.diagnose.findings.unfinished_training import find
 from models.diagnose.metrics import measure
 from pipelines.params import Params
 from tests.models.diagnose.test_learning_curve import FALLING, SWINGING
-from tests.models.made_up import facts_of, pictures_of, predictions, settings_of
+from tests.models.made_up import facts_of, pictures_of, predictions, quiet_evidence, settings_of
 
 MISSED = measure(predictions({"train": (0.99, 4000), "validation": (0.9, 1000), "test": (0.9, 1000)}))
 REACHED = measure(predictions({"train": (1.0, 4000), "validation": (1.0, 1000), "test": (1.0, 1000)}))
@@ -47,7 +47,7 @@ def test_two_phases_are_no_one_curve(params: Params) -> None:
     history = pl.DataFrame({"epoch": range(1, 25), "accuracy": [0.99] * 24, **FALLING})
     settings = replace(settings_of(params, target_accuracy=0.99), epochs=24)
     found = [
-        find(gather(metrics, history, pictures_of(params), None, replace(settings, fine_tunes=fine_tunes)))
+        find(gather(metrics, history, pictures_of(params), None, quiet_evidence(), replace(settings, fine_tunes=fine_tunes)))
         for fine_tunes in (False, True)
     ]
     assert [finding is not None for finding in found] == [True, False]

@@ -6,7 +6,14 @@ from pipelines.params import Params
 from tests.models.made_up import answers, facts_of
 
 TRUE = ["a"] * 500 + ["b"] * 50
-METRICS = measure(pl.concat([answers(TRUE, ["a"] * 550, split) for split in ("train", "validation", "test")]))
+HELD_OUT = [answers(TRUE, ["a"] * 550, split) for split in ("validation", "test")]
+METRICS = measure(pl.concat([answers(["a", "b"] * 100, ["a"] * 200, "train"), *HELD_OUT]))
+
+
+def test_a_class_that_has_too_few_train_images_is_left_to_another_finding(params: Params) -> None:
+    rare = measure(pl.concat([answers(TRUE, ["a"] * 550, "train"), *HELD_OUT]))
+    assert find(facts_of(METRICS, params, 0.9)) is not None
+    assert find(facts_of(rare, params, 0.9)) is None
 
 
 def test_a_missed_class_is_worth_its_distance_to_the_target(params: Params) -> None:

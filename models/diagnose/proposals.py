@@ -1,0 +1,85 @@
+"""What findings propose to change: larger networks, and train images that are varied more."""
+
+from dataprep.augment.operations import section_of
+from dataprep.config.augment import LABELS
+from models.diagnose.facts import Facts, Settings
+from models.diagnose.finding import Value
+
+OFTEN = 0.5
+"""Probability with which an operation happens to a train image."""
+
+_GEOMETRIC = ("rotation", "zoom", "shear", "shift")
+"""What leaves every label as it is, in the ranges that params.yaml has: pictures of anything are turned and moved a little."""
+
+_USUAL = {"filters": 32, "dense_units": 128}
+"""Of the first layer of a network that reads digits or small photographs."""
+
+CNN: dict[str, Value] = {
+    "kind": "cnn",
+    "filters": [32, 64],
+    "kernel_size": 3,
+    "strides": 1,
+    "padding": "same",
+    "pooling": "max",
+    "unpooled": [],
+    "block_dropout": 0.25,
+    "dropout_after": [],
+    "dropout": 0.3,
+    "dense_units": [128],
+    "batch_normalisation": True,
+    "noise": 0.0,
+}
+"""The network of the default params.yaml."""
+
+
+def vary_more(facts: Facts) -> dict[str, Value]:
+    """Turns on what leaves labels as they are, at a probability of a half; of photographs also the mirror image."""
+    augment = facts.settings.augment
+    names = [*_GEOMETRIC, *(["horizontal_flip"] if _mirrors(facts) else [])]
+    more: dict[str, Value] = {
+        f"augment.{name}.probability": OFTEN for name in names if section_of(augment, name).probability < OFTEN
+    }
+    return more | ({} if augment.online or not more else {"augment.online": True})
+
+
+def larger_network(settings: Settings) -> dict[str, Value]:
+    """Twice the filters and units of each layer, no fewer than is usual; a convolutional network in the place of one layer."""
+    if settings.network == "perceptron":
+        return {"model.network": CNN}
+    return {
+        f"model.network.{key}": [max(2 * width, usual) for width in settings.layers[key]]
+        for key, usual in _USUAL.items()
+        if settings.layers.get(key)
+    }
+
+
+def less_regularised(settings: Settings) -> dict[str, Value]:
+    """No penalties on weights, and half the dropout, where there is much of it."""
+    changes: dict[str, Value] = {f"model.{key}": 0.0 for key in ("l1", "l2") if getattr(settings, key) >= _HEAVY}
+    if settings.layers.get("dropout", 0.0) > OFTEN:
+        changes["model.network.dropout"] = round(settings.layers["dropout"] / 2, 3)
+    return changes
+
+
+def more_regularised(settings: Settings) -> dict[str, Value]:
+    """Dropout of a half, and a penalty on squared weights."""
+    changes: dict[str, Value] = {}
+    if 0.0 <= settings.layers.get("dropout", OFTEN) < OFTEN:
+        changes["model.network.dropout"] = OFTEN
+    if settings.l2 < _LIGHT:
+        changes["model.l2"] = _LIGHT
+    return changes
+
+
+def _mirrors(facts: Facts) -> bool:
+    """Whether a mirrored image is one that the camera might have seen."""
+    refused = {name for entry in facts.settings.augment.label_safe for name in _changed_by(entry)}
+    return facts.pictures.are_photographs and "horizontal_flip" not in refused
+
+
+def _changed_by(entry: str) -> tuple[str, ...]:
+    return LABELS[entry].changed_by if entry in LABELS else (entry,)
+
+
+_HEAVY = 1e-3
+_LIGHT = 1e-4
