@@ -1,19 +1,24 @@
-"""Planted faults, what the report says first, and what its first proposal gains: `python -m benchmarks.planted [CASE ...]`.
+"""Planted faults, what the report says first, and what its first proposal gains: `python -m benchmarks.planted [--find] [CASE ...]`.
 
-Each case is a project of its own: a cut of MNIST or CIFAR-10 and one wrong setting. It is run, its first finding is read from
-diagnosis.json, and the first command of that finding is run as it stands there. Validation decides; the test accuracy stands
-beside it, and nothing is chosen by it. Healthy cases must have nothing above a result. All of them take about half an hour.
+Each case is a project of its own: a cut of MNIST or CIFAR-10 and one fault. It is run, its findings are read from diagnosis.json,
+and the first command of the first finding is run as it stands there; `--find` leaves that out. Validation decides; the test
+accuracy stands beside it, and nothing is chosen by it. Healthy cases must have nothing above a result. All take about an hour.
 """
 
 import json
 import shlex
+import shutil
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import polars as pl
+
+from benchmarks import planting
 from benchmarks.real_images import files_of, unpacked
+from dataprep.store.split_table import encode_split, read_split
 from tests.end_to_end.conftest import Project, copy_project
 
 
@@ -24,19 +29,38 @@ class Planted:
     Attributes:
         data: mnist | cifar.
         one_in: of so many files one is kept.
-        classes: the folders that are kept; none = all.
+        finding: the id that must come first; "" where nothing above a result may be said.
         changes: keys of params.yaml, on the defaults.
-        finding: the id that must come first.
+        classes: the folders that are kept; none = all.
+        plant: changes the folder of images.
+        meddle: changes the project after its first run.
     """
 
     data: str
     one_in: int
-    classes: tuple[str, ...]
-    changes: Mapping[str, object]
     finding: str
+    changes: Mapping[str, object]
+    classes: tuple[str, ...] = ()
+    plant: Callable[[Path], None] = planting.nothing
+    meddle: Callable[[Project], None] | None = field(default=None)
+
+
+def _tear_copies_apart(project: Project) -> None:
+    """Moves every other image that has a copy in train to test, in the split table itself."""
+    path = project.root / "data/split.parquet"
+    split = read_split(path)
+    torn = split.filter(pl.col("id").str.contains("-copy") & (pl.col("split") == "train"))["id"].to_list()[::2]
+    moved = split.with_columns(split=pl.when(pl.col("id").is_in(torn)).then(pl.lit("test")).otherwise(pl.col("split")))
+    path.unlink()
+    path.write_bytes(encode_split(moved))
+    project.run("dvc", "commit", "-f", "split")
+    project.repro("prepare", "--downstream")
 
 
 _DIGITS = {"prepare.image_size": [28, 28], "split.fractions": [0.6, 0.2, 0.2], "diagnose.target_accuracy": 0.99}
+_CALM = _DIGITS | {"diagnose.target_accuracy": 0.95}
+_GIVEN = _DIGITS | {"ingest.pattern": "{split}/{label}/{name}", "split.method": "given"}
+_WRITERS = _DIGITS | {"ingest.pattern": "*/{label}/{group}/{name}"}
 _PHOTOGRAPHS = {
     "prepare.image_size": [32, 32],
     "prepare.color": "rgb",
@@ -45,55 +69,97 @@ _PHOTOGRAPHS = {
     "augment.noise.probability": 0.0,
     "diagnose.target_accuracy": 0.95,
 }
+_BARE = {"augment.online": False, "model.network.dropout": 0.0}
 
 CASES = {
-    "healthy": Planted("mnist", 14, (), _DIGITS | {"diagnose.target_accuracy": 0.95}, "on_target"),
-    "too few epochs": Planted("mnist", 14, (), _DIGITS | {"train.epochs": 2}, "unfinished_training"),
+    "too small a network": Planted(
+        "mnist", 14, "high_bias", _DIGITS | {"model.network.filters": [2], "model.network.dense_units": [8], "train.epochs": 20}
+    ),
+    "no regularisation on 500 images": Planted("mnist", 84, "high_variance", _DIGITS | _BARE),
     "rate 100 times too high": Planted(
-        "mnist", 14, (), _DIGITS | {"train.optimizer.learning_rate": 0.2, "train.epochs": 12}, "high_learning_rate"
+        "mnist", 14, "high_learning_rate", _DIGITS | {"train.optimizer.learning_rate": 0.2, "train.epochs": 12}
     ),
     "rate 100 times too low": Planted(
-        "mnist", 14, (), _DIGITS | {"train.optimizer.learning_rate": 0.00002, "train.epochs": 12}, "low_learning_rate"
+        "mnist", 14, "low_learning_rate", _DIGITS | {"train.optimizer.learning_rate": 0.00002, "train.epochs": 12}
     ),
+    "too few epochs": Planted("mnist", 14, "unfinished_training", _DIGITS | {"train.epochs": 2}),
+    "10% wrong labels": Planted("mnist", 14, "label_suspects", _DIGITS, plant=planting.wrong_labels),
+    "inverted test images": Planted("mnist", 14, "validation_test_mismatch", _GIVEN, plant=planting.inverted_test),
+    "one writer with another pen": Planted(
+        "mnist", 14, "systematic_errors", _WRITERS | {"split.pin": {"group": {"w07": "validation"}}}, plant=planting.another_pen
+    ),
+    "a class at 2%": Planted("mnist", 14, "imbalance", _DIGITS, plant=planting.rare_class),
+    "copies torn apart": Planted("mnist", 14, "shared_images", _DIGITS, plant=planting.copies, meddle=_tear_copies_apart),
+    "thick strokes only": Planted("mnist", 14, "sensitive_to_change", _CALM, plant=planting.thick_strokes),
+    "a colored corner": Planted("mnist", 14, "shortcut", _CALM | {"prepare.color": "rgb"}, plant=planting.colored_corner),
     "stored too small": Planted(
-        "cifar", 30, (), _PHOTOGRAPHS | {"prepare.image_size": [8, 8], "prepare.color": "gray"}, "small_pictures"
+        "cifar", 30, "small_pictures", _PHOTOGRAPHS | {"prepare.image_size": [8, 8], "prepare.color": "gray"}
     ),
-    "few photographs": Planted("cifar", 12, ("cat", "dog"), _PHOTOGRAPHS, "untrained_backbone"),
+    "few photographs": Planted("cifar", 12, "untrained_backbone", _PHOTOGRAPHS, classes=("cat", "dog")),
+    "healthy digits": Planted("mnist", 14, "", _CALM),
+    "healthy digits of writers": Planted(
+        "mnist", 14, "", _WRITERS | {"diagnose.target_accuracy": 0.95}, plant=planting.writers
+    ),
+    "healthy few digits": Planted("mnist", 50, "", _DIGITS | {"diagnose.target_accuracy": 0.9}),
+    "healthy perceptron": Planted(
+        "mnist", 14, "", _DIGITS | {"model.network": {"kind": "perceptron"}, "diagnose.target_accuracy": 0.85}
+    ),
+    "healthy photographs": Planted(
+        "cifar", 6, "", _PHOTOGRAPHS | {"diagnose.target_accuracy": 0.8}, classes=("frog", "ship", "automobile")
+    ),
 }
 
 
 def main() -> None:
-    names = sys.argv[1:] or list(CASES)
-    print("| planted | first finding | as planted | validation | test | its first proposal | validation | test |")
-    print("|---|---|---|---|---|---|---|---|")
-    for name in names:
-        with unpacked(CASES[name].data) as source, TemporaryDirectory(prefix="darkroom-bench-") as folder:
-            print(row(name, CASES[name], source, Path(folder) / "project"), flush=True)
+    finds_only = "--find" in sys.argv
+    names = [name for name in sys.argv[1:] if name != "--find"] or list(CASES)
+    print(
+        "| planted | first finding | rank | others above a result | validation | test | its first command | validation | test |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
+    for data in sorted({CASES[name].data for name in names}):
+        with unpacked(data) as source:
+            for name in [own for own in names if CASES[own].data == data]:
+                with TemporaryDirectory(prefix="darkroom-bench-") as folder:
+                    print(row(name, CASES[name], source, Path(folder), finds_only=finds_only), flush=True)
 
 
-def row(name: str, case: Planted, source: Path, root: Path) -> str:
+def row(name: str, case: Planted, source: Path, folder: Path, *, finds_only: bool) -> str:
     """Runs a case and what is proposed first; a row of the table."""
-    _cut(source, case)
-    project = copy_project(root)
-    project.set({"ingest.source": str(source), "ingest.pattern": "*/{label}/{name}", **case.changes})
+    images = folder / "images"
+    _cut(source, images, case)
+    case.plant(images)
+    project = copy_project(folder / "project")
+    project.set({"ingest.source": str(images), "ingest.pattern": "*/{label}/{name}", **case.changes})
     project.repro()
+    if case.meddle:
+        case.meddle(project)
     project.run("git", "add", "-A")
     project.run("git", "commit", "-qm", name)
-    first = json.loads(project.read("reports/diagnosis.json"))["findings"][0]
+    findings = json.loads(project.read("reports/diagnosis.json"))["findings"]
+    grave = [finding["id"] for finding in findings if finding["severity"] in ("blocker", "problem")]
+    rank = str(grave.index(case.finding) + 1) if case.finding in grave else "-"
     before = _accuracies(project)
+    first = findings[0]
     command = next((action["command"] for action in first["actions"] if action["command"]), None)
-    ended = project.run(*shlex.split(command)) if command else None
-    if ended and ended.exit_code:
-        sys.exit(ended.output)
-    after = _accuracies(project) if command else "- | -"
-    found = "yes" if first["id"] == case.finding else f"no, {case.finding}"
-    return f"| {name} | `{first['id']}` | {found} | {before} | `{command}` | {after} |"
+    if command and not finds_only:
+        ended = project.run(*shlex.split(command))
+        if ended.exit_code:
+            sys.exit(ended.output)
+        after = f"`{command}` | {_accuracies(project)}"
+    else:
+        after = f"{f'`{command}`' if command else '-'} | - | -"
+    others = ", ".join(f"`{own}`" for own in grave if own != case.finding) or "-"
+    return f"| {name} | `{first['id']}` | {rank} | {others} | {before} | {after} |"
 
 
-def _cut(source: Path, case: Planted) -> None:
+def _cut(source: Path, images: Path, case: Planted) -> None:
+    """Copies the files of a case."""
     for number, path in enumerate(files_of(source)):
-        if number % case.one_in or (case.classes and path.parent.name not in case.classes):
-            path.unlink()
+        if number % case.one_in == 0 and (not case.classes or path.parent.name in case.classes):
+            target = images / path.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target)
 
 
 def _accuracies(project: Project) -> str:
