@@ -1,8 +1,9 @@
-"""Planted faults, what the report says first, and what its first proposal gains: `python -m benchmarks.planted [--find] [CASE ...]`.
+"""Planted faults, what the report says first, and what its first proposal gains.
 
-Each case is a project of its own: a cut of MNIST or CIFAR-10 and one fault. It is run, its findings are read from diagnosis.json,
-and the first command of the first finding is run as it stands there; `--find` leaves that out. Validation decides; the test
-accuracy stands beside it, and nothing is chosen by it. Healthy cases must have nothing above a result. All take about an hour.
+`python -m benchmarks.planted [--find] [CASE ...]`. Each case is a project of its own: a cut of MNIST or CIFAR-10 and one fault.
+It is run, its findings are read from diagnosis.json, and the first command of the first finding is run as it stands there;
+`--find` leaves that out. Validation decides; the test accuracy stands beside it, and nothing is chosen by it. Healthy cases
+must have nothing above a result. All take about an hour.
 """
 
 import json

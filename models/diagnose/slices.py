@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
-from sklearn.cluster import KMeans
-from threadpoolctl import threadpool_limits
+from scipy.cluster.vq import kmeans2
 
 from dataprep.config.base import SplitName
+from dataprep.core.rng import rng_for
 from models.diagnose.metrics import Accuracy, accuracy_of
 from models.diagnose.significance import RARE, chance_worse
 from models.evaluate.feature_table import matrix
@@ -28,6 +28,7 @@ TAIL = 0.1
 MOST_CLUSTERS = 20
 _PER_CLUSTER = 40  # images, on average
 _LARGEST = 0.5  # a larger part of a split is no slice
+_ITERATIONS = 30
 _SHOWN = 6
 _CATEGORIES = ("group", "origin", "format")
 _SIDES = ("width", "height")  # of the files, in pixels
@@ -118,8 +119,8 @@ def _clusters(features: np.ndarray, seed: int) -> list[np.ndarray]:
     count = min(len(features) // _PER_CLUSTER, MOST_CLUSTERS)
     if count < 2 or not features.shape[1] or len(np.unique(features, axis=0)) < count:
         return []
-    with threadpool_limits(limits=1):  # sums are rounded by the number of threads
-        numbers = KMeans(count, n_init=1, random_state=seed % 2**32, algorithm="lloyd").fit_predict(features.astype(np.float64))
+    start = rng_for(seed, "slices")
+    _, numbers = kmeans2(features.astype(np.float64), count, iter=_ITERATIONS, minit="++", seed=start, missing="warn")
     return [numbers == number for number in range(count)]
 
 
