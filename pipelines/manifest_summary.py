@@ -44,9 +44,12 @@ def print_summary(rows: pl.DataFrame, *, num_read: int, num_known: int) -> None:
     animated = good.filter(pl.col("num_frames") > 1).height
     if animated:
         print(f"ingest: of {animated:,} images with several frames the first is used")
+    corrected = rows.group_by("correction").len().drop_nulls().sort("len", "correction", descending=[True, False])
+    listed = ", ".join(f"{count:,} {correction}" for correction, count in corrected.rows())
     print(
         f"ingest: {rows.height:,} files ({num_read:,} read, {num_known:,} known) -> "
         f"{good.height:,} ok / {counts.get('quarantined', 0):,} quarantined / {counts.get('skipped', 0):,} skipped; "
         f"{summary.height:,} classes, {copies.height:,} exact copies, "
         f"{good['near_duplicate'].drop_nulls().n_unique():,} clusters of near duplicates"
+        + (f"; corrections: {listed}" if listed else "")
     )

@@ -45,6 +45,7 @@ class IngestConfig(Section):
 
     source: Name
     pattern: Name
+    corrections: Name | None
     skip: Annotated[tuple[Name, ...], Field(strict=False, max_length=1000)]
     decode: DecodeConfig
     limits: LimitsConfig

@@ -2,7 +2,7 @@
 
 DarkroomError
 ├── ParamsError     params.yaml says something that cannot be done
-├── SourceError     the raw folder is not as ingest.source and ingest.pattern say
+├── SourceError     the raw folder is not as ingest.source and ingest.pattern say, or ingest.corrections are wrong
 ├── SplitError      the images cannot be split as asked
 ├── ExecuteError    workers cannot be started, or a task crashes them
 ├── TrainError      the network did not learn anything useful
@@ -30,7 +30,7 @@ class ParamsError(DarkroomError):
 
 
 class SourceError(DarkroomError):
-    """The raw folder is not as ingest.source and ingest.pattern say."""
+    """The raw folder is not as ingest.source and ingest.pattern say, or ingest.corrections are wrong."""
 
 
 class SplitError(DarkroomError):

@@ -9,6 +9,7 @@ import polars as pl
 from dataprep.config.ingest import IngestConfig
 from dataprep.core.errors import SourceError, first_five
 from dataprep.core.name_encoding import decode_name, encode_name, printable
+from dataprep.ingest.corrections import apply_corrections
 from dataprep.ingest.look_alike_classes import look_alike_warnings
 from dataprep.ingest.near_duplicates import find_clusters, hashes_of
 from dataprep.ingest.perceptual_features import LENGTH, Features
@@ -76,14 +77,17 @@ def check_pattern(found: pl.DataFrame, config: IngestConfig) -> None:
     read_paths([decode_name(path) for path in found["path"].to_list()], compile_pattern(config.pattern))
 
 
-def build_manifest(found: pl.DataFrame, seen: pl.DataFrame, clusters: pl.DataFrame, config: IngestConfig) -> pl.DataFrame:
-    """Joins what was found, what the paths say and what the files hold into the manifest.
+def build_manifest(
+    found: pl.DataFrame, seen: pl.DataFrame, clusters: pl.DataFrame, config: IngestConfig, *, corrections: pl.DataFrame
+) -> pl.DataFrame:
+    """Joins what was found, what the paths say, what the files hold and what a person decided into the manifest.
 
     Args:
         found: from `scan`.
         seen: columns of `FACTS`, of all files that could be opened.
         clusters: from `cluster_pictures`.
         config: the section.
+        corrections: from `read_corrections`.
     """
     paths = found["path"].to_list()
     compiled = compile_pattern(config.pattern)
@@ -101,7 +105,7 @@ def build_manifest(found: pl.DataFrame, seen: pl.DataFrame, clusters: pl.DataFra
         .with_columns(reason=pl.coalesce("entry_reason", "reason"), message=pl.coalesce(sentences, "message", "doubt"))
         .sort("id")
     )
-    rows = mark_other_files(rows)
+    rows = apply_corrections(mark_other_files(rows), corrections)
     unmatched = f"the path does not match ingest.pattern {config.pattern!r}"
     if "split" in compiled.groupindex:
         unmatched += f", whose split is one of {', '.join(SPLIT_NAMES)}"
@@ -143,13 +147,13 @@ def check_usable(manifest: pl.DataFrame, config: IngestConfig) -> None:
 
 
 def check_quarantined(manifest: pl.DataFrame, config: IngestConfig) -> None:
-    """Refuses a manifest of which too much is quarantined.
+    """Refuses a manifest of which too much is quarantined. What a person excluded does not count.
 
     Raises:
         SourceError: with the reasons counted and five examples.
     """
-    looked_at = manifest.filter(pl.col("status") != "skipped")
-    bad = manifest.filter(pl.col("status") == "quarantined")
+    looked_at = manifest.filter(pl.col("status") != "skipped", pl.col("reason").ne_missing(pl.lit("excluded")))
+    bad = looked_at.filter(pl.col("status") == "quarantined")
     most = config.max_quarantined_fraction
     if bad.height > most * looked_at.height:
         raise SourceError(

@@ -15,9 +15,11 @@ from dataprep.decode.value_range import SCALED
 Status = Literal["ok", "quarantined", "skipped"]
 EntryReason = Literal["skipped", "link", "link_to_folder", "not_a_file", "unreadable", "unreadable_folder", "unusable_name"]
 ReadReason = Literal["too_many_bytes", "changed", "too_slow", "worker_died"]
-RowReason = Literal["other_file", "pattern", "label_conflict", "small_class"]
+RowReason = Literal["other_file", "excluded", "pattern", "label_conflict", "small_class"]
 Reason = EntryReason | ReadReason | DecodeReason | RowReason
 """The closed list of reasons why a file is not used. Those in `SKIPPED` have the status skipped, all others quarantined."""
+Correction = Literal["wrong_label", "exclude", "fine"]
+"""What a person decided about an image: it has another label, is not to be used, or is right as it is."""
 STATUSES: tuple[str, ...] = get_args(Status)
 REASONS: tuple[str, ...] = tuple(reason for kind in get_args(Reason) for reason in (get_args(kind) or (kind,)))
 
@@ -38,11 +40,13 @@ _LEADS_OUT = pl.any_horizontal(
 
 MANIFEST = TableFormat(
     kind="manifest",
-    version=3,
+    version=4,
     columns={
         "id": pl.String(),  # relative posix path, printable, unique; the rows are sorted by it
         "path": pl.Binary(),  # the same path byte for byte: names need not be UTF-8
         "label": pl.String(),
+        "given_label": pl.String(),  # what the path says; the label is another one where a person corrected it
+        "correction": pl.String(),  # see `Correction`; null where no person looked
         "group": pl.String(),
         "given_split": pl.String(),
         "origin": pl.String(),
@@ -73,6 +77,7 @@ MANIFEST = TableFormat(
     values={
         "id": Values(pattern=NO_CONTROLS, ascending=True),
         "path": Values(),
+        "correction": Values(among=get_args(Correction), nullable=True),
         "given_split": Values(among=SPLITS, nullable=True),
         "bytes": Values(least=0),
         **dict.fromkeys(("width", "height", "num_frames"), Values(least=1, nullable=True)),
@@ -89,6 +94,10 @@ MANIFEST = TableFormat(
             f"{name} must be there where the status is ok": pl.col(name).is_not_null() | ~_OK
             for name in ("label", "width", "height", "digest", "file_digest")
         },
+        "label must be given_label where the correction is not wrong_label": (
+            pl.col("label").eq_missing(pl.col("given_label")) | pl.col("correction").eq_missing(pl.lit("wrong_label"))
+        ),
+        "correction must not be exclude where the status is ok": (pl.col("correction") != "exclude") | ~_OK,
     },
 )
 

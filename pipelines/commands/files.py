@@ -10,7 +10,8 @@ def files(
     status: Annotated[str | None, typer.Option(help="ok, quarantined or skipped.")] = None,
     reason: Annotated[str | None, typer.Option(help="For example undecodable; the table of ingest names them.")] = None,
     issue: Annotated[str | None, typer.Option(help="For example dark; the table of ingest names them.")] = None,
-    duplicates: Annotated[bool, typer.Option("--duplicates", help="Exact copies: the same pixels in several files.")] = False,  # noqa: FBT002  # a flag
+    corrections: Annotated[bool, typer.Option("--corrections", help="What a person corrected, by ingest.corrections.")] = False,  # noqa: FBT002  # a flag
+    duplicates: Annotated[bool, typer.Option("--duplicates", help="Exact copies: the same pixels in several files.")] = False,  # noqa: FBT002
     near_duplicates: Annotated[bool, typer.Option("--near-duplicates", help="Clusters of near duplicates.")] = False,  # noqa: FBT002
 ) -> None:
     """Lists files of the manifest with what is known of them; by default those that are not used."""
@@ -27,24 +28,26 @@ def files(
     _check_known("--issue", issue, ALL_ISSUES)
     rows = read_manifest(output_path("ingest", "manifest.parquet"))
     firsts = dict(find_copies(rows).select("id", "first").rows()) if duplicates else {}
-    chosen: list[pl.Expr] = []
-    if status:
-        chosen.append(pl.col("status") == status)
-    if reason:
-        chosen.append(pl.col("reason") == reason)
-    if issue:
-        chosen.append(pl.col("issues").list.contains(issue))
-    if near_duplicates:
-        chosen.append(pl.col("near_duplicate").is_not_null())
-    if duplicates:
-        chosen.append(pl.col("id").is_in(list(firsts)))
-    chosen = chosen or [pl.col("status") != "ok"]
-    listed = rows.filter(*chosen).with_columns(first=pl.col("id").replace_strict(firsts, default=None, return_dtype=pl.String))
+    asked = [
+        (status, pl.col("status") == pl.lit(status)),
+        (reason, pl.col("reason") == pl.lit(reason)),
+        (issue, pl.col("issues").list.contains(issue)),
+        (corrections, pl.col("correction").is_not_null()),
+        (near_duplicates, pl.col("near_duplicate").is_not_null()),
+        (duplicates, pl.col("id").is_in(list(firsts))),
+    ]
+    chosen = [holds for wanted, holds in asked if wanted] or [pl.col("status") != "ok"]
+    corrected = pl.format("label {}, corrected from {}", "label", pl.col("given_label").fill_null("none"))
+    remark = pl.when(correction="wrong_label").then(corrected).when(correction="fine").then(pl.lit("found fine by a person"))
+    listed = rows.filter(*chosen).with_columns(
+        first=pl.col("id").replace_strict(firsts, default=None, return_dtype=pl.String), corrected=remark
+    )
     order = [name for name, asked in (("first", duplicates), ("near_duplicate", near_duplicates)) if asked]
     listed = listed.sort(*order, "id")
     for row in listed.iter_rows(named=True):
         notes = [f"{row['status']}: {row['reason']}" if row["reason"] else row["status"], row["message"]]
         notes += [", ".join(row["issues"] or []), row["near_duplicate"] and f"near duplicate of {row['near_duplicate']}"]
+        notes.append(row["corrected"])
         if row["first"]:
             notes.append("first of its copies" if row["first"] == row["id"] else f"same picture as {row['first']}")
         print("\t".join(on_one_line(text) for text in [row["id"], *filter(None, notes)]))

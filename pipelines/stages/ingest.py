@@ -20,6 +20,7 @@ from dataprep.ingest.build_manifest import (
     ingest_warnings,
 )
 from dataprep.ingest.common_range import examine_in_common_range
+from dataprep.ingest.corrections import correction_warnings, read_corrections
 from dataprep.ingest.examine import examine
 from dataprep.ingest.scan_cache import read_known, remembered, write_known
 from dataprep.source.path_pattern import compile_pattern
@@ -36,6 +37,7 @@ def main(embedded: PathOption, scan_cache: OutputOption, manifest: OutputOption)
     params = read_params()
     config, execute = params.ingest, params.execute
     compile_pattern(config.pattern)  # a wrong pattern is refused before the reading, not after
+    corrections = read_corrections(config.corrections)  # and so are wrong corrections
     source = locate_raw_folder(config.source, embedded)
     listed = list_source(source, config.skip)
     found = listed.files
@@ -54,13 +56,13 @@ def main(embedded: PathOption, scan_cache: OutputOption, manifest: OutputOption)
     check_still_there(source)
     clusters = cluster_pictures(seen.facts, seen.clusters, config, workers=num_workers(execute))
     write_known(scan_cache, found, seen.facts, clusters, folder=source, config=config)
-    rows = build_manifest(found, seen.facts, clusters, config)
+    rows = build_manifest(found, seen.facts, clusters, config, corrections=corrections)
     check_usable(rows, config)
     write_manifest(manifest, rows)
     print_summary(rows, num_read=seen.num_new, num_known=known.facts.height)
-    empty = folder_warnings(found, listed.empty_folders, config.pattern, rows["label"].drop_nulls())
-    warnings = [f"warning: {warning}" for warning in (*empty, *ingest_warnings(rows, config))]
-    for line in (*describe_levels(usable(rows), known.facts, config.decode), *warnings):
+    empty = folder_warnings(found, listed.empty_folders, config.pattern, rows["given_label"].drop_nulls())
+    warnings = (*empty, *correction_warnings(rows, corrections), *ingest_warnings(rows, config))
+    for line in (*describe_levels(usable(rows), known.facts, config.decode), *map("warning: {}".format, warnings)):
         print(line)
     check_quarantined(rows, config)  # after the writing: one must be able to look at what is wrong
 

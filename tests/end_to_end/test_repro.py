@@ -167,6 +167,17 @@ def test_one_more_image_is_read_alone(project: Project) -> None:
         path.unlink()
 
 
+def test_a_corrected_label_opens_no_image_and_makes_a_new_split(project: Project) -> None:
+    (project.root / "raw/corrections.csv").write_text("path,mark,label\nclass0/00.png,wrong_label,class1\n")
+    project.set({"ingest.corrections": "raw/corrections.csv"})
+    corrected = project.repro("prepare")
+    assert corrected.ran() == ["ingest", "split", "prepare"]
+    assert "60 files (0 read, 60 known) -> 60 ok / 0 quarantined / 0 skipped; 3 classes" in corrected.output
+    assert "; corrections: 1 wrong_label" in corrected.output
+    classes = json.loads(project.read("data/split.json"))["classes"]
+    assert [sum(row[split]["images"] for split in ("train", "validation", "test")) for row in classes] == [19, 21, 20]
+
+
 def test_dvc_shows_metrics_plots_and_changed_parameters(project: Project) -> None:
     metrics = json.loads(project.run("dvc", "metrics", "show", "--json").output)[""]["data"]
     assert set(metrics["reports/metrics.json"]["data"]) >= {"train", "validation", "test"}

@@ -61,6 +61,11 @@ def two_images_of_one_class(raw: Path) -> None:
             {"ingest.source": "darkroomtest://bucket/raw"},
             "'darkroomtest://bucket/raw' is of a kind that fsspec does not know. Correct the part before ://",
         ),
+        (
+            None,
+            {"ingest.corrections": "nowhere.csv"},
+            "params.yaml: ingest.corrections must be a CSV with path, mark, label; '",
+        ),
         (empty, {}, "params.yaml: ingest.source must hold images; 'raw/case' is empty."),
         (one_class, {}, "params.yaml: ingest.pattern must find at least 2 classes; got one, 'only', for 4 images"),
         (

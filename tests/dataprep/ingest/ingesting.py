@@ -10,6 +10,7 @@ from dataprep.config.decode import Decoding
 from dataprep.config.ingest import IngestConfig
 from dataprep.ingest.build_manifest import build_manifest, cluster_pictures
 from dataprep.ingest.common_range import Pass, examine_in_common_range
+from dataprep.ingest.corrections import NO_CORRECTIONS
 from dataprep.ingest.examine import FACTS, ExamineTask, examine, examine_files
 from dataprep.ingest.scan_cache import Known
 from dataprep.source.raw_folder import Source, scan
@@ -33,13 +34,13 @@ def with_values(config: IngestConfig, **values: object) -> IngestConfig:
     return IngestConfig.model_validate(changed)
 
 
-def run(source: Source, config: IngestConfig = INGEST) -> pl.DataFrame:
+def run(source: Source, config: IngestConfig = INGEST, corrections: pl.DataFrame = NO_CORRECTIONS) -> pl.DataFrame:
     """Ingests a folder in this process."""
 
     def examined(files: pl.DataFrame, decoding: Decoding) -> list[pl.DataFrame]:
         return [examine_files(ExamineTask(source, files.select("path", "bytes").rows(), decoding, config.limits))]
 
-    return _ingest(source, config, examined)
+    return _ingest(source, config, examined, corrections)
 
 
 def run_in_workers(source: Source, config: IngestConfig = INGEST, workers: int = 1) -> pl.DataFrame:
@@ -51,10 +52,11 @@ def run_in_workers(source: Source, config: IngestConfig = INGEST, workers: int =
     return _ingest(source, config, examined)
 
 
-def _ingest(source: Source, config: IngestConfig, examined: Pass) -> pl.DataFrame:
+def _ingest(source: Source, config: IngestConfig, examined: Pass, corrections: pl.DataFrame = NO_CORRECTIONS) -> pl.DataFrame:
     found = scan(source, config.skip)
     seen = examine_in_common_range(found, NOTHING, config, first_pass=examined, second_pass=examined)
-    return build_manifest(found, seen.facts, cluster_pictures(seen.facts, seen.clusters, config, workers=1), config)
+    clusters = cluster_pictures(seen.facts, seen.clusters, config, workers=1)
+    return build_manifest(found, seen.facts, clusters, config, corrections=corrections)
 
 
 def by_id(manifest: pl.DataFrame) -> dict[str, dict[str, object]]:

@@ -18,6 +18,7 @@ from dataprep.ingest import examine as examine_module
 from dataprep.ingest import scan_cache
 from dataprep.ingest.build_manifest import build_manifest, cluster_pictures
 from dataprep.ingest.common_range import examine_in_common_range
+from dataprep.ingest.corrections import NO_CORRECTIONS
 from dataprep.ingest.examine import examine
 from dataprep.ingest.scan_cache import read_known, remembered, write_known
 from dataprep.source import other_files
@@ -44,7 +45,7 @@ class Ingesting(Generic[S]):
         self.opened: list[bytes] = []
         self.opened_again: list[bytes] = []
 
-    def run(self, config: IngestConfig = INGEST) -> pl.DataFrame:
+    def run(self, config: IngestConfig = INGEST, corrections: pl.DataFrame = NO_CORRECTIONS) -> pl.DataFrame:
         found = scan(self.source, config.skip)
         known = read_known(self.cache, found, folder=self.source, config=config)
         first, second = (functools.partial(self._examined, config, opened) for opened in (self.opened, self.opened_again))
@@ -53,7 +54,7 @@ class Ingesting(Generic[S]):
         seen = examine_in_common_range(found, known, config, first_pass=first, second_pass=second)
         clusters = cluster_pictures(seen.facts, seen.clusters, config, workers=1)
         write_known(self.cache, found, seen.facts, clusters, folder=self.source, config=config)
-        return build_manifest(found, seen.facts, clusters, config)
+        return build_manifest(found, seen.facts, clusters, config, corrections=corrections)
 
     def _examined(
         self, config: IngestConfig, opened: list[bytes], files: pl.DataFrame, decoding: Decoding
@@ -110,6 +111,10 @@ def test_what_only_decides_which_images_are_used_opens_nothing(ingesting: Ingest
     assert near_duplicates(ingesting.run(strict)) == []
     changed = with_values(INGEST, quality__dark=1.0, label_conflict="keep")
     assert near_duplicates(ingesting.run(changed)) == [("class0/a.png", "class0/a.png"), ("class0/b.png", "class0/a.png")]
+    assert ingesting.opened == []
+    wrong = pl.DataFrame({"id": ["class0/00.png"], "correction": ["wrong_label"], "corrected_label": ["class1"]})
+    corrected = ingesting.run(with_values(INGEST, corrections="corrections.csv"), wrong)
+    assert corrected.filter(id="class0/00.png")["label"].to_list() == ["class1"]
     assert ingesting.opened == []
 
 

@@ -23,6 +23,7 @@ MANIFEST_ROWS = pl.DataFrame(
         "id": _NAMES,
         "path": [name.encode() for name in _NAMES],
         "label": ["0", "0", "1", "1"],
+        "given_label": ["0", "0", "1", "1"],
         "bytes": [100, 100, 100, 100],
         "width": [8, 8, 8, None],
         "height": [8, 8, 8, None],
@@ -70,6 +71,17 @@ def changed(rows: pl.DataFrame, column: str, values: list[object]) -> pl.DataFra
         ("reason", [None, None, None, "witchcraft"], "row 3: reason must be one of .* more; got 'witchcraft'"),
         ("reason", [None] * 4, "row 3: reason must be there where the status is not ok, and there alone; got None"),
         ("reason", ["dark", None, None, "undecodable"], "row 0: reason must be"),
+        ("label", ["0", "1", "1", "1"], "row 1: label must be given_label where the correction is not wrong_label; got '1'"),
+        (
+            "correction",
+            ["exclude", None, None, None],
+            "row 0: correction must not be exclude where the status is ok; got 'excl",
+        ),
+        (
+            "correction",
+            ["bad", None, None, None],
+            "row 0: correction must be one of 'wrong_label', 'exclude', 'fine'; got 'bad",
+        ),
         (
             "given_split",
             ["dev", None, None, None],

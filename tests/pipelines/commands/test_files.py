@@ -8,10 +8,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from dataprep.core.errors import DarkroomError
+from dataprep.ingest.corrections import NO_CORRECTIONS
 from dataprep.store.manifest import write_manifest
 from pipelines.cli import app
 from tests.closure import SHIPPED
-from tests.conftest import random_image, write_png
+from tests.conftest import random_image, striped, write_png
 from tests.dataprep.ingest.ingesting import run
 
 
@@ -50,6 +51,33 @@ def test_files_lists_what_is_asked_for(make_tree: Callable[..., Path], tmp_path:
     assert files("--issue", "odd_pixel_count")[0].startswith("class1/large.png\tok\t")
     assert files("--issue", "doubtful_bytes") == ["0 of 11 files"]
     assert files("--near-duplicates") == ["0 of 11 files"]
+
+
+def test_files_lists_what_a_person_corrected(
+    make_tree: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decided = pl.DataFrame(
+        [
+            ("class0/00.png", "wrong_label", "class1"),
+            ("class0/01.png", "exclude", None),
+            ("class0/02.png", "fine", None),
+            ("x.png", "wrong_label", "class1"),
+        ],
+        schema=NO_CORRECTIONS.schema,
+        orient="row",
+    )
+    source = make_tree(classes=2, images=4)
+    write_png(source / "x.png", striped(0, 999))
+    write_manifest(tmp_path / "manifest.parquet", run(source, corrections=decided))
+    monkeypatch.setattr("pipelines.graph.output_path", lambda *_: tmp_path / "manifest.parquet")
+    output = CliRunner().invoke(app, ["files", "--corrections"], catch_exceptions=False).output.splitlines()
+    assert output == [
+        "class0/00.png\tok\tlabel class1, corrected from class0",
+        "class0/01.png\tquarantined: excluded\texcluded by a person, in ingest.corrections",
+        "class0/02.png\tok\tfound fine by a person",
+        "x.png\tok\tlabel class1, corrected from none",
+        "4 of 9 files",
+    ]
 
 
 @pytest.mark.parametrize(
