@@ -23,7 +23,8 @@ class Evidence:
         baselines: cheap classifiers on the same images.
         slices: parts of validation and test against the rest, the most certain first.
         calibration: on validation.
-        suspects: images whose label is probably wrong, the most certain first (`label_suspects`).
+        suspects: images whose label is probably wrong, the most certain first (`label_suspects`), but for those that a person
+            looked at and found fine.
         shifts: certain differences between splits, the largest first.
         shared: what splits share though they must not.
     """
@@ -65,7 +66,12 @@ def gather_evidence(
         baselines=measure_baselines(prepared, split, seed=seed),
         slices=find_slices(rows, facts, features, manifest, seed=seed),
         calibration=calibrate(rows.filter(pl.col("split") == "validation"), seed=seed),
-        suspects=find_suspects(rows),
+        suspects=_not_found_fine(find_suspects(rows), manifest),
         shifts=find_shifts(rows, facts, features),
         shared=find_shared(manifest, split),
     )
+
+
+def _not_found_fine(suspects: pl.DataFrame, manifest: pl.DataFrame) -> pl.DataFrame:
+    fine = manifest.filter(pl.col("correction") == "fine")["id"]
+    return suspects.filter(~pl.col("id").is_in(fine.implode()))
