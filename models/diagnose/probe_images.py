@@ -67,7 +67,8 @@ def draw_images(prepared: Place, split: SplitName, clusters: pl.DataFrame, most:
 def nearest_labels(features: Features, known: Features, labels: NDArray[np.int64]) -> NDArray[np.int64]:
     """Gives each image (N, D) the label of the most similar of M known ones (M, D), the first of equal ones."""
     # Sums of another order differ in the last digits, and twins are equal: which of them comes first must not depend on that.
-    return labels[np.round(features @ known.T, 5).argmax(axis=1)]
+    nearest: NDArray[np.int64] = labels[np.round(features @ known.T, 5).argmax(axis=1)]
+    return nearest
 
 
 def shrink(images: Pixels, side_px: int = SIDE_PX) -> Features:

@@ -54,9 +54,9 @@ def find_shifts(rows: pl.DataFrame, facts: pl.DataFrame, features: pl.DataFrame)
     single = table.unique("cluster", keep="first", maintain_order=True) if table["cluster"].n_unique() < table.height else table
     parts = {name: single.filter(pl.col("split") == name).head(_MOST) for name in ("train", "validation", "test")}
     tests = len(_PAIRS) * (len(FACTS) + len(axes))
-    found = []
+    found: list[Shift] = []
     for pair in _PAIRS:
-        by_axis = []
+        by_axis: list[Shift] = []
         for name in (*FACTS, *axes):
             first, second = (parts[split][name].drop_nulls().to_numpy() for split in pair)
             if min(len(first), len(second)) < 2:

@@ -109,4 +109,5 @@ def matrix(features: pl.DataFrame) -> Floats:
 def _rounded(values: Floats) -> Floats:
     """To four significant digits of the largest value of each row."""
     scale = 10.0 ** (4 - np.ceil(np.log10(np.maximum(np.abs(values).max(axis=1, keepdims=True, initial=0), 1e-6))))
-    return (np.round(values * scale) / scale).astype(np.float32)
+    rounded: Floats = (np.round(values * scale) / scale).astype(np.float32)
+    return rounded

@@ -84,6 +84,14 @@ def of_same_images(rows: pl.DataFrame, path: Path, predictions: pl.DataFrame) ->
     return rows
 
 
+def median_stroke_width(images: Pixels) -> float | None:
+    """The median width of strokes, in pixels; None of images in color, and where none has strokes."""
+    if images.shape[3] != 1:
+        return None
+    widths = [width for width in _stroke_widths(images[..., 0]) if width is not None]
+    return float(np.median(widths)) if widths else None
+
+
 def _stroke_widths(gray: NDArray[np.uint8]) -> list[float | None]:
     """The width of the strokes of each of N images (N, H, W), whichever of ink and paper is darker.
 

@@ -71,7 +71,7 @@ def encode_reference(
         "temperature": np.array(fit_temperature(probabilities, labels)),
     }
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)  # type: ignore[arg-type]  # numpy types the keywords as its own
+    np.savez(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
 
 

@@ -4,8 +4,6 @@ from models.diagnose.facts import Facts
 from models.diagnose.finding import Finding, Value, by_hand, experiment, in_points
 from models.evaluate.levels import UnderLevel
 
-SMALL = {"rotation": 10.0, "shift": 0.05, "pen_width": 1.0}
-"""The levels that another writer, scanner or crop brings with it; of zoom, 10%."""
 LOST = 0.1
 """Points of accuracy."""
 
@@ -18,7 +16,7 @@ def find(facts: Facts) -> Finding | None:
     robustness = facts.evidence.robustness
     if facts.gap or robustness.accuracy is None:
         return None
-    broken = [own for own in robustness.levels if _is_small(own) and own.accuracy_interval[1] < robustness.accuracy - LOST]
+    broken = [own for own in robustness.levels if own.small and own.accuracy_interval[1] < robustness.accuracy - LOST]
     if not broken:
         return None
     worst = min(broken, key=lambda own: (own.accuracy, own.operation, own.level))
@@ -53,12 +51,6 @@ def in_words(own: UnderLevel) -> str:
             return f"strokes {2 * size:g} px {'thicker' if own.level > 0 else 'thinner'}"
         case _:
             return f"{own.operation.replace('_', ' ')} at {own.level:g}"
-
-
-def _is_small(own: UnderLevel) -> bool:
-    if own.operation == "zoom":
-        return abs(own.level - 1) <= 0.1 + 1e-9
-    return abs(own.level) <= SMALL.get(own.operation, -1.0)
 
 
 def _vary(facts: Facts, own: UnderLevel) -> dict[str, Value]:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.evaluate.levels import LEVELS, measure_levels
+from models.evaluate.levels import LARGE, SMALL, measure_levels
 from models.evaluate.trials import Trials
 from pipelines.params import Params
 
@@ -27,11 +27,14 @@ def by_ink(dark_ink: bool):  # type: ignore[no-untyped-def]
 def test_a_network_that_reads_the_ink_fails_when_strokes_change_and_not_when_they_move(params: Params, dark_ink: bool) -> None:
     augment = params.augment.model_copy(update={"fill": 255 if dark_ink else 0})
     found = {(own.operation, own.level): own for own in measure_levels(by_ink(dark_ink), trials(dark_ink=dark_ink), augment)}
-    assert found["pen_width", 1.0].accuracy == 0.5  # all are wide
-    assert found["pen_width", -1.0].accuracy == 0.5  # none is
+    thinner, thicker = sorted(level for operation, level in found if operation == "pen_width")
+    assert (thinner, thicker) == pytest.approx((-0.9, 0.9), abs=0.2)  # a fifth of the median width
+    assert found["pen_width", thicker].accuracy == 0.5  # all are wide
+    assert found["pen_width", thinner].accuracy == 0.5  # none is
     assert found["shift", 0.05].accuracy == 1.0
     assert found["rotation", 10.0].accuracy == 1.0
-    assert {operation for operation, _ in found} == set(LEVELS)
+    assert {operation for operation, _ in found} == {*SMALL, *LARGE}
+    assert {operation for (operation, _), own in found.items() if own.small} == set(SMALL)
 
 
 def test_levels_are_those_named_whatever_params_yaml_allows(params: Params) -> None:
