@@ -1,8 +1,10 @@
 """The stages and their order, as DVC knows them: dvc.yaml is the only graph."""
 
+import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -11,6 +13,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
+import psutil
 from pydantic import AfterValidator, BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -28,6 +31,8 @@ Outputs: TypeAlias = set[tuple[str, str]]
 _EDGE = re.compile(r'"(?P<before>[^"]+)" -> "(?P<after>[^"]+)"')
 _NODE = re.compile(r'^"(?P<name>[^"]+)";$', re.MULTILINE)
 
+_PATIENCE = 6
+_SECONDS_TO_END = 10.0
 
 _BUSY = re.compile(r"Unable to acquire lock|is busy, it is being blocked by")
 _BLOCKER = re.compile(r"\(PID (?P<pid>\d+)\): (?P<command>.*)")
@@ -83,10 +88,32 @@ def dvc(*arguments: str, on_line: Callable[[str], None] = lambda _: None) -> Fin
         encoding="utf-8",
         errors="surrogateescape",
     ) as process:
-        for line in process.stdout or ():
-            lines.append(line)
-            on_line(line.rstrip().encode("utf-8", "backslashreplace").decode())
+        try:
+            for line in process.stdout or ():
+                lines.append(line)
+                on_line(line.rstrip().encode("utf-8", "backslashreplace").decode())
+        except KeyboardInterrupt:
+            _end(process)
+            raise
     return Finished(process.returncode, "".join(lines))
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Ends DVC and waits for it, so that nothing is at work in this folder afterwards.
+
+    DVC does not listen while a stage runs. So the stage is ended, and DVC then puts its own files in order. It may have heard
+    the interruption as well, from the same terminal, and a second one would stop it amid that: it gets one only if it goes on.
+    """
+    for _ in range(_PATIENCE):
+        with contextlib.suppress(psutil.Error):
+            for child in psutil.Process(process.pid).children(recursive=True):
+                child.terminate()
+        try:
+            process.communicate(timeout=_SECONDS_TO_END)
+            return
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)
+    process.kill()
 
 
 def stage_order() -> list[str]:

@@ -1,18 +1,15 @@
 """A search in this project: its space file, its trials, and the runs of the best through the whole line."""
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from dataprep.core.artifacts import write_text
 from dataprep.core.errors import DarkroomError, ParamsError
 from models.config.search import SearchConfig, Value
 from models.search.space import value_at
-from pipelines.commented_params import load_commented, write_commented
-from pipelines.dvc_lock_copies import DVC_LOCK
+from pipelines.commented_params import load_commented, set_values, write_commented
 from pipelines.params import PARAMS_FILE, Params, check_document
 from pipelines.params_errors import explain_first
 from pipelines.yaml_reading import load_yaml, read_text
@@ -78,7 +75,7 @@ def check_keys(params: Mapping[object, object], config: SearchConfig, path: Path
 def with_values(params: Mapping[object, object], values: Mapping[str, Value]) -> dict[object, object]:
     """A copy of the document of params.yaml with other values of these keys."""
     changed: dict[object, object] = copy.deepcopy(dict(params))
-    _set(changed, values)
+    set_values(changed, values)
     return changed
 
 
@@ -98,33 +95,5 @@ def apply_values(values: Mapping[str, Value]) -> None:
         ParamsError: they cannot be together.
     """
     params = load_commented(read_text(PARAMS_FILE))
-    _set(params, values)
+    set_values(params, values)
     write_commented(params, PARAMS_FILE)
-
-
-@contextmanager
-def workspace_kept(checkout: Callable[[], object]) -> Iterator[None]:
-    """Puts params.yaml, dvc.lock and what DVC made back as they were, whatever happens within.
-
-    Args:
-        checkout: fetches what dvc.lock names from DVC's cache.
-    """
-    files = {path: path.read_text(encoding="utf-8") for path in (PARAMS_FILE, DVC_LOCK) if path.is_file()}
-    try:
-        yield
-    finally:
-        for path, text in files.items():
-            write_text(path, text)
-        checkout()
-
-
-def _set(params: MutableMapping[object, object], values: Mapping[str, Value]) -> None:
-    for key, value in values.items():
-        *above, last = key.split(".")
-        section: MutableMapping[object, object] = params
-        for name in above:
-            below = section[name]
-            if not isinstance(below, MutableMapping):
-                raise DarkroomError(f"{PARAMS_FILE}: {key} must lie in a section. Correct the space")
-            section = below
-        section[last] = list(value) if isinstance(value, tuple) else value

@@ -125,6 +125,17 @@ def files_of(outputs: Iterable[Output], cache: Path) -> list[Path]:
     return list(files)
 
 
+def missing_copies(outputs: Iterable[Output], cache: Path) -> Iterator[tuple[Path, str]]:
+    """The files of which DVC's cache has no copy, each with its stage; of a folder without its list, the folder."""
+    for output in outputs:
+        listed = _read_list(output, cache)
+        if not _cached(cache, output.md5).is_file() or (_is_folder(output) and listed is None):
+            yield output.path, output.stage
+        for name, md5 in (listed or {}).items():
+            if not _cached(cache, md5).is_file():
+                yield output.path / name, output.stage
+
+
 def hash_files(files: Iterable[Path]) -> Iterator[Hashed]:
     """Reads files, several at once, and yields their hashes in the same order."""
     with ThreadPoolExecutor(_THREADS) as executor:

@@ -110,9 +110,9 @@ def _run_experiments(settings: list[list[str]], name: str) -> None:
     """Runs each through the whole line as an experiment of DVC, the best last, and puts the workspace back."""
     from dataprep.core.errors import DarkroomError
     from pipelines.graph import dvc, last_line
-    from pipelines.search import workspace_kept
+    from pipelines.kept_workspace import workspace_kept
 
-    with workspace_kept(lambda: dvc("checkout", "--force")):
+    with workspace_kept():
         for rank, arguments in reversed(list(enumerate(settings, start=1))):
             experiment = f"{name}-{rank}"
             ended = dvc("exp", "run", "--force", "--name", experiment, *arguments)

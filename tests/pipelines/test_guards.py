@@ -41,7 +41,7 @@ FOLDERS = {
         "feed",
         "draw",
     ),
-    "models": ("config", "layers", "backbones", "networks", "train", "evaluate", "diagnose", "report", "search"),
+    "models": ("config", "layers", "backbones", "networks", "train", "evaluate", "diagnose", "report", "compare", "search"),
 }
 """In the order of the line: each folder imports from those before it only."""
 

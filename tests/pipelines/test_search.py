@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 from dataprep.core.errors import DarkroomError, ParamsError
 from models.search.space import value_at, whole
 from pipelines.params import read_params
-from pipelines.search import apply_values, check_keys, need_prepared, params_of_trial, read_space, workspace_kept
+from pipelines.search import apply_values, check_keys, need_prepared, params_of_trial, read_space
 from pipelines.yaml_reading import load_yaml, read_text
 from tests.closure import ROOT, SHIPPED
 
@@ -76,25 +76,6 @@ def test_the_best_is_written_into_params_and_every_other_line_stays(tmp_path: Pa
     with pytest.raises(ParamsError):
         apply_values({"train.batch_size": 1})  # batch normalisation needs two
     assert read_params().train.batch_size == 32
-
-
-def test_the_workspace_is_put_back_whatever_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    before = {"params.yaml": "seed: 0\n", "dvc.lock": "stages: {}\n"}
-    for name, text in before.items():
-        (tmp_path / name).write_text(text)
-    checked_out = []
-
-    def run_and_be_killed() -> None:
-        with workspace_kept(lambda: checked_out.append(1)):
-            for name in before:
-                (tmp_path / name).write_text("other")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        run_and_be_killed()
-    assert {name: (tmp_path / name).read_text() for name in before} == before
-    assert checked_out == [1]
 
 
 def test_images_that_are_out_of_date_are_not_searched_on() -> None:
