@@ -29,6 +29,8 @@ READERS = {
     "model": ["train"],
     "model.acceptance_threshold": ["train", "evaluate"],
     "model.classifier": ["train", "diagnose"],
+    "model.l1": ["train", "diagnose"],
+    "model.l2": ["train", "diagnose"],
     "model.network": ["train", "diagnose"],
     "train": ["train"],
     "train.batch_size": ["train", "diagnose"],
