@@ -58,16 +58,16 @@ def _tear_copies_apart(project: Project) -> None:
     project.repro("prepare", "--downstream")
 
 
-_DIGITS = {
+DIGITS = {
     "train.epochs": 15,
     "prepare.image_size": [28, 28],
     "split.fractions": [0.6, 0.2, 0.2],
     "diagnose.target_accuracy": 0.99,
 }
-_CALM = _DIGITS | {"diagnose.target_accuracy": 0.95}
-_GIVEN = _DIGITS | {"ingest.pattern": "{split}/{label}/{name}", "split.method": "given"}
-_WRITERS = _DIGITS | {"ingest.pattern": "*/{label}/{group}/{name}"}
-_PHOTOGRAPHS = {
+_CALM = DIGITS | {"diagnose.target_accuracy": 0.95}
+_GIVEN = DIGITS | {"ingest.pattern": "{split}/{label}/{name}", "split.method": "given"}
+_WRITERS = DIGITS | {"ingest.pattern": "*/{label}/{group}/{name}"}
+PHOTOGRAPHS = {
     "prepare.image_size": [32, 32],
     "prepare.color": "rgb",
     "augment.label_safe": ["vertical_flip", "inversion"],
@@ -79,39 +79,39 @@ _BARE = {"augment.online": False, "model.network.dropout": 0.0}
 
 CASES = {
     "too small a network": Planted(
-        "mnist", 20, "high_bias", _DIGITS | {"model.network.filters": [2], "model.network.dense_units": [8], "train.epochs": 20}
+        "mnist", 20, "high_bias", DIGITS | {"model.network.filters": [2], "model.network.dense_units": [8], "train.epochs": 20}
     ),
-    "no regularisation on 500 images": Planted("mnist", 84, "high_variance", _DIGITS | _BARE),
+    "no regularisation on 500 images": Planted("mnist", 84, "high_variance", DIGITS | _BARE),
     "rate 100 times too high": Planted(
-        "mnist", 20, "high_learning_rate", _DIGITS | {"train.optimizer.learning_rate": 0.2, "train.epochs": 12}
+        "mnist", 20, "high_learning_rate", DIGITS | {"train.optimizer.learning_rate": 0.2, "train.epochs": 12}
     ),
     "rate 100 times too low": Planted(
-        "mnist", 20, "low_learning_rate", _DIGITS | {"train.optimizer.learning_rate": 0.00002, "train.epochs": 12}
+        "mnist", 20, "low_learning_rate", DIGITS | {"train.optimizer.learning_rate": 0.00002, "train.epochs": 12}
     ),
-    "too few epochs": Planted("mnist", 20, "unfinished_training", _DIGITS | {"train.epochs": 2}),
-    "10% wrong labels": Planted("mnist", 20, "label_suspects", _DIGITS, plant=planting.wrong_labels),
+    "too few epochs": Planted("mnist", 20, "unfinished_training", DIGITS | {"train.epochs": 2}),
+    "10% wrong labels": Planted("mnist", 20, "label_suspects", DIGITS, plant=planting.wrong_labels),
     "inverted test images": Planted("mnist", 20, "validation_test_mismatch", _GIVEN, plant=planting.inverted_test),
     "one writer with another pen": Planted(
         "mnist", 20, "systematic_errors", _WRITERS | {"split.pin": {"group": {"w07": "validation"}}}, plant=planting.another_pen
     ),
-    "a class at 2%": Planted("mnist", 20, "imbalance", _DIGITS, plant=planting.rare_class),
-    "copies torn apart": Planted("mnist", 20, "shared_images", _DIGITS, plant=planting.copies, meddle=_tear_copies_apart),
+    "a class at 2%": Planted("mnist", 20, "imbalance", DIGITS, plant=planting.rare_class),
+    "copies torn apart": Planted("mnist", 20, "shared_images", DIGITS, plant=planting.copies, meddle=_tear_copies_apart),
     "thick strokes only": Planted("mnist", 20, "sensitive_to_change", _CALM, plant=planting.thick_strokes),
     "a colored corner": Planted("mnist", 20, "shortcut", _CALM | {"prepare.color": "rgb"}, plant=planting.colored_corner),
     "stored too small": Planted(
-        "cifar", 30, "small_pictures", _PHOTOGRAPHS | {"prepare.image_size": [8, 8], "prepare.color": "gray"}
+        "cifar", 30, "small_pictures", PHOTOGRAPHS | {"prepare.image_size": [8, 8], "prepare.color": "gray"}
     ),
-    "few photographs": Planted("cifar", 12, "untrained_backbone", _PHOTOGRAPHS, classes=("cat", "dog")),
+    "few photographs": Planted("cifar", 12, "untrained_backbone", PHOTOGRAPHS, classes=("cat", "dog")),
     "healthy digits": Planted("mnist", 20, "", _CALM),
     "healthy digits of writers": Planted(
         "mnist", 20, "", _WRITERS | {"diagnose.target_accuracy": 0.95}, plant=planting.writers
     ),
-    "healthy few digits": Planted("mnist", 50, "", _DIGITS | {"diagnose.target_accuracy": 0.9}),
+    "healthy few digits": Planted("mnist", 50, "", DIGITS | {"diagnose.target_accuracy": 0.9}),
     "healthy perceptron": Planted(
-        "mnist", 20, "", _DIGITS | {"model.network": {"kind": "perceptron"}, "diagnose.target_accuracy": 0.85}
+        "mnist", 20, "", DIGITS | {"model.network": {"kind": "perceptron"}, "diagnose.target_accuracy": 0.85}
     ),
     "healthy photographs": Planted(
-        "cifar", 6, "", _PHOTOGRAPHS | {"diagnose.target_accuracy": 0.8}, classes=("frog", "ship", "automobile")
+        "cifar", 6, "", PHOTOGRAPHS | {"diagnose.target_accuracy": 0.8}, classes=("frog", "ship", "automobile")
     ),
 }
 
@@ -130,8 +130,8 @@ def main() -> None:
                     print(row(name, CASES[name], source, Path(folder), finds_only=finds_only), flush=True)
 
 
-def row(name: str, case: Planted, source: Path, folder: Path, *, finds_only: bool) -> str:
-    """Runs a case and what is proposed first; a row of the table."""
+def run_case(case: Planted, source: Path, folder: Path) -> Project:
+    """The project of a case after its first run, committed."""
     images = folder / "images"
     _cut(source, images, case)
     case.plant(images)
@@ -141,7 +141,13 @@ def row(name: str, case: Planted, source: Path, folder: Path, *, finds_only: boo
     if case.meddle:
         case.meddle(project)
     project.run("git", "add", "-A")
-    project.run("git", "commit", "-qm", name)
+    project.run("git", "commit", "-qm", "as planted")
+    return project
+
+
+def row(name: str, case: Planted, source: Path, folder: Path, *, finds_only: bool) -> str:
+    """Runs a case and what is proposed first; a row of the table."""
+    project = run_case(case, source, folder)
     findings = json.loads(project.read("reports/diagnosis.json"))["findings"]
     grave = [finding["id"] for finding in findings if finding["severity"] in ("blocker", "problem")]
     rank = str(grave.index(case.finding) + 1) if case.finding in grave else "-"

@@ -51,6 +51,27 @@ def writers(folder: Path) -> None:
         path.rename(writer / path.name)
 
 
+def handwriting(folder: Path) -> None:
+    """Gives every image a writer with a slant, a size and a pen of his own."""
+    writers(folder)
+    for path in files_of(folder):
+        hand = rng_for(0, path.parent.name)
+        slant, grown, thick = hand.uniform(-0.35, 0.35), hand.uniform(0.8, 1.15), hand.integers(0, 2)
+        image = _thickened(_read(path), 1) if thick else _read(path)
+        height, width = image.shape[:2]
+        matrix = np.array([[grown, slant, 0], [0, grown, 0]])
+        centre = np.array([width / 2, height / 2])
+        matrix[:, 2] = centre - matrix[:, :2] @ centre
+        save(path, cv2.warpAffine(image, matrix, (width, height)).reshape(image.shape))
+
+
+def enlarged(folder: Path, side: int = 100) -> None:
+    """Enlarges photographs to this height and width."""
+    for path in files_of(folder):
+        save(path.with_suffix(".png"), cv2.resize(_read(path), (side, side), interpolation=cv2.INTER_CUBIC))
+        path.unlink()
+
+
 def another_pen(folder: Path) -> None:
     """Gives every image a writer, and writer w07 a pen four times as thick and paler."""
     writers(folder)
