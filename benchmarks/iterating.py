@@ -1,7 +1,7 @@
 """What the report proposes, tried by `darkroom iterate` on five small data sets: `python -m benchmarks.iterating [NAME ...]`.
 
-Nobody chooses anything: the first three proposals of each report are run, and judged on validation. The test accuracy of the winner
-stands beside it. Each row of the table is one proposal. All take about an hour.
+Nobody chooses anything: the first three proposals of each report are run, and judged on validation. The test accuracy of the
+winner stands beside it. Each row of the table is one proposal. All take about an hour.
 """
 
 import json
