@@ -20,6 +20,7 @@ import polars as pl
 from benchmarks import planting
 from benchmarks.real_images import files_of, unpacked
 from dataprep.store.split_table import encode_split, read_split
+from models.diagnose.label_suspects import find_suspects
 from tests.end_to_end.conftest import Project, copy_project
 
 
@@ -161,8 +162,17 @@ def row(name: str, case: Planted, source: Path, folder: Path, *, finds_only: boo
         after = f"`{command}` | {_accuracies(project)}"
     else:
         after = f"{f'`{command}`' if command else '-'} | - | -"
+    note = f" {_recall(project)}" if case.plant is planting.wrong_labels else ""
     others = ", ".join(f"`{own}`" for own in grave if own != case.finding) or "-"
-    return f"| {name} | `{first['id']}` | {rank} | {others} | {before} | {after} |"
+    return f"| {name}{note} | `{first['id']}` | {rank} | {others} | {before} | {after} |"
+
+
+def _recall(project: Project) -> str:
+    """How many of the images whose label was changed stand among as many first suspects."""
+    rows = pl.read_parquet(project.root / "artifacts/predictions.parquet")
+    planted = set(rows.filter(pl.col("id").str.contains(planting.WRONG))["id"])
+    first = set(find_suspects(rows)["id"].head(len(planted)))
+    return f"({len(planted & first)} of {len(planted)} among the first {len(planted)} suspects)"
 
 
 def _cut(source: Path, images: Path, case: Planted) -> None:
