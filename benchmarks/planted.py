@@ -97,7 +97,7 @@ CASES = {
     ),
     "a class at 2%": Planted("mnist", 20, "imbalance", DIGITS, plant=planting.rare_class),
     "copies torn apart": Planted("mnist", 20, "shared_images", DIGITS, plant=planting.copies, meddle=_tear_copies_apart),
-    "thick strokes only": Planted("mnist", 20, "sensitive_to_change", _CALM, plant=planting.thick_strokes),
+    "thick strokes only": Planted("mnist", 20, "validation_test_mismatch", _GIVEN, plant=planting.thick_strokes),
     "a colored corner": Planted("mnist", 20, "shortcut", _CALM | {"prepare.color": "rgb"}, plant=planting.colored_corner),
     "stored too small": Planted(
         "cifar", 30, "small_pictures", PHOTOGRAPHS | {"prepare.image_size": [8, 8], "prepare.color": "gray"}

@@ -38,9 +38,9 @@ def inverted_test(folder: Path) -> None:
 
 
 def thick_strokes(folder: Path) -> None:
-    """Draws all strokes two pixels thicker, in every split."""
-    for path in files_of(folder):
-        save(path, _thickened(_read(path), 1))
+    """Draws all strokes four pixels thicker, but for the test images."""
+    for path in files_of(folder / "train"):
+        save(path, _thickened(_read(path), 2))
 
 
 def writers(folder: Path) -> None:

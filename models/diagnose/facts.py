@@ -15,6 +15,7 @@ from dataprep.store.shards import read_index
 from models.config.train import EarlyStoppingConfig
 from models.diagnose.error_parts import Part, Standing, certain_parts, cut_error, standing
 from models.diagnose.evidence import Evidence
+from models.diagnose.label_suspects import Doubtful, find_doubtful
 from models.diagnose.leakage_estimate import LeakageEstimate
 from models.diagnose.learning_curve import LearningCurve, learning_curve
 from models.diagnose.metrics import ClassRecall, Metrics
@@ -121,7 +122,7 @@ class Facts:
         metrics: the scores.
         pictures: the images themselves.
         gap: the saved model is worse on its train images than it was in training. Its scores are then of a network that nobody
-            trained, and nothing else is read from them: the next six say nothing.
+            trained, and nothing else is read from them: the next seven say nothing.
         curve: the epochs; None where trees classify, which the epochs say nothing of, and where training has two phases, which
             are no one curve.
         stands: validation against the target.
@@ -129,6 +130,7 @@ class Facts:
         certain: those of the parts that are to be mended, the largest first.
         weak: the classes that are missed, the worst first.
         rare: the under-represented classes that are read worse than the others, the worst first.
+        doubtful: labels of which many are probably wrong; None where the target is not missed, or mistakes have other causes.
         leakage: None where there are neither groups nor near duplicates.
         evidence: what was measured beside the scores.
     """
@@ -143,6 +145,7 @@ class Facts:
     certain: list[Part]
     weak: list[ClassRecall]
     rare: list[RareClass]
+    doubtful: Doubtful | None
     leakage: LeakageEstimate | None
     evidence: Evidence
 
@@ -191,10 +194,11 @@ def gather(
     kept = settings.kept_epoch(history)
     gap = find_gap(kept, metrics, settings.augment) if settings.head_classifies else None
     if gap:
-        return Facts(settings, metrics, pictures, gap, None, None, [], [], [], [], leakage, evidence)
+        return Facts(settings, metrics, pictures, gap, None, None, [], [], [], [], None, leakage, evidence)
     one_curve = settings.head_classifies and not settings.fine_tunes
     curve = learning_curve(history, int(kept["epoch"])) if one_curve else None
     stands, parts = standing(metrics.validation, settings.target_accuracy), cut_error(metrics, settings.target_accuracy)
     weak = find_weak_classes(metrics, settings.target_accuracy)
+    doubtful = find_doubtful(evidence.suspects, metrics) if stands == "missed" else None
     rare, certain = find_rare_classes(metrics), certain_parts(parts, stands)
-    return Facts(settings, metrics, pictures, None, curve, stands, parts, certain, weak, rare, leakage, evidence)
+    return Facts(settings, metrics, pictures, None, curve, stands, parts, certain, weak, rare, doubtful, leakage, evidence)

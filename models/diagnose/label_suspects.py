@@ -7,13 +7,64 @@ learnt wrong labels by heart, so fewer of them are found.
 Source: C. G. Northcutt, L. Jiang, I. L. Chuang, Confident Learning: Estimating Uncertainty in Dataset Labels, 2021.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
 
+from dataprep.core.confidence_intervals import wilson_interval
+from models.diagnose.metrics import Metrics
 from models.evaluate.predictions import PROBABILITY, class_names_of
 
 COLUMNS = ("id", "split", "label", "suggested", "likelihood", "suggested_likelihood")
 """Of the table of suspects: likelihood is the probability of the label that the image has."""
+
+
+LEAST = 0.02
+"""Part of the images that are clear suspects; fewer are looked at among the worst mistakes."""
+CLEAR = 0.1
+"""Probability that the network gives a label at most where it clearly contradicts it."""
+MOSTLY = 0.5
+"""Part of the mistakes on train images that are clear suspects, from which on labels explain the mistakes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """Labels of which many are probably wrong.
+
+    Attributes:
+        clear: the rows of the suspects that the network clearly contradicts.
+        train: how many of these are train images.
+        held_out: how many are not.
+        share: of all images.
+        interval: of the share, 95%.
+    """
+
+    clear: pl.DataFrame
+    train: int
+    held_out: int
+    share: float
+    interval: tuple[float, float]
+
+
+def find_doubtful(suspects: pl.DataFrame, metrics: Metrics) -> Doubtful | None:
+    """Whether labels explain the mistakes: many clear suspects, half of the mistakes on train images among them, and of others.
+
+    A network that is too weak is not so sure of its mistakes, and one that learnt its train images by heart makes none there.
+
+    Args:
+        suspects: from `find_suspects`.
+        metrics: the scores.
+    """
+    clear = suspects.filter(pl.col("likelihood") < CLEAR)
+    train = clear.filter(pl.col("split") == "train").height
+    held_out, images = clear.height - train, metrics.validation.images + metrics.test.images
+    share, total = clear.height / (images + metrics.train.images), images + metrics.train.images
+    interval = wilson_interval(share, total)
+    few_in_train = train < max(MOSTLY * metrics.train.mistakes, LEAST * metrics.train.images)
+    if interval[0] < LEAST or few_in_train or held_out < LEAST * images:
+        return None
+    return Doubtful(clear, train, held_out, share, interval)
 
 
 def find_suspects(predictions: pl.DataFrame) -> pl.DataFrame:

@@ -5,8 +5,8 @@ from models.diagnose.finding import Finding, by_hand, experiment, in_points
 
 
 def find(facts: Facts) -> Finding | None:
-    """Stands where the recall of a class is certainly far below the target, and not for a lack of images (`imbalance`)."""
-    if not facts.weak or facts.weak[0].class_name in {rare.class_name for rare in facts.rare}:
+    """Stands where the recall of a class is certainly far below the target, and neither images nor right labels are lacking."""
+    if not facts.weak or facts.doubtful or facts.weak[0].class_name in {rare.class_name for rare in facts.rare}:
         return None
     worst, target = facts.weak[0], facts.settings.target_accuracy
     low, high = worst.accuracy_interval
