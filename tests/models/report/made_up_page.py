@@ -1,7 +1,7 @@
 """Content of a page from predictions that a test chooses."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +12,20 @@ from dataprep.decode.value_range import with_levels
 from dataprep.store.shards import ShardContent, ShardIndex, ShardKey, write_index, write_shard
 from dataprep.store.split_report import ClassPortions, Counts, Portion, Shared, SplitMetrics
 from models.diagnose.diagnosis import diagnose
+from models.diagnose.label_suspects import find_suspects
 from models.diagnose.leakage_estimate import LeakageEstimate, ProbeScore
-from models.diagnose.metrics import measure
+from models.diagnose.metrics import accuracy_of, measure
+from models.diagnose.slices import Slice
+from models.evaluate.calibration import calibrate
 from models.evaluate.denoising import Denoised
+from models.evaluate.levels import UnderLevel
 from models.evaluate.predictions import class_names_of
 from models.evaluate.robustness import Robustness, Superposed, UnderOperation
 from models.report.content import Content, collect
 from models.report.pictures import picture_address
 from pipelines.params import Params
 from tests.conftest import random_image
-from tests.models.made_up import facts_of, pictures_of, predictions
+from tests.models.made_up import facts_of, pictures_of, predictions, quiet_evidence
 
 HOSTILE = '<script>document.title="owned"</script>"\'&'
 ROWS = predictions({"train": (0.99, 120), "validation": (0.8, 60), "test": (0.85, 60)}).with_columns(
@@ -61,6 +65,11 @@ ROBUSTNESS = Robustness(
         UnderOperation(operation="rotation", probability=0.5, accuracy=0.62, accuracy_interval=(0.5, 0.7)),
         UnderOperation(operation="noise", probability=0.5, accuracy=0.88, accuracy_interval=(0.8, 0.93)),
     ],
+    levels=[
+        UnderLevel(operation="rotation", level=level, images=60, accuracy=accuracy, accuracy_interval=(accuracy / 2, 0.95))
+        for level, accuracy in ((-20.0, 0.4), (-10.0, 0.7), (10.0, 0.8), (20.0, 0.5))
+    ],
+    regions=[],
     superposed={"validation": Superposed(images=60, exact_match=0.731, exact_match_interval=(0.6, 0.8))},
     denoised={"test": Denoised(images=60, noise_std=76.5, psnr_noisy=13.31, psnr_denoised=21.48)},
 )
@@ -90,9 +99,17 @@ def made_up_content(rows: pl.DataFrame, params: Params, prepared: Path, made_up:
         kept_apart="60 groups",
     )
     pictures = pictures_of(params, height=120, width=100, color="RGB")
-    facts = facts_of(metrics, params, 0.99, leakage=leakage, pictures=pictures)
+    evidence = replace(
+        quiet_evidence(),
+        robustness=ROBUSTNESS,
+        suspects=find_suspects(rows),
+        calibration=calibrate(rows.filter(split="validation"), seed=0),
+        slices=[made_up_slice(rows)],
+    )
+    facts = facts_of(metrics, params, 0.99, leakage=leakage, pictures=pictures, evidence=evidence)
     diagnosis = diagnose(facts)
-    first = diagnosis.first.model_copy(update={"images": [WRONG["id"][1], "no such image"]})
+    test_image = rows.filter(split="test")["id"][0]
+    first = diagnosis.first.model_copy(update={"images": [WRONG["id"][1], test_image, "no such image"]})
     return collect(
         rows,
         facts=facts,
@@ -101,10 +118,24 @@ def made_up_content(rows: pl.DataFrame, params: Params, prepared: Path, made_up:
         manifest=made_up.manifest,
         data=_split_metrics(names),
         prepared=prepared,
-        robustness=ROBUSTNESS,
         features=features_of(rows),
         heat={image_id: picture_address(random_image(1, (4, 4, 1)), max_px=4, quality=80) for image_id in made_up.heat_of},
         config=params.diagnose,
+    )
+
+
+def made_up_slice(rows: pl.DataFrame) -> Slice:
+    """The last class of validation against the others, which is certain."""
+    own = rows.filter(split="validation")
+    last = class_names_of(rows)[-1]
+    return Slice(
+        name="group 'w2'",
+        kind="group",
+        split="validation",
+        seen=accuracy_of(own.filter(pl.col("label") == last)),
+        others=accuracy_of(own.filter(pl.col("label") != last)),
+        p_value=0.0001,
+        ids=(own.filter(pl.col("label") == last)["id"][0],),
     )
 
 

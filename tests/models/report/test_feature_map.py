@@ -19,7 +19,8 @@ def made_up_features(count: int) -> pl.DataFrame:
 
 def test_what_is_alike_lies_together() -> None:
     features = made_up_features(90)
-    places = np.array([draw_map(features)[image_id] for image_id in features["id"]])
+    drawn = draw_map(features)
+    places = np.array([drawn[image_id] for image_id in features["id"]])
     assert places.min() == 0
     assert places.max() == SIDE
     centres = np.stack([places[group::3].mean(axis=0) for group in range(3)])

@@ -10,13 +10,13 @@ import polars as pl
 import pytest
 from matplotlib.figure import Figure
 
-from models.evaluate.robustness import Robustness
 from models.report.charts import _draw, learning_curves
-from models.report.content import Content, _balance, _weakest_alone
+from models.report.content import Content, _balance
 from models.report.name_wrapping import breakable
 from models.report.page import render
 from pipelines.params import Params
-from tests.models.report.made_up_page import HISTORY, HOSTILE, ROBUSTNESS, ROWS, UNUSUAL
+from tests.models.made_up import robustness_of
+from tests.models.report.made_up_page import HISTORY, HOSTILE, ROWS, UNUSUAL
 
 
 def test_the_page_is_the_same_bytes_twice(content: Content, html: str) -> None:
@@ -42,15 +42,8 @@ def test_the_page_shows_augmentation_and_warns_of_what_destroys_labels(content: 
     assert '<img class="sheet fits" src="data:image/png;base64,' in html
     assert "Denoised test images, 60 of them with noise of 76.5 gray levels: peak signal-to-noise ratio 13.31 dB before" in html
     assert "Superposed validation images, 60 of them: all classes found, and no other, in 73.1% (60.0% to 80.0%)" in html
-    warned = re.findall(r'<p class="warning"><b>([a-z ]+)</b> is on, and under it alone', html)
-    assert warned == ["rotation"]  # a vertical flip is worse, and off
-    calm = ROBUSTNESS.model_copy(update={"operations": ROBUSTNESS.operations[::2]})
-    assert "is on, and under it alone" not in render(
-        dataclasses.replace(content, robustness=calm, weakest_alone=_weakest_alone(calm))
-    )
-    untried = dataclasses.replace(
-        content, robustness=Robustness(images=0, clusters=0, accuracy=None, operations=[], superposed={}, denoised={})
-    )
+    assert "Augmentation: rotation is on, and under it alone the network reads much worse." in html  # a flip is worse, and off
+    untried = dataclasses.replace(content, robustness=robustness_of(None))
     assert "None was tried: evaluate.images_per_operation is 0." in render(untried)
 
 
@@ -102,7 +95,7 @@ def test_the_page_says_what_a_random_split_would_have_overestimated(content: Con
 
 def test_the_page_lists_every_finding_with_its_causes_and_commands(content: Content, html: str) -> None:
     ids = [finding.id for finding in content.diagnosis.findings]
-    assert ids == ["high_variance", "small_pictures", "leakage"]
+    assert ids == ["harmful_augmentation", "high_variance", "small_pictures", "miscalibrated", "leakage"]
     first = content.diagnosis.first
     assert first.evidence in html
     assert "; ".join(first.causes) in html
