@@ -7,35 +7,36 @@ import polars as pl
 
 from dataprep.augment.balance import shown_per_class
 from dataprep.config.augment import AugmentConfig
-from dataprep.config.base import SplitName
+from dataprep.config.base import SPLITS, SplitName
 from dataprep.core.artifacts import Place
 from dataprep.draw.augment_preview import draw_variations
 from dataprep.ingest.look_alike_classes import look_alike_warnings
 from dataprep.store.split_report import SplitMetrics
 from models.config.diagnose import DiagnoseConfig
 from models.diagnose.diagnosis import Diagnosis
-from models.diagnose.examples import correct_examples, mistakes_by_cell, worst_mistakes
 from models.diagnose.facts import Facts
 from models.diagnose.metrics import Metrics
+from models.evaluate.examples import correct_examples, mistakes_by_cell, worst_mistakes
 from models.evaluate.robustness import Robustness
 from models.report.charts import learning_curves
-from models.report.thumbnails import png_address, read_thumbnails
+from models.report.feature_map import draw_map
+from models.report.gallery import Asked, Gallery, build_gallery
+from models.report.nearest import nearest_train_images
+from models.report.pictures import sheet_address
 
 CORRECT_PER_CLASS = 3
+CORRECT_ON_CARDS = 60
+CELL_IMAGES = 600
+NEAR = 4
+NEAR_OF = 300
+"""Images whose nearest train images are looked for, so many of each."""
+IMAGES_OF_FINDING = 8
+SUSPECTS = 100
+SUSPECTS_ON_CARDS = 24
+AUGMENTATION_BYTES = 900_000
 LISTED_FILES = 20
 SHEET_IMAGES = 5
 FITTING_PX = 1600
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One image in the report."""
-
-    id: str
-    label: str
-    predicted: str
-    confidence: float
-    image: str  # data address of a PNG
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,12 @@ class Content:
     detail: str  # what is stored of an image
     shown_split: SplitName
     learning_curves: str  # SVG
-    worst: list[Example]
-    correct: list[Example]
-    cells: list[Example]
+    gallery: Gallery
+    worst: list[str]  # ids, as the next three
+    correct: list[str]
+    suspects: list[str]
+    num_suspects: dict[SplitName, int]
+    of_findings: dict[str, list[str]]
     unusual: list[Unusual]
     quarantined: list[Quarantined]
     num_quarantined: int
@@ -102,6 +106,8 @@ def collect(
     manifest: pl.DataFrame,
     data: SplitMetrics,
     prepared: Place,
+    features: pl.DataFrame,
+    heat: dict[str, str],
     config: DiagnoseConfig,
 ) -> Content:
     """Chooses the images to show and reads them.
@@ -114,16 +120,38 @@ def collect(
         manifest: for the files that are not in the data set.
         data: counts of the split stage.
         prepared: the folder with the images.
+        features: of all images: id, and one column per feature; none of some networks.
+        heat: saliency maps by id, data addresses.
         config: how many of each to show.
     """
     metrics, settings, robustness = facts.metrics, facts.settings, facts.evidence.robustness
-    worst = worst_mistakes(predictions, config.split, config.worst_images)
-    correct = correct_examples(predictions, config.split, CORRECT_PER_CLASS)
-    cells = mistakes_by_cell(predictions, config.split, config.images_per_cell)
-    ids = {image_id for rows in (worst, correct, cells) for image_id in rows["id"].to_list()}
-    thumbnails = read_thumbnails(prepared, ids, max_px=config.thumbnail_px)
     sheet = draw_variations(
         prepared, settings.augment, num_images=SHEET_IMAGES, seed=config.seed, all_operations=False, title="train images"
+    )
+    worst = worst_mistakes(predictions, config.split, config.worst_images)["id"].to_list()
+    correct = correct_examples(predictions, config.split, CORRECT_PER_CLASS)["id"].to_list()
+    may_show = set(predictions.filter(pl.col("split").is_in(["train", config.split]))["id"])
+    of_findings = {
+        finding.id: [image_id for image_id in finding.images if image_id in may_show][:IMAGES_OF_FINDING]
+        for finding in diagnosis.findings
+    }
+    named = [image_id for ids in of_findings.values() for image_id in ids]
+    suspects = facts.evidence.suspects.filter(pl.col("id").is_in(may_show)).head(SUSPECTS)
+    doubtful = suspects["id"].to_list()
+    opened = list(dict.fromkeys([*worst, *named, *doubtful, *_of_cells(predictions, config), *correct]))
+    gallery = build_gallery(
+        predictions,
+        _groups(manifest),
+        Asked(
+            opened=opened,
+            on_cards=[*worst, *named, *doubtful[:SUSPECTS_ON_CARDS], *correct[:CORRECT_ON_CARDS]],
+            near=_neighbours(predictions, features, opened[:NEAR_OF]),
+            places=draw_map(features.filter(pl.col("id").is_in(predictions.filter(split=config.split)["id"].implode()))),
+            heat=heat,
+            suggested=dict(suspects.select("id", "suggested").iter_rows()),
+        ),
+        prepared=prepared,
+        card_px=config.thumbnail_px,
     )
     quarantined = manifest.filter(pl.col("status") == "quarantined")
     return Content(
@@ -133,9 +161,12 @@ def collect(
         detail=facts.pictures.detail.sentence,
         shown_split=config.split,
         learning_curves=learning_curves(history, int(settings.kept_epoch(history)["epoch"])),
-        worst=_examples(worst, thumbnails),
-        correct=_examples(correct, thumbnails),
-        cells=_examples(cells, thumbnails),
+        gallery=gallery,
+        worst=worst,
+        correct=correct,
+        suspects=doubtful,
+        num_suspects={split: facts.evidence.suspects.filter(split=split).height for split in SPLITS},
+        of_findings=of_findings,
         unusual=_unusual(manifest, predictions.filter(pl.col("split") == config.split)),
         quarantined=[Quarantined(**row) for row in quarantined.select("id", "reason", "message").head(LISTED_FILES).to_dicts()],
         num_quarantined=quarantined.height,
@@ -143,7 +174,7 @@ def collect(
         num_files=manifest.height,
         robustness=robustness,
         balance=_balance(data, settings.augment),
-        sheet=png_address(sheet, max_px=max(sheet.shape)),
+        sheet=sheet_address(sheet, most_bytes=AUGMENTATION_BYTES),
         varies=settings.augment.varies,
         sheet_fits=sheet.shape[1] <= FITTING_PX,
         look_alikes=look_alike_warnings(row.class_name for row in data.classes),
@@ -169,9 +200,19 @@ def _unusual(manifest: pl.DataFrame, shown: pl.DataFrame) -> list[Unusual]:
     return [Unusual(*row) for row in counted.rows()]
 
 
-def _examples(rows: pl.DataFrame, thumbnails: dict[str, str]) -> list[Example]:
-    """Makes examples of rows of the predictions table."""
-    return [
-        Example(row["id"], row["label"], row["predicted"], row["confidence"], thumbnails[row["id"]])
-        for row in rows.iter_rows(named=True)
-    ]
+def _of_cells(predictions: pl.DataFrame, config: DiagnoseConfig) -> list[str]:
+    """Mistakes of each kind: first the worst of every kind, then the second, so that no kind is left out."""
+    cells = mistakes_by_cell(predictions, config.split, config.images_per_cell)
+    ranked = cells.with_columns(rank=pl.int_range(pl.len()).over("label", "predicted"))
+    return ranked.sort("rank", maintain_order=True)["id"].head(CELL_IMAGES).to_list()
+
+
+def _neighbours(predictions: pl.DataFrame, features: pl.DataFrame, ids: list[str]) -> dict[str, list[str]]:
+    wanted = features.filter(pl.col("id").is_in(ids))
+    train = features.filter(pl.col("id").is_in(predictions.filter(split="train")["id"].implode()))
+    return nearest_train_images(wanted, train, NEAR)
+
+
+def _groups(manifest: pl.DataFrame) -> dict[str, str]:
+    """The groups of images by id, of those that have one."""
+    return dict(manifest.select("id", "group").drop_nulls().iter_rows())

@@ -6,7 +6,6 @@ is not executed, and a content security policy admits this page's own style and 
 
 import base64
 import hashlib
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,46 +13,63 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dataprep.config.base import SPLITS, SplitName
 from dataprep.store.split_report import SplitMetrics
-from models.diagnose.metrics import Confusion
 from models.report.charts import svg_address
-from models.report.content import Content, Example
+from models.report.colors import LEGEND_CLASSES, class_colors
+from models.report.confusion import lay_out_matrix, most_confused
+from models.report.content import Content
 from models.report.name_wrapping import breakable
+from models.report.shown_images import encode_gallery, storage_key
+
+LISTED_CLASSES = 200
+"""Rows of a table of classes, at most."""
 
 _HERE = Path(__file__).parent
-_SHADES = 5
+_SCRIPTS = ("elements", "shown", "marks", "card", "viewer", "gallery", "matrix", "map", "page")
+"""In this order they are one script."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """One cell of the confusion matrix; shade 0 to 5 for the style."""
+class Point:
+    """A point of the map."""
 
-    count: int
-    shade: int
-    predicted: str
+    x: int
+    y: int
+    color: str
+    is_mistake: bool
 
 
 def render(content: Content) -> str:
     """Renders the page as HTML."""
-    environment = page_environment(_HERE)
-    style, script = read_style(), (_HERE / "script.js").read_text(encoding="utf-8")
-    confusion = content.metrics.confusion[content.shown_split]
-    scores = {split: content.metrics.of_split(split) for split in SPLITS}
-    return environment.get_template("template.html").render(
+    environment = page_environment(_HERE / "templates")
+    style, script = read_style() + (_HERE / "report.css").read_text(encoding="utf-8"), _read_script()
+    gallery, metrics = content.gallery, content.metrics
+    confusion = metrics.confusion[content.shown_split]
+    scores = {split: metrics.of_split(split) for split in SPLITS}
+    colors = class_colors(gallery.class_names)
+    most = most_confused(confusion, 1)
+    points = _points(content, colors)
+    return environment.get_template("page.html").render(
         content=content,
         scores=scores,
         asked={split: _asked(content.data, split) for split in SPLITS},
         shown=scores[content.shown_split],
         scale=max(*(1 - own.accuracy_interval[0] for own in scores.values()), 1 - content.diagnosis.target_accuracy),
-        matrix=_matrix(confusion),
-        confusion=confusion,
-        longest=max(map(len, confusion.class_names)),
-        opened=_most_confused(confusion),
-        examples=_by_class(content.correct),
-        cell_examples=[
-            [example.label, example.predicted, example.id, example.confidence, example.image] for example in content.cells
-        ],
+        matrix=lay_out_matrix(confusion),
+        opened=(most[0].true, most[0].predicted) if most else None,
+        examples=_by_class(content),
+        correct_is_cut=len(content.correct) > sum(image_id in gallery.cards for image_id in content.correct),
+        class_scores=sorted(metrics.classes[content.shown_split], key=lambda own: (own.f1, own.class_name))[:LISTED_CLASSES],
+        num_classes=len(gallery.class_names),
+        listed_classes=LISTED_CLASSES,
+        numbers={image.id: number for number, image in enumerate(gallery.images)},
+        has_suspects=any(image.suggested for image in gallery.images),
+        points=points,
+        legend=[(name, colors[name]) for name in gallery.class_names[:LEGEND_CLASSES]],
+        legend_is_cut=len(gallery.class_names) > LEGEND_CLASSES,
+        shown_images=encode_gallery(gallery, content.shown_split, storage_key(content)),
         most_shown=max((row.num_shown for row in content.balance), default=1) or 1,
         curves=svg_address(content.learning_curves),
+        places=[(place, name) for place, name in _PLACES if place != "map" or points],
         style=style,
         script=script,
         style_hash=policy_hash(style),
@@ -61,46 +77,40 @@ def render(content: Content) -> str:
     )
 
 
+_PLACES = (
+    ("findings", "Findings"),
+    ("errors", "Error"),
+    ("confusion", "Confusion"),
+    ("images", "Images"),
+    ("map", "Map"),
+    ("classes", "Classes"),
+    ("right", "Right answers"),
+    ("augmentation", "Augmentation"),
+    ("operations", "Robustness"),
+    ("data", "Data"),
+)
+
+
+def _read_script() -> str:
+    return '"use strict";\n' + "".join((_HERE / "scripts" / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS)
+
+
 def _asked(data: SplitMetrics, split: SplitName) -> float | None:
     """The fraction asked of a split, which is the same for every class that was assigned."""
     return next((row.of_split(split).asked for row in data.classes if row.of_split(split).asked is not None), None)
 
 
-def _matrix(confusion: Confusion) -> list[tuple[str, list[Cell], int]]:
-    """Rows of (class name, cells, images); the darkest cell is the class that is most often read as one other."""
-    totals = [max(sum(counts), 1) for counts in confusion.counts]
-    shares = [
-        [0.0 if row == column else count / totals[row] for column, count in enumerate(counts)]
-        for row, counts in enumerate(confusion.counts)
-    ]
-    largest = max(map(max, shares)) or 1.0
-    return [
-        (
-            name,
-            [
-                Cell(count, math.ceil(_SHADES * math.sqrt(share / largest)), predicted)
-                for count, share, predicted in zip(counts, own, confusion.class_names, strict=True)
-            ],
-            sum(counts),
-        )
-        for name, counts, own in zip(confusion.class_names, confusion.counts, shares, strict=True)
-    ]
+def _points(content: Content, colors: dict[str, str]) -> list[Point]:
+    places = content.gallery.places
+    return [Point(*places[image.id], colors[image.label], image.is_mistake) for image in content.gallery.of_ids(places)]
 
 
-def _most_confused(confusion: Confusion) -> tuple[str, str] | None:
-    pairs = [
-        (count, true, predicted)
-        for true, counts in zip(confusion.class_names, confusion.counts, strict=True)
-        for predicted, count in zip(confusion.class_names, counts, strict=True)
-        if count and predicted != true
-    ]
-    return max(pairs, key=lambda pair: pair[0])[1:] if pairs else None
-
-
-def _by_class(correct: list[Example]) -> dict[str, list[Example]]:
-    grouped: dict[str, list[Example]] = {}
-    for example in correct:
-        grouped.setdefault(example.label, []).append(example)
+def _by_class(content: Content) -> dict[str, list[str]]:
+    """The ids of right answers with a card, by class."""
+    grouped: dict[str, list[str]] = {}
+    for image in content.gallery.of_ids(content.correct):
+        if image.id in content.gallery.cards:
+            grouped.setdefault(image.label, []).append(image.id)
     return grouped
 
 

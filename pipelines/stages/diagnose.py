@@ -48,10 +48,11 @@ def main(
     rows = with_clusters(read_predictions(predictions, assigned), assigned)
     measured, data = measure(rows), read_document(split_metrics, SplitMetrics, stage="split")
     leakage = estimate_leakage(prepared, assigned, data, seed=config.seed)
+    reduced = read_features(features, rows)
     evidence = gather_evidence(
         rows,
         facts=read_facts(image_facts, rows),
-        features=read_features(features, rows),
+        features=reduced,
         manifest=found,
         split=assigned,
         prepared=prepared,
@@ -68,6 +69,8 @@ def main(
         manifest=found,
         data=data,
         prepared=prepared,
+        features=reduced,
+        heat={},
         config=config,
     )
     write_files(

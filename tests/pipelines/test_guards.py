@@ -146,7 +146,11 @@ def code_of(stage: str, kind: str) -> set[str]:
         findings = (ROOT / "models/diagnose/findings").glob("*.py")
         closure |= relative(set().union(*(import_closure(path, without=decides_how_it_runs) for path in findings)))
     if "models/report/page.py" in closure:  # what it reads beside Python
-        closure |= {f"models/report/{name}" for name in ("template.html", "style.css", "script.js")}
+        closure |= {
+            str(path.relative_to(ROOT))
+            for ending in ("html", "css", "js")
+            for path in (ROOT / "models/report").rglob(f"*.{ending}")
+        }
     return closure
 
 

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, fisher_exact
 
+from dataprep.core.confidence_intervals import wilson_interval
 from dataprep.core.errors import ArtifactError
-from models.diagnose.metrics import Accuracy, confuse, measure, score
+from models.diagnose.metrics import Accuracy, class_scores, confuse, measure, score
 from models.diagnose.significance import chance_above, chance_worse
 from models.evaluate.predictions import predictions_frame, with_clusters
 from tests.models.made_up import answers, predictions
@@ -86,3 +87,46 @@ def test_chance_is_that_of_the_textbook_where_all_images_are_independent(counts:
     assert chance_above(seen, error) == pytest.approx(expected, abs=1e-9)
     table = [[mistakes, images - mistakes], [3, 37]]
     assert chance_worse(seen, seen_of(3, 40)) == fisher_exact(table, alternative="greater").pvalue
+
+
+def test_precision_recall_and_f1_of_a_class_are_those_of_a_hand_count() -> None:
+    rows = answers(["a"] * 6 + ["b"] * 4, ["a"] * 5 + ["b"] + ["a"] * 2 + ["b"] * 2, "test")
+    a, b = class_scores(rows)
+    assert (a.class_name, a.images, a.predicted_images, a.precision, a.recall) == ("a", 6, 7, 5 / 7, 5 / 6)
+    assert a.f1 == pytest.approx(2 * 5 / (6 + 7))
+    assert a.recall_interval == wilson_interval(5 / 6, 6)
+    assert a.precision_interval == wilson_interval(5 / 7, 7)
+    low, high = wilson_interval(5 / 8, 8)  # of 8 images that are a or read as it, 5 are both
+    assert a.f1_interval == pytest.approx((2 * low / (1 + low), 2 * high / (1 + high)))
+    assert (b.precision, b.recall) == (2 / 3, 0.5)
+
+
+def test_a_class_that_nobody_reads_has_no_precision_and_one_without_images_no_recall() -> None:
+    unread, unseen = class_scores(answers(["a", "a"], ["b", "b"], "test"))
+    assert (unread.precision, unread.precision_interval, unread.recall, unread.f1) == (None, None, 0.0, 0.0)
+    assert (unseen.images, unseen.recall, unseen.recall_interval, unseen.precision) == (0, None, None, 0.0)
+
+
+def test_the_interval_of_macro_f1_holds_it_and_knows_clusters() -> None:
+    true, read = ["a", "b", "c"] * 40, ["a", "b", "c"] * 30 + ["b", "a", "c"] * 10
+    alone = score(answers(true, read, "test"), "a")
+    low, high = alone.macro_f1_interval
+    assert low < alone.macro_f1 < high
+    assert high - low == pytest.approx(2 * 1.96 * bootstrap_deviation(true, read), rel=0.1)
+    clusters = [f"writer{number // 12}" for number in range(120)]
+    wider = score(answers(true, read, "test", clusters), "a").macro_f1_interval
+    assert wider[1] - wider[0] > 1.5 * (high - low)
+    assert score(answers(["a"] * 20, ["a"] * 20, "test"), "a").macro_f1_interval == pytest.approx(wilson_interval(1.0, 20))
+    assert score(answers(["a"] * 20, ["a"] * 20, "test", ["one"] * 20), "a").macro_f1_interval == (0.0, 1.0)
+
+
+def bootstrap_deviation(true: list[str], read: list[str]) -> float:
+    """The standard deviation of macro F1 over images drawn with replacement."""
+    rng = np.random.default_rng(0)
+    label, predicted = (np.array([ord(name) - ord("a") for name in names]) for names in (true, read))
+    scores = []
+    for _ in range(400):
+        drawn = rng.integers(0, len(label), len(label))
+        both = np.bincount(label[drawn][label[drawn] == predicted[drawn]], minlength=3)
+        scores.append(np.mean(2 * both / (np.bincount(label[drawn], minlength=3) + np.bincount(predicted[drawn], minlength=3))))
+    return float(np.std(scores))

@@ -1,6 +1,6 @@
 import polars as pl
 
-from models.diagnose.examples import correct_examples, mistakes_by_cell, worst_mistakes
+from models.evaluate.examples import correct_examples, mistakes_by_cell, worst_mistakes
 from tests.models.made_up import predictions
 
 ROWS = predictions({"train": (0.5, 60), "validation": (0.8, 60), "test": (0.9, 60)})

@@ -1,4 +1,4 @@
-"""Which images the report shows: the worst mistakes, mistakes of each kind, and right answers for comparison."""
+"""Which images are worth a look: the worst mistakes, mistakes of each kind, and right answers for comparison."""
 
 import polars as pl
 

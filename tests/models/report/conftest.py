@@ -1,0 +1,74 @@
+"""One page and one browser for all tests of the report."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from models.report.content import Content
+from models.report.page import render
+from pipelines.params import Params
+from tests.models.report.made_up_page import ROWS, WRONG, MadeUp, made_up_content
+
+
+@pytest.fixture(scope="session")
+def content(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Content:
+    return made_up_content(ROWS, params, tmp_path_factory.mktemp("prepared"), MadeUp(heat_of=WRONG["id"].to_list()))
+
+
+@pytest.fixture(scope="session")
+def html(content: Content) -> str:
+    return render(content)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def open_page(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., "object"]:
+    """Opens HTML from a file; when it is closed, nothing may have been complained about, asked for or popped up."""
+
+    @contextmanager
+    def open_page(html: str, *, width: int = 1240, javascript: bool = True) -> Iterator[Page]:
+        path = tmp_path_factory.mktemp("page") / "index.html"
+        path.write_text(html, encoding="utf-8")
+        context = browser.new_context(viewport={"width": width, "height": 900}, java_script_enabled=javascript)
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        complaints: list[str] = []
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
+        asked = ("http", "ws", "ftp")
+        page.on("request", lambda request: complaints.append(request.url) if request.url.startswith(asked) else None)
+        page.goto(path.as_uri())
+        yield page
+        assert complaints == []
+        context.close()
+
+    return open_page
+
+
+@pytest.fixture(scope="session")
+def kept_page(open_page: Callable[..., "object"], html: str) -> Iterator[Page]:
+    with open_page(html) as page:  # type: ignore[attr-defined]
+        yield page
+
+
+@pytest.fixture
+def page(kept_page: Page) -> Page:
+    """The page as it is when it is opened, without marks."""
+    kept_page.evaluate("localStorage.clear()")
+    kept_page.reload()
+    return kept_page
