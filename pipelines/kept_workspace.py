@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from ruamel.yaml import YAML
-
 from dataprep.core.artifacts import write_bytes
 from dataprep.core.errors import DarkroomError
 from pipelines.doctor_findings import free_name
@@ -33,13 +31,21 @@ _DONE = KEPT / "complete"
 
 
 def check_out() -> None:
-    """Fetches what dvc.lock names from DVC's cache.
+    """Fetches what dvc.lock names from DVC's cache; of a stage of which the cache lacks a copy, nothing.
+
+    Such a stage never ran here: its lines came with the project. DVC would hold that for an error.
 
     Raises:
         DarkroomError: DVC cannot.
     """
-    made = YAML(typ="safe").load(DVC_LOCK.read_text(encoding="utf-8"))["stages"] if DVC_LOCK.is_file() else {}
-    ended = dvc("checkout", "--force", *made)  # of others there is nothing to fetch, which DVC holds for an error
+    if not DVC_LOCK.is_file():
+        return
+    outputs = read_outputs()
+    lacking = {stage for _, stage in missing_copies(outputs, cache_folder())}
+    stages = [stage for stage in dict.fromkeys(output.stage for output in outputs) if stage not in lacking]
+    if not stages:
+        return
+    ended = dvc("checkout", "--force", *stages)
     if ended.exit_code:
         raise DarkroomError(
             f"what dvc.lock names must be fetched from DVC's cache again; DVC ended with {last_line(ended.output)!r}. "

@@ -8,6 +8,7 @@ from dataprep.core.errors import DarkroomError, ParamsError
 from pipelines.graph import Finished
 from pipelines.iterate import apply_changes, folder_of_state, need_up_to_date, train_experiment, with_seed
 from pipelines.params import read_params
+from pipelines.verify import Output
 from tests.closure import SHIPPED
 
 OUTPUTS = {"predictions.parquet": "data", "split.parquet": "data", "diagnosis.json": "reports"}
@@ -32,13 +33,16 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr("pipelines.iterate.dvc", dvc)
     monkeypatch.setattr("pipelines.kept_workspace.dvc", dvc)
+    monkeypatch.setattr("pipelines.kept_workspace.read_outputs", lambda: [Output("split", Path("split.parquet"), "abcd")])
+    monkeypatch.setattr("pipelines.kept_workspace.missing_copies", lambda outputs, cache: [])
+    monkeypatch.setattr("pipelines.kept_workspace.cache_folder", lambda: tmp_path)
     monkeypatch.setattr("pipelines.iterate.output_path", lambda stage, name: Path(name))
     return commands
 
 
 def test_a_training_is_kept_and_not_made_again(asked: list[str]) -> None:
     run = train_experiment("iterate-1-1", {"train.epochs": 7}, folder_of_state())
-    assert asked == ["exp remove iterate-1-1", "exp run --name iterate-1-1", "checkout --force"]
+    assert asked == ["exp remove iterate-1-1", "exp run --name iterate-1-1", "checkout --force split"]
     assert run.predictions.read_text() == run.split.read_text() == run.report.read_text() == "7"
     assert Path("params.yaml").read_text() == SHIPPED.read_text()
     assert train_experiment("iterate-1-1", {"train.epochs": 7}, folder_of_state()) == run
@@ -58,7 +62,7 @@ def test_a_training_that_fails_is_one_line_and_leaves_the_workspace_and_nothing_
     with pytest.raises(DarkroomError, match=r"^experiment iterate-1-1 must run through; DVC ended with \"ERROR: failed to"):
         train_experiment("iterate-1-1", {"train.epochs": 13}, folder_of_state())
     assert Path("params.yaml").read_text() == SHIPPED.read_text()
-    assert asked[-1] == "checkout --force"
+    assert asked[-1] == "checkout --force split"
     assert not folder_of_state().exists()
 
 
@@ -67,7 +71,7 @@ def test_changes_that_cannot_be_are_refused_before_dvc_is_asked(asked: list[str]
         train_experiment("iterate-1-1", {"train.batch_size": 0}, folder_of_state())
     with pytest.raises(ParamsError, match=r"train\.nothing\.at_all must lie in a section; nothing is none"):
         train_experiment("iterate-1-1", {"train.nothing.at_all": 0}, folder_of_state())
-    assert set(asked) == {"checkout --force"}
+    assert set(asked) == {"checkout --force split"}
 
 
 def test_a_winner_is_written_with_the_comments_of_all_other_lines(asked: list[str]) -> None:

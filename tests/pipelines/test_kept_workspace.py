@@ -118,7 +118,9 @@ def test_two_at_once_are_refused() -> None:
     assert contents() == BEFORE
 
 
-def test_stages_that_never_ran_are_not_fetched_and_a_failure_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stages_that_never_ran_are_not_fetched_and_a_failure_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[tuple[str, ...]] = []
 
     def fail(*arguments: str) -> Finished:
@@ -126,22 +128,33 @@ def test_stages_that_never_ran_are_not_fetched_and_a_failure_is_one_line(monkeyp
         return Finished(1, "ERROR: no space\n")
 
     monkeypatch.setattr("pipelines.kept_workspace.dvc", fail)
-    Path("dvc.lock").write_text("stages: {split: {}, train: {}}")
+    plant_outputs(tmp_path, monkeypatch)
     with pytest.raises(DarkroomError, match=r"ended with 'ERROR: no space'\. Run: dvc checkout --force$"):
         check_out()
-    assert asked == [("checkout", "--force", "split", "train")]
+    assert asked == [("checkout", "--force", "split")]
+    (tmp_path / "files/md5/ab/cd").unlink()
+    check_out()
+    Path("dvc.lock").unlink()
+    check_out()
+    assert len(asked) == 1
+
+
+def plant_outputs(cache: Path, monkeypatch: pytest.MonkeyPatch) -> list[Output]:
+    """Outputs of two stages; DVC's cache has a copy of the first alone."""
+    copy = cache / "files/md5/ab/cd"
+    copy.parent.mkdir(parents=True)
+    copy.write_text("content")
+    outputs = [Output("split", Path("data/split.parquet"), "abcd"), Output("train", Path("artifacts/model.keras"), "abce")]
+    monkeypatch.setattr("pipelines.kept_workspace.read_outputs", lambda: outputs)
+    monkeypatch.setattr("pipelines.kept_workspace.cache_folder", lambda: cache)
+    return outputs
 
 
 def test_what_could_not_be_put_back_is_named_before_anything_is_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copy = tmp_path / "files/md5/ab/cd"
-    copy.parent.mkdir(parents=True)
-    copy.write_text("content")
-    outputs = [Output("split", Path("data/split.parquet"), "abcd"), Output("train", Path("artifacts/model.keras"), "abce")]
+    outputs = plant_outputs(tmp_path, monkeypatch)
     assert list(missing_copies(outputs, tmp_path)) == [(Path("artifacts/model.keras"), "train")]
-    monkeypatch.setattr("pipelines.kept_workspace.read_outputs", lambda: outputs)
-    monkeypatch.setattr("pipelines.kept_workspace.cache_folder", lambda: tmp_path)
     with pytest.raises(DarkroomError, match=r"must hold artifacts/model\.keras, .*\. Run: dvc commit train$"):
         need_copies()
 

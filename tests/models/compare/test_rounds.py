@@ -9,12 +9,14 @@ import pytest
 from dataprep.core.errors import DarkroomError
 from models.compare.rounds import Changes, Iteration, iterate, proposals_of
 from models.diagnose.diagnosis import Diagnosis
-from models.diagnose.finding import Finding, Value, by_hand, experiment
+from models.diagnose.finding import Finding, by_hand, experiment
 
-LONGER, SMALLER, WRONG = {"train.epochs": 80}, {"model.network.dropout": 0.1}, {"train.batch_size": 7}
+LONGER: Changes = {"train.epochs": 80}
+SMALLER: Changes = {"model.network.dropout": 0.1}
+WRONG: Changes = {"train.batch_size": 7}
 
 
-def report(*proposals: dict[str, Value]) -> Diagnosis:
+def report(*proposals: Changes) -> Diagnosis:
     finding = Finding(
         id="high_bias",
         severity="problem",
@@ -133,7 +135,7 @@ def test_a_round_goes_on_from_the_winner_with_what_the_winner_s_report_proposes(
 
 
 @pytest.mark.parametrize("proposals", [(), (WRONG,)])
-def test_without_a_proposal_that_can_be_run_there_is_no_winner(proposals: tuple[dict[str, Value], ...]) -> None:
+def test_without_a_proposal_that_can_be_run_there_is_no_winner(proposals: tuple[Changes, ...]) -> None:
     done = MadeUp({"": [60]}, {"": report(*proposals)}).iterate()
     assert done.rounds[0].winner is None
     assert Iteration.model_validate_json(done.model_dump_json()) == done
