@@ -76,8 +76,9 @@ def _groups(runs: "list[EarlierRun]", manifest: Path) -> "pl.DataFrame | None":
 
 def _thumbnails(ids: set[str], names: list[str]) -> dict[str, str]:
     """Pictures of the images that a folder has prepared; none where no folder has them all."""
-    from dataprep.core.errors import ArtifactError
     from models.report.thumbnails import read_thumbnails
+
+    from dataprep.core.errors import ArtifactError
     from pipelines.graph import option_value
 
     prepared = Path(option_value("evaluate", "--prepared"))

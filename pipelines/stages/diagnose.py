@@ -4,8 +4,6 @@ from pipelines.environment import settle
 
 settle()  # before any library reads it
 
-import polars as pl
-
 from dataprep.core.artifacts import encode_document, read_document, write_files
 from dataprep.store.manifest import read_manifest
 from dataprep.store.split_report import SplitMetrics
@@ -16,6 +14,7 @@ from models.diagnose.evidence import gather_evidence
 from models.diagnose.facts import Settings, gather, look_at
 from models.diagnose.leakage_estimate import estimate_leakage
 from models.diagnose.metrics import measure
+from models.diagnose.plots import encode_plots
 from models.evaluate.feature_table import read_features
 from models.evaluate.image_facts import read_facts
 from models.evaluate.predictions import read_predictions, with_clusters
@@ -40,7 +39,7 @@ def main(
     metrics: OutputOption,
     diagnosis: OutputOption,
     report: OutputOption,
-    confusion: OutputOption,
+    plots: OutputOption,
 ) -> None:
     params = read_params()
     config, settings = params.diagnose, _settings(params, params.diagnose)
@@ -48,16 +47,9 @@ def main(
     rows = with_clusters(read_predictions(predictions, assigned), assigned)
     measured, data = measure(rows), read_document(split_metrics, SplitMetrics, stage="split")
     leakage = estimate_leakage(prepared, assigned, data, seed=config.seed)
-    reduced = read_features(features, rows)
+    looks, seen, under = read_facts(image_facts, rows), read_features(features, rows), read_robustness(robustness)
     evidence = gather_evidence(
-        rows,
-        facts=read_facts(image_facts, rows),
-        features=reduced,
-        manifest=found,
-        split=assigned,
-        prepared=prepared,
-        robustness=read_robustness(robustness),
-        seed=config.seed,
+        rows, facts=looks, features=seen, manifest=found, split=assigned, prepared=prepared, robustness=under, seed=config.seed
     )
     facts = gather(measured, epochs, look_at(found, prepared, measured), leakage, evidence, settings)
     judged = diagnose(facts)
@@ -69,13 +61,13 @@ def main(
         manifest=found,
         data=data,
         prepared=prepared,
-        features=reduced,
+        features=seen,
         heat={},
         config=config,
     )
     write_files(
         {
-            confusion: _encode_pairs(rows.filter(split=config.split)),
+            **encode_plots(plots, rows, facts, config.split),
             metrics: encode_document(measured),
             diagnosis: encode_document(judged),
             report: render(content).encode(),
@@ -103,11 +95,6 @@ def _settings(params: Params, config: DiagnoseConfig) -> Settings:
         fine_tunes=getattr(network, "fine_tune", None) is not None,
         head_classifies=params.model.classifier.kind == "head",
     )
-
-
-def _encode_pairs(rows: pl.DataFrame) -> bytes:
-    """True and predicted classes as DVC's plot of the confusion matrix takes them."""
-    return rows.select(actual="label", predicted="predicted").write_csv().encode()
 
 
 if __name__ == "__main__":

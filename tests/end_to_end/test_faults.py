@@ -24,7 +24,10 @@ CASES: dict[str, tuple[list[str], dict[str, object]]] = {
     "statistics": (["data/statistics.json"], {"statistics.per": "pixel"}),
     "train": (["artifacts/model.keras", "artifacts/history.csv"], {"model.network.dense_units": [1024]}),
     "diagnose": (
-        ["reports/metrics.json", "reports/diagnosis.json", "reports/index.html", "reports/plots/confusion.csv"],
+        [
+            *("reports/metrics.json", "reports/diagnosis.json", "reports/index.html"),
+            *("reports/plots/confusion.csv", "reports/plots/slices.csv"),
+        ],
         {"diagnose.split": "test", "diagnose.target_accuracy": 0.5},
     ),
 }

@@ -187,7 +187,11 @@ def test_dvc_shows_metrics_plots_and_changed_parameters(project: Project) -> Non
     plots = project.run("dvc", "plots", "show")
     assert plots.exit_code == 0, plots.output
     page = project.read("dvc_plots/index.html")
-    assert all(title in page for title in ("Loss", "Accuracy", "Confusion matrix"))
+    titles = ("Loss", "Accuracy", "Confusion matrix", "Calibration on validation", "Accuracy on classes, groups, origins")
+    assert all(title in page for title in titles)
+    compared = json.loads(project.run("dvc", "plots", "diff", "HEAD", "--json").output)
+    assert set(compared["data"]) == {"loss", "accuracy", "confusion", "calibration", "slices"}
+    assert all(shown[0]["revisions"] == ["workspace", "HEAD"] for shown in compared["data"].values())
     project.set({"train.optimizer.learning_rate": 0.5})
     assert "train.optimizer.learning_rate" in project.run("dvc", "params", "diff").output
 
