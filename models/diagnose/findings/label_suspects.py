@@ -20,8 +20,8 @@ def find(facts: Facts) -> Finding | None:
         interval=interval,
         headline=f"Labels: about {doubtful.share:.1%} of them are probably wrong, {doubtful.clear.height:,} images.",
         evidence=(
-            f"Of {facts.metrics.train.mistakes:,} mistakes on train images, which the network was trained to repeat, it is "
-            f"sure of another class in {doubtful.train:,}; so it is in {doubtful.held_out:,} images that it was not trained on. "
+            f"Of {facts.metrics.train.mistakes:,} mistakes on train images, which the network was trained to repeat, it is sure "
+            f"of another class in {doubtful.train:,}, and so it is in {doubtful.held_out:,} images of validation and test. "
             f"For example {first['id']}: label {first['label']!r}, probably {first['suggested']!r}."
         ),
         causes=["labels given in error", "labels from the wrong level of the folders"],
