@@ -46,9 +46,9 @@ def find(facts: Facts) -> Finding | None:
 
 def _severity(facts: Facts, worst: Slice) -> Severity:
     """Where the target is reached nothing needs mending. Look-alikes are near a border of classes, where mistakes are usual."""
-    if facts.stands != "missed":
+    if facts.stands != "missed" or worst.kind == "features":
         return "note"
-    return "blocker" if worst.kind != "features" and worst.explained >= MOST_OF_IT * facts.missing else "problem"
+    return "blocker" if worst.explained >= MOST_OF_IT * facts.missing else "problem"
 
 
 def is_grave(own: Slice) -> bool:
