@@ -107,7 +107,7 @@ def train_experiment(name: str, changes: Changes, folder: Path) -> KeptRun:
         dvc("exp", "remove", name)  # which may not be there
         ended = dvc("exp", "run", "--name", name)
         if ended.exit_code:
-            raise DarkroomError(f"experiment {name} must run through; DVC ended with {last_line(ended.output)!r}")
+            raise DarkroomError(f"experiment {name} must run through; it ended with {_reason(ended.output)!r}")
         unfinished = own.with_name(f"{own.name}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
@@ -131,3 +131,13 @@ def apply_changes(changes: Mapping[str, Value]) -> None:
     params = load_commented(read_text(PARAMS_FILE))
     set_values(params, changes)
     write_commented(params, PARAMS_FILE)
+
+
+def _reason(output: str) -> str:
+    r"""What a stage said is wrong, or else DVC.
+
+    >>> _reason("epoch 1\nerror: the loss is no number. Lower the rate\nERROR: failed to reproduce 'train'\n")
+    'the loss is no number. Lower the rate'
+    """
+    said = [line.removeprefix("error: ") for line in output.splitlines() if line.startswith("error: ")]
+    return said[-1] if said else last_line(output)

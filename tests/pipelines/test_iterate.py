@@ -59,7 +59,7 @@ def test_of_another_state_of_the_workspace_nothing_is_kept(asked: list[str]) -> 
 
 
 def test_a_training_that_fails_is_one_line_and_leaves_the_workspace_and_nothing_kept(asked: list[str]) -> None:
-    with pytest.raises(DarkroomError, match=r"^experiment iterate-1-1 must run through; DVC ended with \"ERROR: failed to"):
+    with pytest.raises(DarkroomError, match=r"^experiment iterate-1-1 must run through; it ended with \"ERROR: failed to"):
         train_experiment("iterate-1-1", {"train.epochs": 13}, folder_of_state())
     assert Path("params.yaml").read_text() == SHIPPED.read_text()
     assert asked[-1] == "checkout --force split"
