@@ -17,7 +17,7 @@ from dataprep.core.errors import DarkroomError
 from pipelines.doctor_findings import free_name
 from pipelines.dvc_lock_copies import DVC_LOCK
 from pipelines.graph import cache_folder, dvc, last_line
-from pipelines.lock import only_run
+from pipelines.lock import only_run, who_works
 from pipelines.params import PARAMS_FILE
 from pipelines.verify import missing_copies, read_outputs
 
@@ -67,7 +67,7 @@ def need_copies() -> None:
 
 
 @contextmanager
-def workspace_kept(checkout: Callable[[], object] = check_out) -> Iterator[None]:
+def workspace_kept(checkout: Callable[[], object] = lambda: check_out()) -> Iterator[None]:
     """Puts params.yaml, dvc.lock and what DVC made back as they were, whatever happens within.
 
     A request to end (SIGTERM) becomes an interruption while it lasts.
@@ -88,7 +88,12 @@ def workspace_kept(checkout: Callable[[], object] = check_out) -> Iterator[None]
                 _put_back(checkout)
 
 
-def put_back_after_a_kill(checkout: Callable[[], object] = check_out) -> None:
+def was_killed() -> bool:
+    """Whether a process that kept the workspace was killed, and nobody has put it back."""
+    return _DONE.is_file() and who_works(LOCK) is None
+
+
+def put_back_after_a_kill(checkout: Callable[[], object] = lambda: check_out()) -> None:
     """Puts back what a process that was killed had kept; does nothing where none was."""
     with only_run(LOCK):
         _put_back_after_a_kill(checkout)

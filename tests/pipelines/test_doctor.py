@@ -114,6 +114,25 @@ def dvc_reads(content: bytes) -> bool:
     return True
 
 
+def test_what_a_run_that_was_killed_amid_its_experiments_had_kept_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.kept_workspace.check_out", lambda: None)
+    kept = Path(".darkroom/workspace")
+    kept.mkdir(parents=True)
+    Path("params.yaml").write_text(SHIPPED.read_text().replace("epochs: 40", "epochs: 41"))
+    (kept / "params.yaml").write_text(SHIPPED.read_text())
+    (kept / "dvc.lock").write_bytes(WHOLE)
+    (kept / "complete").write_text("")
+    with only_run(Path(".darkroom/workspace.lock")):  # it still runs
+        assert doctor() == (0, "doctor: nothing is torn, foreign or left behind\n")
+    left = ".darkroom/workspace: a run was killed amid its experiments and has put nothing back"
+    assert doctor() == (2, f"{left}. Run: darkroom doctor --mend\n")
+    exit_code, output = doctor("--mend")
+    assert (exit_code, output.count("\n")) == (0, 1)
+    assert "are as they were before it; what stood in params.yaml since lies in params.yaml.interrupted-1" in output
+    assert Path("params.yaml").read_text() == SHIPPED.read_text()
+    assert doctor() == (0, "doctor: nothing is torn, foreign or left behind\n")
+
+
 def test_nothing_is_wrong_with_a_folder_at_rest() -> None:
     assert doctor() == (0, "doctor: nothing is torn, foreign or left behind\n")
     assert doctor("--quick", "--mend") == (0, "")
