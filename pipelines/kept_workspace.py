@@ -14,10 +14,11 @@ from types import FrameType
 
 from dataprep.core.artifacts import write_bytes
 from dataprep.core.errors import DarkroomError
+from pipelines.at_work import holder_now
 from pipelines.doctor_findings import free_name
 from pipelines.dvc_lock_copies import DVC_LOCK
 from pipelines.graph import cache_folder, dvc, last_line
-from pipelines.lock import only_run, who_works
+from pipelines.lock import LockError, only_run, who_works
 from pipelines.params import PARAMS_FILE
 from pipelines.verify import missing_copies, read_outputs
 
@@ -94,7 +95,11 @@ def was_killed() -> bool:
 
 
 def put_back_after_a_kill(checkout: Callable[[], object] = lambda: check_out()) -> None:
-    """Puts back what a process that was killed had kept; does nothing where none was."""
+    """Puts back what a process that was killed had kept; does nothing where none was.
+
+    Raises:
+        LockError: DVC or a stage, which it had started, is still at work.
+    """
     with only_run(LOCK):
         _put_back_after_a_kill(checkout)
 
@@ -103,6 +108,8 @@ def _put_back_after_a_kill(checkout: Callable[[], object]) -> None:
     """A params.yaml that a person may have changed since is kept beside."""
     if not _DONE.is_file():
         return
+    if holder := holder_now():
+        raise LockError(f"an earlier run was killed; what it had started is still at work: {holder}")
     found = free_name(PARAMS_FILE, "interrupted")
     differs = PARAMS_FILE.is_file() and PARAMS_FILE.read_bytes() != (KEPT / PARAMS_FILE).read_bytes()
     if differs:

@@ -83,6 +83,17 @@ def test_what_a_killed_process_left_is_put_back_first_and_a_later_edit_is_kept_b
     assert capsys.readouterr().out == ""
 
 
+def test_what_a_killed_process_had_started_ends_first() -> None:
+    with workspace_kept(lambda: None):
+        change()
+        shutil.copytree(KEPT, "killed")
+    shutil.copytree("killed", KEPT)
+    change()
+    with only_run(), pytest.raises(LockError, match="what it had started is still at work: process"):
+        put_back_after_a_kill(lambda: None)
+    assert contents()["params.yaml"] == "other"
+
+
 def test_a_copy_that_was_not_finished_is_not_put_back() -> None:
     with workspace_kept(lambda: None):
         shutil.copytree(KEPT, "killed")
