@@ -76,7 +76,7 @@ def _groups(runs: "list[EarlierRun]", manifest: Path) -> "pl.DataFrame | None":
 
 def _thumbnails(ids: set[str], names: list[str]) -> dict[str, str]:
     """Pictures of the images that a folder has prepared; none where no folder has them all."""
-    from models.report.thumbnails import read_thumbnails
+    from models.report.pictures import read_pictures
 
     from dataprep.core.errors import ArtifactError
     from pipelines.graph import option_value
@@ -85,7 +85,7 @@ def _thumbnails(ids: set[str], names: list[str]) -> dict[str, str]:
     for folder in dict.fromkeys(Path(name) for name in names):
         if (folder / prepared).is_dir():
             try:
-                return read_thumbnails(folder / prepared, ids, max_px=_THUMBNAIL_PX)
+                return read_pictures(folder / prepared, ids, cards=ids, whole=(), card_px=_THUMBNAIL_PX).cards
             except ArtifactError:  # of other images
                 continue
     return {}

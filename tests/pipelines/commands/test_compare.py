@@ -11,6 +11,7 @@ from dataprep.core.artifacts import write_table
 from dataprep.core.errors import ArtifactError
 from dataprep.store.split_table import SPLIT
 from models.evaluate.predictions import PREDICTIONS
+from models.report.pictures import Pictures
 from pipelines.cli import app
 from tests.closure import ROOT
 from tests.models.made_up import answers
@@ -80,3 +81,20 @@ def test_a_run_that_cannot_be_read_is_named() -> None:
     Path("old/artifacts/predictions.parquet").unlink()
     with pytest.raises(ArtifactError, match=r"^old: artifacts/predictions.parquet must be in that folder or in DVC's cache"):
         CliRunner().invoke(app, ["compare", "old", "new"], catch_exceptions=False)
+
+
+def test_images_have_pictures_of_the_first_folder_that_prepared_them_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("old", "new"):
+        Path(folder, "data/prepared").mkdir()
+
+    def read(prepared: Path, tiles: set[str], **_: object) -> Pictures:
+        if prepared.parts[0] == "new":
+            raise ArtifactError("it must hold the images")
+        return Pictures({}, dict.fromkeys(tiles, "data:image/png;base64,AAAA"), {}, (1, 1))
+
+    monkeypatch.setattr("models.report.pictures.read_pictures", read)
+    compare("old", "new")
+    assert Path("reports/compare.html").read_text().count('<img src="data:image/png;base64,AAAA"') == 16
+    Path("old/data/prepared").rmdir()
+    compare("old", "new")
+    assert "<img" not in Path("reports/compare.html").read_text()
