@@ -16,17 +16,18 @@ from models.config.diagnose import DiagnoseConfig
 from models.diagnose.diagnosis import Diagnosis
 from models.diagnose.facts import Facts
 from models.diagnose.metrics import Metrics
-from models.evaluate.examples import correct_examples, mistakes_by_cell, worst_mistakes
+from models.diagnose.slices import Slice
+from models.evaluate.calibration import Calibration
+from models.evaluate.examples import correct_examples, opened_examples, worst_mistakes
 from models.evaluate.robustness import Robustness
 from models.report.charts import learning_curves
 from models.report.feature_map import draw_map
 from models.report.gallery import Asked, Gallery, build_gallery
+from models.report.heat import heat_addresses
 from models.report.nearest import nearest_train_images
 from models.report.pictures import sheet_address
 
-CORRECT_PER_CLASS = 3
 CORRECT_ON_CARDS = 60
-CELL_IMAGES = 600
 NEAR = 4
 NEAR_OF = 300
 """Images whose nearest train images are looked for, so many of each."""
@@ -35,6 +36,7 @@ SUSPECTS = 100
 SUSPECTS_ON_CARDS = 24
 AUGMENTATION_BYTES = 900_000
 LISTED_FILES = 20
+LISTED_SLICES = 20
 SHEET_IMAGES = 5
 FITTING_PX = 1600
 
@@ -46,6 +48,16 @@ class Quarantined:
     id: str
     reason: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """One image of which a person decided something; the given label is that of its path, where another one is right."""
+
+    id: str
+    correction: str
+    given_label: str | None
+    label: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +102,11 @@ class Content:
     num_skipped: int
     num_files: int
     robustness: Robustness
+    calibration: Calibration
+    slices: list[Slice]
+    num_slices: int
+    corrected: list[Corrected]
+    num_corrected: int
     balance: list[Balance]
     sheet: str  # data address of a PNG
     varies: bool  # whether any of it happens
@@ -107,7 +124,7 @@ def collect(
     data: SplitMetrics,
     prepared: Place,
     features: pl.DataFrame,
-    heat: dict[str, str],
+    saliency: pl.DataFrame,
     config: DiagnoseConfig,
 ) -> Content:
     """Chooses the images to show and reads them.
@@ -121,7 +138,7 @@ def collect(
         data: counts of the split stage.
         prepared: the folder with the images.
         features: of all images: id, and one column per feature; none of some networks.
-        heat: saliency maps by id, data addresses.
+        saliency: the table of saliency maps.
         config: how many of each to show.
     """
     metrics, settings, robustness = facts.metrics, facts.settings, facts.evidence.robustness
@@ -129,7 +146,10 @@ def collect(
         prepared, settings.augment, num_images=SHEET_IMAGES, seed=config.seed, all_operations=False, title="train images"
     )
     worst = worst_mistakes(predictions, config.split, config.worst_images)["id"].to_list()
-    correct = correct_examples(predictions, config.split, CORRECT_PER_CLASS)["id"].to_list()
+    examples = opened_examples(
+        predictions, config.split, worst_images=config.worst_images, images_per_cell=config.images_per_cell
+    )
+    correct = correct_examples(predictions, config.split)["id"].to_list()
     may_show = set(predictions.filter(pl.col("split").is_in(["train", config.split]))["id"])
     of_findings = {
         finding.id: [image_id for image_id in finding.images if image_id in may_show][:IMAGES_OF_FINDING]
@@ -138,7 +158,7 @@ def collect(
     named = [image_id for ids in of_findings.values() for image_id in ids]
     suspects = facts.evidence.suspects.filter(pl.col("id").is_in(may_show)).head(SUSPECTS)
     doubtful = suspects["id"].to_list()
-    opened = list(dict.fromkeys([*worst, *named, *doubtful, *_of_cells(predictions, config), *correct]))
+    opened = list(dict.fromkeys([*worst, *named, *doubtful, *examples]))
     gallery = build_gallery(
         predictions,
         _groups(manifest),
@@ -147,13 +167,14 @@ def collect(
             on_cards=[*worst, *named, *doubtful[:SUSPECTS_ON_CARDS], *correct[:CORRECT_ON_CARDS]],
             near=_neighbours(predictions, features, opened[:NEAR_OF]),
             places=draw_map(features.filter(pl.col("id").is_in(predictions.filter(split=config.split)["id"].implode()))),
-            heat=heat,
+            heat=heat_addresses(saliency),
             suggested=dict(suspects.select("id", "suggested").iter_rows()),
         ),
         prepared=prepared,
         card_px=config.thumbnail_px,
     )
     quarantined = manifest.filter(pl.col("status") == "quarantined")
+    corrected = manifest.filter(pl.col("correction").is_not_null()).select("id", "correction", "given_label", "label")
     return Content(
         metrics=metrics,
         diagnosis=diagnosis,
@@ -173,6 +194,11 @@ def collect(
         num_skipped=manifest.filter(pl.col("status") == "skipped").height,
         num_files=manifest.height,
         robustness=robustness,
+        calibration=facts.evidence.calibration,
+        slices=facts.evidence.slices[:LISTED_SLICES],
+        num_slices=len(facts.evidence.slices),
+        corrected=[Corrected(**row) for row in corrected.head(LISTED_FILES).iter_rows(named=True)],
+        num_corrected=corrected.height,
         balance=_balance(data, settings.augment),
         sheet=sheet_address(sheet, most_bytes=AUGMENTATION_BYTES),
         varies=settings.augment.varies,
@@ -198,13 +224,6 @@ def _unusual(manifest: pl.DataFrame, shown: pl.DataFrame) -> list[Unusual]:
         .sort(["len", "issue"], descending=[True, False])
     )
     return [Unusual(*row) for row in counted.rows()]
-
-
-def _of_cells(predictions: pl.DataFrame, config: DiagnoseConfig) -> list[str]:
-    """Mistakes of each kind: first the worst of every kind, then the second, so that no kind is left out."""
-    cells = mistakes_by_cell(predictions, config.split, config.images_per_cell)
-    ranked = cells.with_columns(rank=pl.int_range(pl.len()).over("label", "predicted"))
-    return ranked.sort("rank", maintain_order=True)["id"].head(CELL_IMAGES).to_list()
 
 
 def _neighbours(predictions: pl.DataFrame, features: pl.DataFrame, ids: list[str]) -> dict[str, list[str]]:

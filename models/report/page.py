@@ -13,10 +13,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dataprep.config.base import SPLITS, SplitName
 from dataprep.store.split_report import SplitMetrics
+from models.evaluate.robustness import Robustness
 from models.report.charts import svg_address
 from models.report.colors import LEGEND_CLASSES, class_colors
 from models.report.confusion import lay_out_matrix, most_confused
 from models.report.content import Content
+from models.report.evidence_charts import calibration_chart, level_charts
 from models.report.name_wrapping import breakable
 from models.report.shown_images import encode_gallery, storage_key
 
@@ -48,6 +50,7 @@ def render(content: Content) -> str:
     colors = class_colors(gallery.class_names)
     most = most_confused(confusion, 1)
     points = _points(content, colors)
+    absent = {place for place, is_there in (("map", points), ("suspects", content.suspects)) if not is_there}
     return environment.get_template("page.html").render(
         content=content,
         scores=scores,
@@ -69,7 +72,9 @@ def render(content: Content) -> str:
         shown_images=encode_gallery(gallery, content.shown_split, storage_key(content)),
         most_shown=max((row.num_shown for row in content.balance), default=1) or 1,
         curves=svg_address(content.learning_curves),
-        places=[(place, name) for place, name in _PLACES if place != "map" or points],
+        calibration_chart=svg_address(calibration_chart(content.calibration)),
+        level_charts=_level_charts(content.robustness),
+        places=[(place, name) for place, name in _PLACES if place not in absent],
         style=style,
         script=script,
         style_hash=policy_hash(style),
@@ -85,6 +90,9 @@ _PLACES = (
     ("map", "Map"),
     ("classes", "Classes"),
     ("right", "Right answers"),
+    ("suspects", "Label suspects"),
+    ("calibration", "Calibration"),
+    ("slices", "Slices"),
     ("augmentation", "Augmentation"),
     ("operations", "Robustness"),
     ("data", "Data"),
@@ -98,6 +106,12 @@ def _read_script() -> str:
 def _asked(data: SplitMetrics, split: SplitName) -> float | None:
     """The fraction asked of a split, which is the same for every class that was assigned."""
     return next((row.of_split(split).asked for row in data.classes if row.of_split(split).asked is not None), None)
+
+
+def _level_charts(robustness: Robustness) -> str | None:
+    if robustness.accuracy is None or not robustness.levels:
+        return None
+    return svg_address(level_charts(robustness.levels, robustness.accuracy))
 
 
 def _points(content: Content, colors: dict[str, str]) -> list[Point]:

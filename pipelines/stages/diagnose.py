@@ -19,6 +19,7 @@ from models.evaluate.feature_table import read_features
 from models.evaluate.image_facts import read_facts
 from models.evaluate.predictions import read_predictions, with_clusters
 from models.evaluate.robustness import read_robustness
+from models.evaluate.saliency_table import read_saliency
 from models.report.content import collect
 from models.report.page import render
 from models.train.history import read_history
@@ -36,6 +37,7 @@ def main(
     image_facts: PathOption,
     features: PathOption,
     robustness: PathOption,
+    saliency: PathOption,
     metrics: OutputOption,
     diagnosis: OutputOption,
     report: OutputOption,
@@ -52,27 +54,20 @@ def main(
         rows, facts=looks, features=seen, manifest=found, split=assigned, prepared=prepared, robustness=under, seed=config.seed
     )
     facts = gather(measured, epochs, look_at(found, prepared, measured), leakage, evidence, settings)
-    judged = diagnose(facts)
     content = collect(
         rows,
         facts=facts,
-        diagnosis=judged,
+        diagnosis=(judged := diagnose(facts)),
         history=epochs,
         manifest=found,
         data=data,
         prepared=prepared,
         features=seen,
-        heat={},
+        saliency=read_saliency(saliency),
         config=config,
     )
-    write_files(
-        {
-            **encode_plots(plots, rows, facts, config.split),
-            metrics: encode_document(measured),
-            diagnosis: encode_document(judged),
-            report: render(content).encode(),
-        }
-    )
+    documents = {metrics: encode_document(measured), diagnosis: encode_document(judged), report: render(content).encode()}
+    write_files({**encode_plots(plots, rows, facts, config.split), **documents})
     print(f"diagnose: {judged.first.headline} -> {report}")
 
 

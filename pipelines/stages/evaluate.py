@@ -13,7 +13,7 @@ from models.train.keras_start import load_keras
 
 load_keras()  # before any other module imports it
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -21,12 +21,15 @@ from dataprep.config.base import SPLITS
 from dataprep.core.artifacts import encode_document, encode_table, write_files
 from dataprep.store.shards import read_index
 from dataprep.store.split_table import read_split
+from models.evaluate.examples import opened_examples
 from models.evaluate.feature_table import FEATURES
 from models.evaluate.image_facts import IMAGE_FACTS
-from models.evaluate.predict import denoiser_of, load_model, predict, projection_of
+from models.evaluate.predict import Seen, denoiser_of, load_model, predict, projection_of
 from models.evaluate.predictions import PREDICTIONS
 from models.evaluate.reference import encode_reference
 from models.evaluate.robustness import Robustness, measure_robustness
+from models.evaluate.saliency import measure_saliency
+from models.evaluate.saliency_table import SALIENCY
 from models.train.keras_environment import settle_keras, threads_of
 from pipelines.params import read_params
 from pipelines.stage_command import OutputOption, PathOption, PlaceOption, run, track
@@ -41,6 +44,7 @@ def main(
     features: OutputOption,
     robustness: OutputOption,
     reference: OutputOption,
+    saliency: OutputOption,
 ) -> None:
     params = read_params()
     settle_keras(threads_of(model))
@@ -49,9 +53,7 @@ def main(
     projection = projection_of(classifier, prepared, params.evaluate)
     total = sum(entry.num_images for entry in index.shards)
     seen = list(track(predict(classifier, prepared, params.evaluate, projection), title="evaluate", total=total, count=len))
-    rows, measured, reduced = (
-        pl.concat(parts).sort("id") for parts in zip(*[(own.predictions, own.facts, own.features) for own in seen], strict=True)
-    )
+    rows, measured, reduced = _by_id(seen)
     tried = measure_robustness(
         classifier.predict_on_batch,
         prepared,
@@ -61,6 +63,8 @@ def main(
         threshold=params.model.acceptance_threshold,
         denoiser=denoiser_of(classifier.network),
     )
+    counts = {"worst_images": params.diagnose.worst_images, "images_per_cell": params.diagnose.images_per_cell}
+    examples = opened_examples(rows, params.diagnose.split, **counts)
     write_files(
         {
             predictions: encode_table(rows, PREDICTIONS),
@@ -68,15 +72,23 @@ def main(
             features: encode_table(reduced, FEATURES),
             robustness: encode_document(tried),
             reference: encode_reference(model, rows, measured, reduced, projection),
+            saliency: encode_table(measure_saliency(classifier, prepared, examples), SALIENCY),
         }
     )
+    _say(rows, tried)
+
+
+def _by_id(seen: Sequence[Seen]) -> tuple[pl.DataFrame, ...]:
+    """The tables of predictions, facts and features."""
+    parts = zip(*[(own.predictions, own.facts, own.features) for own in seen], strict=True)
+    return tuple(pl.concat(part).sort("id") for part in parts)
+
+
+def _say(rows: pl.DataFrame, tried: Robustness) -> None:
     correct = rows.group_by("split").agg((pl.col("label") == pl.col("predicted")).mean().alias("accuracy"))
-    _say(rows.height, dict(correct.rows()), tried)
-
-
-def _say(num_images: int, accuracies: Mapping[str, float], tried: Robustness) -> None:
+    accuracies = dict(correct.rows())
     shown = " / ".join(f"{name} {accuracies[name]:.4f}" for name in SPLITS)
-    print(f"evaluate: {num_images:,} images -> accuracy {shown}")
+    print(f"evaluate: {rows.height:,} images -> accuracy {shown}")
     for name, mixtures in tried.superposed.items():
         print(f"evaluate: {mixtures.images:,} superposed {name} images -> exact match {mixtures.exact_match:.4f}")
     for name, denoised in tried.denoised.items():

@@ -40,6 +40,9 @@ READERS = {
     "train.optimizer.learning_rate": ["train", "diagnose"],
     "evaluate": ["evaluate"],
     "diagnose": ["diagnose"],
+    "diagnose.images_per_cell": ["evaluate", "diagnose"],
+    "diagnose.split": ["evaluate", "diagnose"],
+    "diagnose.worst_images": ["evaluate", "diagnose"],
     "execute": [],
 }
 

@@ -1,6 +1,6 @@
 import polars as pl
 
-from models.evaluate.examples import correct_examples, mistakes_by_cell, worst_mistakes
+from models.evaluate.examples import correct_examples, mistakes_by_cell, opened_examples, worst_mistakes
 from tests.models.made_up import predictions
 
 ROWS = predictions({"train": (0.5, 60), "validation": (0.8, 60), "test": (0.9, 60)})
@@ -32,3 +32,16 @@ def test_of_each_class_the_surest_the_median_and_the_least_sure_are_shown() -> N
         )
         ids = right["id"].to_list()
         assert shown.filter(pl.col("label") == name)["id"].to_list() == [ids[0], ids[round((len(ids) - 1) / 2)], ids[-1]]
+
+
+def test_examples_are_opened_each_once_and_of_every_kind_the_worst_first() -> None:
+    ids = opened_examples(ROWS, "validation", worst_images=3, images_per_cell=2)
+    assert len(ids) == len(set(ids))
+    worst = worst_mistakes(ROWS, "validation", 3)["id"].to_list()
+    assert ids[:3] == worst
+    cells = mistakes_by_cell(ROWS, "validation", 2)
+    first = cells.group_by("label", "predicted", maintain_order=True).first()["id"].to_list()
+    rest = [image_id for image_id in ids if image_id not in worst]
+    ahead = [image_id for image_id in first if image_id not in worst]
+    assert rest[: len(ahead)] == ahead
+    assert set(ids) == {*worst, *cells["id"], *correct_examples(ROWS, "validation")["id"]}

@@ -21,8 +21,8 @@ from models.evaluate.denoising import Denoised
 from models.evaluate.levels import UnderLevel
 from models.evaluate.predictions import class_names_of
 from models.evaluate.robustness import Robustness, Superposed, UnderOperation
+from models.evaluate.saliency_table import SALIENCY
 from models.report.content import Content, collect
-from models.report.pictures import picture_address
 from pipelines.params import Params
 from tests.conftest import random_image
 from tests.models.made_up import facts_of, pictures_of, predictions, quiet_evidence
@@ -47,6 +47,9 @@ MANIFEST = pl.DataFrame(
     {
         "id": [*UNUSUAL, "train.png", f"{HOSTILE}.jpg", "Thumbs.db", WRONG["id"][0]],
         "group": [None, None, "w1", None, None, "w2"],
+        "label": ["a", "b", "c", None, None, "a"],
+        "correction": ["wrong_label", None, None, None, None, "fine"],
+        "given_label": ["b", None, None, None, None, None],
         "status": ["ok"] * 3 + ["quarantined", "skipped", "ok"],
         "reason": [None] * 3 + ["empty", "skipped", None],
         "message": [None] * 3 + ["the file has 0 bytes", "its name is in ingest.skip", None],
@@ -66,7 +69,9 @@ ROBUSTNESS = Robustness(
         UnderOperation(operation="noise", probability=0.5, accuracy=0.88, accuracy_interval=(0.8, 0.93)),
     ],
     levels=[
-        UnderLevel(operation="rotation", level=level, images=60, accuracy=accuracy, accuracy_interval=(accuracy / 2, 0.95))
+        UnderLevel(
+            operation="rotation", level=level, images=60, small=True, accuracy=accuracy, accuracy_interval=(accuracy / 2, 0.95)
+        )
         for level, accuracy in ((-20.0, 0.4), (-10.0, 0.7), (10.0, 0.8), (20.0, 0.5))
     ],
     regions=[],
@@ -119,7 +124,11 @@ def made_up_content(rows: pl.DataFrame, params: Params, prepared: Path, made_up:
         data=_split_metrics(names),
         prepared=prepared,
         features=features_of(rows),
-        heat={image_id: picture_address(random_image(1, (4, 4, 1)), max_px=4, quality=80) for image_id in made_up.heat_of},
+        saliency=pl.DataFrame(
+            [(image_id, 4, 3, bytes(range(0, 240, 20))) for image_id in sorted(made_up.heat_of)],
+            schema=SALIENCY.columns,
+            orient="row",
+        ),
         config=params.diagnose,
     )
 
