@@ -76,9 +76,8 @@ def _groups(runs: "list[EarlierRun]", manifest: Path) -> "pl.DataFrame | None":
 
 def _thumbnails(ids: set[str], names: list[str]) -> dict[str, str]:
     """Pictures of the images that a folder has prepared; none where no folder has them all."""
-    from models.report.pictures import read_pictures
-
     from dataprep.core.errors import ArtifactError
+    from models.report.pictures import read_pictures
     from pipelines.graph import option_value
 
     prepared = Path(option_value("evaluate", "--prepared"))
