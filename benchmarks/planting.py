@@ -62,13 +62,14 @@ def handwriting(folder: Path) -> None:
         matrix = np.array([[grown, slant, 0], [0, grown, 0]])
         centre = np.array([width / 2, height / 2])
         matrix[:, 2] = centre - matrix[:, :2] @ centre
-        save(path, cv2.warpAffine(image, matrix, (width, height)).reshape(image.shape))
+        save(path, cv2.warpAffine(image, matrix, (width, height)).reshape(image.shape).astype(np.uint8))
 
 
 def enlarged(folder: Path, side: int = 100) -> None:
     """Enlarges photographs to this height and width."""
     for path in files_of(folder):
-        save(path.with_suffix(".png"), cv2.resize(_read(path), (side, side), interpolation=cv2.INTER_CUBIC))
+        larger = cv2.resize(_read(path), (side, side), interpolation=cv2.INTER_CUBIC)
+        save(path.with_suffix(".png"), larger.astype(np.uint8))
         path.unlink()
 
 
@@ -107,7 +108,7 @@ def copies(folder: Path) -> None:
 
 
 def _thickened(image: Pixels, times: int) -> Pixels:
-    return cv2.dilate(image, PEN, iterations=times).reshape(image.shape)
+    return cv2.dilate(image, PEN, iterations=times).reshape(image.shape).astype(np.uint8)
 
 
 def _read(path: Path) -> Pixels:

@@ -70,7 +70,8 @@ def heat_maps(network: keras.Model, images: Pixels, layers: list[keras.Layer]) -
 def _weighed(outputs: NDArray[Any], gradients: NDArray[Any]) -> NDArray[np.float32]:
     """(N, h, w, channels) each to (N, h, w), what speaks for the class."""
     weights = gradients.astype(np.float32).mean(axis=(1, 2), keepdims=True)
-    return np.maximum((outputs.astype(np.float32) * weights).sum(axis=3), 0)
+    speaks: NDArray[np.float32] = np.maximum((outputs.astype(np.float32) * weights).sum(axis=3), 0)
+    return speaks
 
 
 def _scaled(heat: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -119,7 +119,7 @@ def quiet_evidence() -> Evidence:
 def robustness_of(accuracy: float | None, **tried: list[Any]) -> Robustness:
     """What was tried under changes; nothing was, where there is no accuracy."""
     count = 0 if accuracy is None else 300
-    lists = {"operations": [], "levels": [], "regions": [], **tried}
+    lists: dict[str, Any] = {"operations": [], "levels": [], "regions": [], **tried}
     return Robustness(images=count, clusters=count, accuracy=accuracy, superposed={}, denoised={}, **lists)
 
 

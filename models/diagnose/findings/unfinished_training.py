@@ -6,6 +6,9 @@ from models.diagnose.finding import Finding, experiment, in_points
 FEW = 10
 """Epochs below which four times as many are proposed: twice as many gained nothing. Early stopping ends what is too long."""
 
+LARGE = 0.25
+"""Part of the miss that the second half of the epochs brought, from which on nothing else is looked at first."""
+
 
 def find(facts: Facts) -> Finding | None:
     """Stands where the target is missed, no better epoch had been waited for in vain, and the validation loss still fell.
@@ -19,7 +22,7 @@ def find(facts: Facts) -> Finding | None:
     kept = "the best epoch is the last" if curve.kept == curve.epochs else f"the best epoch is {curve.kept}"
     return Finding(
         id="unfinished_training",
-        severity="blocker",
+        severity="blocker" if curve.gained >= LARGE * facts.missing else "problem",
         points=points,
         interval=interval,
         headline="Unfinished training: validation was still getting better when the epochs ran out.",

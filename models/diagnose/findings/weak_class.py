@@ -10,13 +10,14 @@ def find(facts: Facts) -> Finding | None:
         return None
     worst, target = facts.weak[0], facts.settings.target_accuracy
     low, high = worst.accuracy_interval
-    points, interval = in_points(target - worst.accuracy, target - high, target - low)
+    share = worst.images / facts.metrics.validation.images
+    points, interval = in_points(*(share * (target - end) for end in (worst.accuracy, high, low)))
     recall = f"recall {worst.accuracy:.1%} on validation (95% interval {low:.1%} to {high:.1%}), target {target:.1%}."
     one = len(facts.weak) == 1
     missed = f"Class {worst.class_name!r} is" if one else f"{len(facts.weak):,} classes are"
     return Finding(
         id="weak_class",
-        severity="blocker",
+        severity="problem" if facts.part("bias") else "blocker",  # a network that is too weak misses some class most
         points=points,
         interval=interval,
         headline=f"{missed} missed{'' if one else f', most of all {worst.class_name!r}'}: {recall}",

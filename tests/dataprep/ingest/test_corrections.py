@@ -45,7 +45,8 @@ decisions = st.builds("wrong_label,{}".format, labels) | st.sampled_from(["exclu
 def test_hostile_names_come_back_from_what_any_spreadsheet_saves(
     tmp_path_factory: pytest.TempPathFactory, decided: dict[str, str], separator: str, start: str
 ) -> None:
-    rows = [(path, *decision.split(",", 1)) for path, decision in decided.items()]
+    marks = {path: decision.split(",", 1) for path, decision in decided.items()}
+    rows = [(path, mark, label) for path, (mark, label) in marks.items()]
     path = tmp_path_factory.getbasetemp() / "any.csv"
     path.write_bytes(encoded(rows, separator, start))
     assert read_corrections(str(path)).rows() == [(image_id, mark, label or None) for image_id, mark, label in rows]

@@ -5,6 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from dataprep.config.base import SplitName
 from dataprep.core.spreadsheet_cells import decode_cell
 from models.diagnose import evidence as evidence_module
 from models.diagnose.evidence import gather_evidence
@@ -38,15 +39,13 @@ def test_slices_are_the_classes_and_what_images_have_in_common_in_the_shown_spli
     true = ["=a", "=a", "b", "'c"]
     rows = pl.concat(answers(true, ["=a", "b", "b", "'c"], split) for split in ("train", "validation", "test"))
     accuracy = facts_of(measure(rows), params).metrics.validation
-    made = [
-        Slice(name, kind, split, accuracy, accuracy, 1.0, ())
-        for name, kind, split in (
-            ("group 'w2'", "group", "validation"),
-            ("group 'w1'", "group", "validation"),
-            ("group 'w1'", "group", "test"),
-            ("look-alikes 1", "features", "validation"),
-        )
+    named: list[tuple[str, str, SplitName]] = [
+        ("group 'w2'", "group", "validation"),
+        ("group 'w1'", "group", "validation"),
+        ("group 'w1'", "group", "test"),
+        ("look-alikes 1", "features", "validation"),
     ]
+    made = [Slice(name, kind, split, accuracy, accuracy, 1.0, ()) for name, kind, split in named]
     found = tables(tmp_path, rows, params, made)["slices"]
     assert found.select("kind", "slice", "accuracy", "images").rows() == [
         ("class", "''c", 1.0, 1),

@@ -2,7 +2,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from models.diagnose.slices import find_slices
+from models.diagnose.slices import Slice, find_slices
 from models.evaluate.feature_table import feature_frame
 from models.evaluate.image_facts import FACTS, IMAGE_FACTS
 from tests.models.made_up import answers
@@ -13,7 +13,7 @@ RNG = np.random.default_rng(0)
 
 def planted(
     wrong: np.ndarray, *, writers: int = 8, features: np.ndarray | None = None, facts: dict[str, np.ndarray] | None = None
-):  # type: ignore[no-untyped-def]
+) -> list[Slice]:
     """Predictions on validation of which some are wrong, and the facts, features and manifest of their images."""
     true = ["a", "b"] * (COUNT // 2)
     seen = [("b" if label == "a" else "a") if bad else label for label, bad in zip(true, wrong, strict=True)]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.evaluate.regions import measure_regions, regions_of
+from models.evaluate.regions import Region, measure_regions, regions_of
 from models.evaluate.trials import Trials
 
 SIDE = 32
@@ -30,7 +30,7 @@ CENTRE = (slice(12, 20), slice(12, 20))
 
 
 @pytest.mark.parametrize(("cue", "name"), [(CORNER, "top left corner"), (CENTRE, "centre")])
-def test_the_region_that_decides_is_missed_when_hidden_and_enough_alone(cue: tuple[slice, slice], name: str) -> None:
+def test_the_region_that_decides_is_missed_when_hidden_and_enough_alone(cue: tuple[slice, slice], name: Region) -> None:
     found = {own.region: own for own in measure_regions(reads(cue), trials(cue))}
     assert found[name].hidden == pytest.approx(0.5, abs=0.01)
     assert found[name].alone == 1.0

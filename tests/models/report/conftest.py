@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, sync_playwright
 
 from models.report.content import Content
 from models.report.page import render
@@ -47,9 +47,14 @@ def open_page(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Cal
         page = context.new_page()
         page.set_default_timeout(10_000)
         complaints: list[str] = []
+
+        def refuse(dialog: Dialog) -> None:
+            complaints.append(dialog.message)
+            dialog.dismiss()
+
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
+        page.on("dialog", refuse)
         asked = ("http", "ws", "ftp")
         page.on("request", lambda request: complaints.append(request.url) if request.url.startswith(asked) else None)
         page.goto(path.as_uri())

@@ -1,4 +1,5 @@
 import polars as pl
+import pytest
 
 from models.diagnose.findings.weak_class import find
 from models.diagnose.metrics import measure
@@ -16,11 +17,11 @@ def test_a_class_that_has_too_few_train_images_is_left_to_another_finding(params
     assert find(facts_of(rare, params, 0.9)) is None
 
 
-def test_a_missed_class_is_worth_its_distance_to_the_target(params: Params) -> None:
+def test_a_missed_class_is_worth_its_part_of_the_images(params: Params) -> None:
     finding = find(facts_of(METRICS, params, 0.9))
     assert finding is not None
-    assert finding.points == 90.0
-    assert finding.interval == (82.865, 90.0)
+    assert finding.points == pytest.approx(90 * 50 / 550, abs=0.001)
+    assert finding.interval == pytest.approx((82.865 * 50 / 550, 90 * 50 / 550), abs=0.001)
     assert finding.evidence == "'b': 0.0% of 50."
 
 
