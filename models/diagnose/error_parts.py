@@ -48,17 +48,19 @@ def cut_error(metrics: Metrics, target_accuracy: float) -> list[Part]:
         target_accuracy: in [0, 1].
     """
     train, validation, test = metrics.train, metrics.validation, metrics.test
+    return [bias(train, target_accuracy), between("variance", validation, train), between("mismatch", test, validation)]
+
+
+def bias(train: Accuracy, target_accuracy: float) -> Part:
+    """Train above the target."""
     low, high = train.accuracy_interval
-    return [
-        Part(
-            "bias",
-            target_accuracy - train.accuracy,
-            (target_accuracy - high, target_accuracy - low),
-            chance_above(train, 1 - target_accuracy),
-        ),
-        _between("variance", validation, train),
-        _between("mismatch", test, validation),
-    ]
+    interval = (target_accuracy - high, target_accuracy - low)
+    return Part("bias", target_accuracy - train.accuracy, interval, chance_above(train, 1 - target_accuracy))
+
+
+def between(name: PartName, worse: Accuracy, better: Accuracy) -> Part:
+    """One split above another."""
+    return Part(name, better.accuracy - worse.accuracy, difference_interval(better, worse), chance_worse(worse, better))
 
 
 def standing(validation: Accuracy, target_accuracy: float) -> Standing:
@@ -84,7 +86,3 @@ def in_words(part: Part) -> str:
         return f"no {part.name}"
     judged = "" if part.is_certain else f", which may be chance (p = {part.p_value:.2f})"
     return f"{part.name} {100 * part.size:.1f} points{judged}"
-
-
-def _between(name: PartName, worse: Accuracy, better: Accuracy) -> Part:
-    return Part(name, better.accuracy - worse.accuracy, difference_interval(better, worse), chance_worse(worse, better))

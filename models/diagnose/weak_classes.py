@@ -1,5 +1,6 @@
 """Classes that the network misses, though the accuracy of all images looks well: 950 healthy, 50 sick, none of them found."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models.diagnose.metrics import Accuracy, ClassRecall, Metrics, pool
@@ -25,15 +26,24 @@ class RareClass:
 def find_weak_classes(metrics: Metrics, target_accuracy: float) -> list[ClassRecall]:
     """Classes whose recall on validation images is certainly far below the target, the worst first.
 
-    Each class is tested exactly against the target (binomial) and against the images of the other classes (Fisher), with the
-    level divided by the number of classes (Bonferroni): where all classes are as bad, it is not the class that is the cause.
-
     Args:
         metrics: the scores.
         target_accuracy: in [0, 1].
     """
+    return weak_among(metrics.recalls["validation"], target_accuracy)
+
+
+def weak_among(found: Sequence[ClassRecall], target_accuracy: float) -> list[ClassRecall]:
+    """Classes of one split whose recall is certainly far below the target, the worst first.
+
+    Each class is tested exactly against the target (binomial) and against the images of the other classes (Fisher), with the
+    level divided by the number of classes (Bonferroni): where all classes are as bad, it is not the class that is the cause.
+
+    Args:
+        found: the recall of each class.
+        target_accuracy: in [0, 1].
+    """
     error = far_error(target_accuracy)
-    found = metrics.recalls["validation"]
     if len(found) == 1:
         return []  # no other class to stand out from
     level = RARE / len(found)
