@@ -107,11 +107,16 @@ class Content:
     num_slices: int
     corrected: list[Corrected]
     num_corrected: int
+    corrections: list[tuple[str, str, str]]  # id, mark and label of all that a person decided: a new export keeps them
     balance: list[Balance]
     sheet: str  # data address of a PNG
     varies: bool  # whether any of it happens
     sheet_fits: bool  # on a page, shrunk a little
     look_alikes: list[str]  # at most one line
+
+
+_LABEL_OF_MARK = pl.when(pl.col("correction") == "wrong_label").then("label").otherwise(pl.lit("")).alias("mark_label")
+"""The third column of ingest.corrections."""
 
 
 def collect(
@@ -199,6 +204,7 @@ def collect(
         num_slices=len(facts.evidence.slices),
         corrected=[Corrected(**row) for row in corrected.head(LISTED_FILES).iter_rows(named=True)],
         num_corrected=corrected.height,
+        corrections=corrected.select("id", "correction", _LABEL_OF_MARK).rows(),
         balance=_balance(data, settings.augment),
         sheet=sheet_address(sheet, most_bytes=AUGMENTATION_BYTES),
         varies=settings.augment.varies,

@@ -69,7 +69,7 @@ def render(content: Content) -> str:
         points=points,
         legend=[(name, colors[name]) for name in gallery.class_names[:LEGEND_CLASSES]],
         legend_is_cut=len(gallery.class_names) > LEGEND_CLASSES,
-        shown_images=encode_gallery(gallery, content.shown_split, storage_key(content)),
+        shown_images=encode_gallery(gallery, content.shown_split, storage_key(content)) | {"corrections": content.corrections},
         most_shown=max((row.num_shown for row in content.balance), default=1) or 1,
         curves=svg_address(content.learning_curves),
         calibration_chart=svg_address(calibration_chart(content.calibration)),

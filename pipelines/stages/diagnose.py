@@ -23,7 +23,7 @@ from models.evaluate.saliency_table import read_saliency
 from models.report.content import collect
 from models.report.page import render
 from models.train.history import read_history
-from pipelines.params import Params, read_params
+from pipelines.params import read_params
 from pipelines.stage_command import OutputOption, PathOption, PlaceOption, run
 
 
@@ -43,8 +43,7 @@ def main(
     report: OutputOption,
     plots: OutputOption,
 ) -> None:
-    params = read_params()
-    config, settings = params.diagnose, _settings(params, params.diagnose)
+    config, settings = _read_settings()
     assigned, epochs, found = read_split(split), read_history(history), read_manifest(manifest)
     rows = with_clusters(read_predictions(predictions, assigned), assigned)
     measured, data = measure(rows), read_document(split_metrics, SplitMetrics, stage="split")
@@ -71,10 +70,11 @@ def main(
     print(f"diagnose: {judged.first.headline} -> {report}")
 
 
-def _settings(params: Params, config: DiagnoseConfig) -> Settings:
-    """What findings propose to change."""
-    network = params.model.network
-    return Settings(
+def _read_settings() -> tuple[DiagnoseConfig, Settings]:
+    """How to diagnose, and what findings propose to change."""
+    params = read_params()
+    config, network = params.diagnose, params.model.network
+    return config, Settings(
         target_accuracy=config.target_accuracy,
         augment=params.augment,
         epochs=params.train.epochs,

@@ -45,10 +45,14 @@ function csvCell(text) {
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
+// With what was decided before: ingest.corrections names one file, which this one replaces.
 function correctionsCsv() {
-  const rows = [...marks].sort(([one], [other]) => (one < other ? -1 : 1));
+  const decided = new Map(shown.corrections.map(([id, mark, label]) => [id, { mark, label }]));
+  for (const [id, own] of marks) decided.set(id, own);
+  const rows = [...decided].sort(([one], [other]) => (one < other ? -1 : 1));
   const lines = rows.map(([id, { mark, label }]) => [id, mark, label].map(csvCell).join(","));
-  return ["path,mark,label", ...lines].join("\n") + "\n";
+  // With a byte order mark, or Excel would not take it for UTF-8.
+  return ["\ufeffpath,mark,label", ...lines].join("\n") + "\n";
 }
 
 function exportMarks() {
