@@ -44,10 +44,10 @@ def main(
     plots: OutputOption,
 ) -> None:
     config, settings = _read_settings()
+    data = read_document(split_metrics, SplitMetrics, stage="split")
     assigned, epochs, found = read_split(split), read_history(history), read_manifest(manifest)
     rows = with_clusters(read_predictions(predictions, assigned), assigned)
-    measured, data = measure(rows), read_document(split_metrics, SplitMetrics, stage="split")
-    leakage = estimate_leakage(prepared, assigned, data, seed=config.seed)
+    measured, leakage = measure(rows), estimate_leakage(prepared, assigned, data, seed=config.seed)
     looks, seen, under = read_facts(image_facts, rows), read_features(features, rows), read_robustness(robustness)
     evidence = gather_evidence(
         rows, facts=looks, features=seen, manifest=found, split=assigned, prepared=prepared, robustness=under, seed=config.seed

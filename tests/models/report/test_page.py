@@ -162,3 +162,25 @@ def test_a_name_is_marked_where_it_may_break_and_nowhere_else() -> None:
     assert breakable("") == ""
     for name in LONG_NAMES:
         assert breakable(name).striptags().replace(" ", "") == name.replace(" ", "")
+
+
+def test_the_page_shows_slices_calibration_levels_and_corrections(content: Content, html: str) -> None:
+    slices = html.partition('<section id="slices">')[2].partition("</section>")[0]
+    assert re.findall(r'<tr><th class="words">(.*?)</th><td>validation</td><td>20</td>', slices) == ["group &#39;w2&#39;"]
+    assert "<td>&lt; 0.001</td>" in slices
+    calibration = html.partition('<section id="calibration">')[2].partition("</section>")[0]
+    assert f"<td>{100 * content.calibration.coverage[0].accuracy:.2f}%</td>" in calibration
+    assert "one chart for each operation" in html
+    assert "one chart for each operation" not in render(dataclasses.replace(content, robustness=robustness_of(None)))
+    corrected = html.partition("Corrected by a person")[2].partition("</table>")[0]
+    assert "wrong label" in corrected
+    assert "<td>b</td><td>a</td>" in corrected
+
+
+def test_suspects_are_those_of_train_and_of_the_shown_split(content: Content, html: str) -> None:
+    splits = {image.id: image.split for image in content.gallery.images}
+    assert {splits[image_id] for image_id in content.suspects} <= {"train", "validation"}
+    assert content.num_suspects["test"] > 0
+    section = html.partition('<section id="suspects">')[2].partition("</section>")[0]
+    assert section.count("<figure") == len(content.suspects)
+    assert "Those of test are counted and not shown." in section
