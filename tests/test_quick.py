@@ -14,7 +14,7 @@ from tests.quick import NotQuickError, is_quick, nothing_slow, nothing_slow_load
 TESTS = ROOT / "tests"
 
 
-@pytest.mark.parametrize("name", ["dataprep/split/test_stratified_group_split.py", "models/test_report.py"])
+@pytest.mark.parametrize("name", ["dataprep/split/test_stratified_group_split.py", "models/report/test_page.py"])
 def test_what_computes_in_one_process_is_quick(name: str) -> None:
     assert is_quick(TESTS / name)
 
@@ -34,7 +34,7 @@ def test_no_test_of_the_whole_line_is_quick() -> None:
     ("name", "ignored"),
     [
         ("tests/pipelines/test_cli.py", True),
-        ("tests/models/test_report.py", None),
+        ("tests/models/report/test_page.py", None),
         ("tests/models/networks/building.py", True),
         ("tests/models/networks", None),
         ("dataprep/core/rng.py", None),
