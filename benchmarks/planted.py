@@ -80,7 +80,7 @@ _BARE = {"augment.online": False, "model.network.dropout": 0.0}
 
 CASES = {
     "too small a network": Planted(
-        "mnist", 20, "high_bias", DIGITS | {"model.network.filters": [2], "model.network.dense_units": [8], "train.epochs": 20}
+        "mnist", 20, "high_bias", DIGITS | {"model.network.filters": [2], "model.network.dense_units": [8], "train.epochs": 40}
     ),
     "no regularisation on 500 images": Planted("mnist", 84, "high_variance", DIGITS | _BARE),
     "rate 100 times too high": Planted(
