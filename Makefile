@@ -47,7 +47,7 @@ bench: .venv/installed ## every benchmark; wants the real images (DARKROOM_DATA)
 	python -m benchmarks.planted
 
 picture: .venv/installed ## the README's pictures
-	python docs/picture.py reports/index.html docs/report.png
+	python docs/picture.py reports/index.html docs/images
 	darkroom preview augment --output docs/augment.png
 
 .venv: .venv/installed

@@ -25,6 +25,10 @@ function percent(fraction, digits = 0) {
   return `${(100 * fraction).toFixed(digits)}%`;
 }
 
+function counted(count, noun) {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 function choice(value, text, selected = false) {
   return new Option(text, value, selected, selected);
 }

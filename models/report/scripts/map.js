@@ -69,7 +69,7 @@ function openNearest(points, [x, y]) {
 function showInside(points) {
   const list = sorted(points.map((point) => point.image), "truth");
   const mistakes = list.filter((image) => image.isMistake).length;
-  fillPanel(byId("lasso"), make("p", "", `${list.length} images within, ${mistakes} mistakes`), list);
+  fillPanel(byId("lasso"), make("p", "", `${counted(list.length, "image")} within, ${counted(mistakes, "mistake")}`), list);
 }
 
 function startOnly(points) {

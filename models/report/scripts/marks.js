@@ -66,7 +66,7 @@ function exportMarks() {
 
 function showMarks() {
   byId("marks").hidden = marks.size === 0;
-  byId("marked").textContent = `${marks.size} image${marks.size === 1 ? "" : "s"} marked`;
+  byId("marked").textContent = `${counted(marks.size, "image")} marked`;
 }
 
 function startMarks() {

@@ -7,7 +7,7 @@ function openCell(button) {
   const count = Number(button.dataset.count);
   const part = list.length < count ? `, ${list.length} of them here` : "";
   const heading = make("p", "", make("span", "true", classNames[label]), " read as ", make("span", "wrong", classNames[read]));
-  heading.append(`: ${count} image${count === 1 ? "" : "s"}${part}`);
+  heading.append(`: ${counted(count, "image")}${part}`);
   fillPanel(byId("cell"), heading, sorted(list, "truth"));
 }
 
