@@ -10,8 +10,12 @@ def find(facts: Facts) -> Finding | None:
         return None
     worst, target = facts.weak[0], facts.settings.target_accuracy
     low, high = worst.accuracy_interval
-    share = worst.images / facts.metrics.validation.images
-    points, interval = in_points(*(share * (target - end) for end in (worst.accuracy, high, low)))
+    images = facts.metrics.validation.images
+    ends = zip(*[(own.accuracy, *reversed(own.accuracy_interval)) for own in facts.weak], strict=True)
+    shares = [own.images / images for own in facts.weak]
+    points, interval = in_points(
+        *(sum(share * (target - end) for share, end in zip(shares, side, strict=True)) for side in ends)
+    )
     recall = f"recall {worst.accuracy:.1%} on validation (95% interval {low:.1%} to {high:.1%}), target {target:.1%}."
     one = len(facts.weak) == 1
     missed = f"Class {worst.class_name!r} is" if one else f"{len(facts.weak):,} classes are"
