@@ -14,7 +14,7 @@ METRICS = measure(predictions({"train": (1.0, 900), "validation": (0.98, 300), "
 def region(name: Region, hidden: float, alone: float) -> UnderRegion:
     return UnderRegion(
         region=name,
-        area=0.06,
+        area=0.44 if name == "border" else 0.25 if name == "centre" else 0.06,
         hidden=hidden,
         hidden_interval=(max(hidden - 0.05, 0), min(hidden + 0.05, 1)),
         alone=alone,
@@ -44,3 +44,10 @@ def test_the_centre_is_no_shortcut_nor_is_one_clue_among_others(
 ) -> None:
     evidence = replace(quiet_evidence(), robustness=robustness_of(0.98, regions=[region(name, hidden, alone)]))
     assert find(facts_of(METRICS, params, evidence=evidence)) is None
+
+
+def test_a_corner_that_is_enough_alone_is_a_shortcut_though_the_rest_is_read_too(params: Params) -> None:
+    evidence = replace(quiet_evidence(), robustness=robustness_of(0.98, regions=[region("bottom right corner", 0.9, 0.97)]))
+    finding = find(facts_of(METRICS, params, evidence=evidence))
+    assert finding is not None
+    assert finding.headline.startswith("Shortcut: the network decides by the bottom right corner")
