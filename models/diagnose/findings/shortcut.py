@@ -14,8 +14,9 @@ SMALL_AREA = 0.1
 def find(facts: Facts) -> Finding | None:
     """Stands where one region that is not the centre decides: alone, most skill is left, and hidden, most of it is lost.
 
-    Of a corner the first is enough: nothing that an image shows is read from a sixteenth of it. A network that learnt the mark
-    and the object reads both alone. Skill is accuracy above the most frequent class. New images that lack the clue would be read as badly as with it hidden.
+    Of a corner the first is enough: nothing that an image shows is read from a sixteenth of it, and a network that learnt the
+    mark and the object reads both alone. Skill is accuracy above the most frequent class. New images that lack the clue would
+    be read as badly as with it hidden.
     """
     robustness, guess = facts.evidence.robustness, facts.metrics.validation.majority_accuracy
     if facts.gap or robustness.accuracy is None or robustness.accuracy <= guess:
