@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dataprep.config.base import SPLITS, SplitName
 from dataprep.core.connected_components import join_rows
 from models.compare.difference import Difference, compare_runs
-from models.diagnose.significance import RARE
+from models.diagnose.significance import RARE, holm
 
 FEWEST = 6
 """Changed images of a slice. Fewer are never less likely than 5% by chance, so such a slice is no test to correct for."""
@@ -98,22 +98,6 @@ def compare(before: pl.DataFrame, after: pl.DataFrame, groups: pl.DataFrame | No
         moved=both.height - same_split.height,
         relabelled=same_split.height - comparable.height,
     )
-
-
-def holm(p_values: list[float]) -> list[float]:
-    """Corrects p-values for their number: the k-th smallest of n times n - k + 1, and none below the one before.
-
-    >>> holm([0.04, 0.01, 0.9])
-    [0.08, 0.03, 0.9]
-
-    Source: S. Holm, A simple sequentially rejective multiple test procedure, 1979.
-    """
-    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
-    corrected, least = [0.0] * len(p_values), 0.0
-    for rank, place in enumerate(order):
-        least = max(least, min(p_values[place] * (len(order) - rank), 1.0))
-        corrected[place] = least
-    return corrected
 
 
 def _slices(rows: pl.DataFrame, groups: pl.DataFrame | None) -> tuple[list[SliceChange], int]:

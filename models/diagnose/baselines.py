@@ -47,11 +47,6 @@ class Baselines(Document):
         """Whether something can be learnt: a classifier is certainly better than the control."""
         return self.best.accuracy_interval[0] > self.shuffled.accuracy_interval[1]
 
-    @property
-    def gain_of_twice(self) -> float:
-        """What twice the train images gave the nearest neighbour the last time, as a fraction of images."""
-        return self.growth[-1].accuracy - self.growth[-2].accuracy
-
 
 def measure_baselines(prepared: Place, split: pl.DataFrame, *, seed: int) -> Baselines:
     """Trains the cheap classifiers on train images and scores them on validation images.

@@ -94,7 +94,7 @@ def _missed_classes(by_class: list[ClassRecall], target_accuracy: float) -> list
 
 
 def _parts_in_words(scores: dict[SplitName, Scores], target_accuracy: float) -> list[str]:
-    """The parts of the error that can be told, in one sentence."""
+    """The parts of the error that are known, in one sentence."""
     train, validation, test = (scores.get(split) for split in SPLITS)
     known: list[Part] = [bias(train, target_accuracy)] if train else []
     if train and validation:
@@ -105,7 +105,7 @@ def _parts_in_words(scores: dict[SplitName, Scores], target_accuracy: float) -> 
 
 
 def _unknown(rows: pl.DataFrame, scores: dict[SplitName, Scores]) -> list[str]:
-    """What nobody can tell from this table."""
+    """What this table does not show."""
     reasons = {
         "train": "Without train images it cannot be told whether the model is too weak or needs more images.",
         "validation": "Without validation images each look at another split makes it less of a test.",

@@ -14,7 +14,7 @@ import polars as pl
 
 from dataprep.core.confidence_intervals import wilson_interval
 from models.diagnose.metrics import Metrics
-from models.evaluate.predictions import PROBABILITY, class_names_of
+from models.evaluate.predictions import class_names_of, probabilities_of
 
 COLUMNS = ("id", "split", "label", "suggested", "likelihood", "suggested_likelihood")
 """Of the table of suspects: likelihood is the probability of the label that the image has."""
@@ -77,9 +77,7 @@ def find_suspects(predictions: pl.DataFrame) -> pl.DataFrame:
         The columns of `COLUMNS`.
     """
     names = class_names_of(predictions)
-    numbers = {name: number for number, name in enumerate(names)}
-    probabilities = predictions.select(f"{PROBABILITY}{name}" for name in names).to_numpy().astype(np.float64)
-    labels = np.array([numbers[label] for label in predictions["label"]], dtype=np.int64)
+    probabilities, labels = probabilities_of(predictions)
     rows = np.arange(len(labels))
     thresholds = _self_confidence(probabilities, labels, (predictions["split"] != "train").to_numpy())
     others = np.where(probabilities >= thresholds, probabilities, -1.0)

@@ -1,7 +1,7 @@
 """What findings propose to change: larger networks, and train images that are varied more."""
 
 from dataprep.augment.operations import section_of
-from dataprep.config.augment import LABELS
+from dataprep.config.augment import LABELS, AugmentConfig
 from models.diagnose.facts import Facts, Settings
 from models.diagnose.finding import Value
 
@@ -40,6 +40,11 @@ def vary_more(facts: Facts) -> dict[str, Value]:
         f"augment.{name}.probability": OFTEN for name in names if section_of(augment, name).probability < OFTEN
     }
     return more | ({} if augment.online or not more else {"augment.online": True})
+
+
+def show_more_often(augment: AugmentConfig) -> dict[str, Value]:
+    """Shows each class as often as the largest, where that is not done."""
+    return {} if augment.balance == "oversample" else {"augment.balance": "oversample"}
 
 
 def larger_network(settings: Settings) -> dict[str, Value]:

@@ -70,6 +70,22 @@ def times_to_tell_from(seen: Accuracy, error: float, level: float = RARE) -> int
     return next((times for times in _FACTORS if chance_above(_times(seen, times), error) < level), None)
 
 
+def holm(p_values: list[float]) -> list[float]:
+    """Corrects p-values for their number: the k-th smallest of n times n - k + 1, and none below the one before.
+
+    >>> holm([0.04, 0.01, 0.9])
+    [0.08, 0.03, 0.9]
+
+    Source: S. Holm, A simple sequentially rejective multiple test procedure, 1979.
+    """
+    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
+    corrected, least = [0.0] * len(p_values), 0.0
+    for rank, place in enumerate(order):
+        least = max(least, min(p_values[place] * (len(order) - rank), 1.0))
+        corrected[place] = least
+    return corrected
+
+
 def _times(seen: Accuracy, times: int) -> Accuracy:
     counts = {"images": seen.images, "clusters": seen.clusters, "effective_images": seen.effective_images}
     return seen.model_copy(update={name: times * count for name, count in counts.items()})

@@ -17,7 +17,7 @@ from scipy.cluster.vq import kmeans2
 from dataprep.config.base import SplitName
 from dataprep.core.rng import rng_for
 from models.diagnose.metrics import Accuracy, accuracy_of
-from models.diagnose.significance import RARE, chance_worse
+from models.diagnose.significance import RARE, chance_worse, holm
 from models.evaluate.feature_table import matrix
 from models.evaluate.image_facts import FACTS
 
@@ -136,10 +136,6 @@ def _compare(kind: str, name: str, split: SplitName, own: pl.DataFrame, inside: 
 
 
 def _corrected(slices: list[Slice]) -> list[Slice]:
-    """Holm's method: the k-th smallest of n p-values is multiplied by n - k + 1, and none is below the one before."""
     ordered = sorted(slices, key=lambda own: (own.p_value, own.split, own.name))
-    found, before = [], 0.0
-    for place, own in enumerate(ordered):
-        before = max(before, min(own.p_value * (len(ordered) - place), 1.0))
-        found.append(replace(own, p_value=before))
-    return found
+    p_values = holm([own.p_value for own in ordered])
+    return [replace(own, p_value=p_value) for own, p_value in zip(ordered, p_values, strict=True)]

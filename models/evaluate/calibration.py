@@ -16,7 +16,7 @@ from scipy.optimize import minimize_scalar
 from dataprep.core.artifacts import Count, Document, Fraction, Interval
 from dataprep.core.confidence_intervals import estimate
 from dataprep.core.rng import rng_for
-from models.evaluate.predictions import PROBABILITY, class_names_of
+from models.evaluate.predictions import probabilities_of
 
 BINS = 10
 _LEAST = 1e-7  # a probability of 0 has no logarithm
@@ -64,9 +64,7 @@ def calibrate(rows: pl.DataFrame, *, seed: int) -> Calibration:
         rows: predictions of one split with their clusters, at least one.
         seed: of the resampling.
     """
-    probabilities = rows.select(f"{PROBABILITY}{name}" for name in class_names_of(rows)).to_numpy().astype(np.float64)
-    names = class_names_of(rows)
-    labels = np.array([names.index(label) for label in rows["label"]])
+    probabilities, labels = probabilities_of(rows)
     confidence = np.clip(rows["confidence"].to_numpy().astype(np.float64), 0, 1)
     right = (rows["label"] == rows["predicted"]).to_numpy()
     temperature = fit_temperature(probabilities, labels)

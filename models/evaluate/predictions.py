@@ -117,6 +117,14 @@ def with_clusters(predictions: pl.DataFrame, split: pl.DataFrame) -> pl.DataFram
     return joined
 
 
+def probabilities_of(predictions: pl.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The probabilities (N, num_classes) of predictions, and the true classes (N,) as numbers."""
+    names = class_names_of(predictions)
+    probabilities = predictions.select(f"{PROBABILITY}{name}" for name in names).to_numpy().astype(np.float64)
+    numbers = {name: number for number, name in enumerate(names)}
+    return probabilities, np.array([numbers[label] for label in predictions["label"]], dtype=np.int64)
+
+
 def class_names_of(predictions: pl.DataFrame) -> list[str]:
     """The class names, in the order of their integer labels."""
     return [name.removeprefix(PROBABILITY) for name in predictions.columns if name.startswith(PROBABILITY)]

@@ -1,4 +1,4 @@
-"""What the train images look like to the network: by this, later images are told from those that it knows.
+"""What the train images look like to the network: by this it is seen whether later images resemble those that it knows.
 
 `reference.npz` is bound to one model file by its hash, and holds arrays alone, no objects.
 """
@@ -12,9 +12,9 @@ import polars as pl
 
 from dataprep.core.rng import stable_hashes, uniforms_for
 from models.evaluate.calibration import fit_temperature
-from models.evaluate.feature_table import Floats, Projection, matrix
+from models.evaluate.feature_table import Floats, Projection, matrix, squared_distances
 from models.evaluate.image_facts import FACTS
-from models.evaluate.predictions import PROBABILITY, class_names_of
+from models.evaluate.predictions import class_names_of, probabilities_of
 
 FORMAT_VERSION = 1
 NEIGHBOURS = 4_000
@@ -53,9 +53,7 @@ def encode_reference(
     chosen = np.sort(train[np.argsort(draws, kind="stable")[:NEIGHBOURS]])
     kept = reduced[chosen].astype(np.float16)
     names = class_names_of(predictions)
-    validation = predictions.filter(pl.Series(is_validation))
-    probabilities = validation.select(f"{PROBABILITY}{name}" for name in names).to_numpy().astype(np.float64)
-    labels = np.array([names.index(label) for label in validation["label"]])
+    probabilities, labels = probabilities_of(predictions)
     arrays = {
         "format_version": np.array(FORMAT_VERSION),
         "model_sha256": np.array(_sha256(model)),
@@ -63,12 +61,12 @@ def encode_reference(
         "fact_names": np.array(FACTS),
         "fact_quantiles": _quantiles(facts.filter(pl.Series(is_train))),
         "ids": np.array(predictions["id"].gather(chosen).to_list()),
-        "labels": np.array([names.index(label) for label in predictions["label"].gather(chosen)]),
+        "labels": labels[chosen],
         "features": kept,
         "mean": projection.mean if projection else np.zeros(0, np.float32),
         "axes": projection.axes if projection else np.zeros((0, 0), np.float32),
         "distances": _distances(reduced[is_validation], kept.astype(np.float32)),
-        "temperature": np.array(fit_temperature(probabilities, labels)),
+        "temperature": np.array(fit_temperature(probabilities[is_validation], labels[is_validation])),
     }
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
@@ -78,13 +76,10 @@ def encode_reference(
 def nearest(features: Floats, known: Floats) -> tuple[np.ndarray, np.ndarray]:
     """Of each row (N, k) the number of the nearest of M known rows (M, k), and the distance to it."""
     numbers, distances = np.empty(len(features), np.int64), np.empty(len(features), np.float32)
-    squares = (known.astype(np.float64) ** 2).sum(axis=1)
     for start in range(0, len(features), _BLOCK):
-        own = features[start : start + _BLOCK].astype(np.float64)
-        squared = (own**2).sum(axis=1, keepdims=True) + squares - 2 * own @ known.T.astype(np.float64)
-        closest = np.round(squared, 6).argmin(axis=1)
-        numbers[start : start + _BLOCK] = closest
-        distances[start : start + _BLOCK] = np.sqrt(np.maximum(squared[np.arange(len(own)), closest], 0))
+        squared = squared_distances(features[start : start + _BLOCK], known)
+        numbers[start : start + _BLOCK] = squared.argmin(axis=1)
+        distances[start : start + _BLOCK] = np.sqrt(squared.min(axis=1))
     return numbers, distances
 
 

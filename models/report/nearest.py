@@ -5,6 +5,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dataprep.core.rng import stable_hashes
+from models.evaluate.feature_table import squared_distances
 
 MOST_TRAIN_IMAGES = 100_000
 """More are sampled: 300 queries on so many take about two seconds."""
@@ -23,19 +24,11 @@ def nearest_train_images(queries: pl.DataFrame, train: pl.DataFrame, count: int)
     ids, train_features = train["id"].to_numpy(), _features(train)
     found: dict[str, list[str]] = {}
     for part in queries.iter_slices(_AT_ONCE):
-        distances = _squared_distances(_features(part), train_features)
+        distances = squared_distances(_features(part), train_features)
         nearest = np.argsort(distances, axis=1, kind="stable")[:, : count + 1] if len(ids) else np.empty((part.height, 0), int)
         for image_id, row in zip(part["id"].to_list(), nearest, strict=True):
             found[image_id] = [other for other in ids[row].tolist() if other != image_id][:count]
     return found
-
-
-def _squared_distances(queries: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(N, F) and (M, F) to (N, M), feature by feature: a product of matrices rounds differently on more threads."""
-    total = np.zeros((len(queries), len(others)), dtype=np.float32)
-    for own, other in zip(queries.T, others.T, strict=True):
-        total += (own[:, np.newaxis] - other[np.newaxis, :]) ** 2
-    return total
 
 
 def _sampled(train: pl.DataFrame) -> pl.DataFrame:

@@ -8,7 +8,7 @@ NOTEWORTHY = 0.05
 
 
 def find(facts: Facts) -> Finding | None:
-    """Stands where accuracy under one operation that is on is certainly lower by five points, for certain lower at all."""
+    """Stands where accuracy under one operation that is on is lower by five points or more, and certainly lower."""
     robustness = facts.evidence.robustness
     if facts.gap or robustness.accuracy is None:
         return None

@@ -2,6 +2,7 @@
 
 from models.diagnose.facts import Facts
 from models.diagnose.finding import Finding, by_hand, experiment, in_points
+from models.diagnose.proposals import show_more_often
 
 
 def find(facts: Facts) -> Finding | None:
@@ -28,10 +29,7 @@ def find(facts: Facts) -> Finding | None:
         ),
         causes=["too few train images of the class"],
         actions=[
-            experiment(
-                "Show those that are there more often.",
-                {} if facts.settings.augment.balance == "oversample" else {"augment.balance": "oversample"},
-            ),
+            experiment("Show those that are there more often.", show_more_often(facts.settings.augment)),
             by_hand("Collect more images of it."),
         ],
     )

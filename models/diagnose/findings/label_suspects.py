@@ -20,8 +20,9 @@ def find(facts: Facts) -> Finding | None:
         interval=interval,
         headline=f"Labels: about {doubtful.share:.1%} of them are probably wrong, {doubtful.clear.height:,} images.",
         evidence=(
-            f"Of {facts.metrics.train.mistakes:,} mistakes on train images, which it learnt to repeat, the network is sure "
-            f"of another class in {doubtful.train:,}, and so it is in {doubtful.held_out:,} images of validation and test. "
+            f"The network was trained to repeat the labels of train images. Yet in {doubtful.train:,} of its "
+            f"{facts.metrics.train.mistakes:,} mistakes there it is sure of another class, and so it is in "
+            f"{doubtful.held_out:,} images of validation and test. "
             f"For example {first['id']}: label {first['label']!r}, probably {first['suggested']!r}."
         ),
         causes=["labels given in error", "labels from the wrong level of the folders"],

@@ -9,7 +9,7 @@ LOST = 0.1
 
 
 def find(facts: Facts) -> Finding | None:
-    """Stands where a small change certainly costs ten points, and training does not show such images.
+    """Stands where a small change certainly costs ten points.
 
     Validation has no such images, so its accuracy says nothing of them.
     """

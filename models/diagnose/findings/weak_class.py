@@ -2,6 +2,7 @@
 
 from models.diagnose.facts import Facts
 from models.diagnose.finding import Finding, by_hand, experiment, in_points
+from models.diagnose.proposals import show_more_often
 
 
 def find(facts: Facts) -> Finding | None:
@@ -30,9 +31,6 @@ def find(facts: Facts) -> Finding | None:
         actions=[
             by_hand("Look at the mistakes of that class first: are its images readable, its labels right?"),
             by_hand("Collect more train images of it."),
-            experiment(
-                "Or show those that are there more often.",
-                {} if facts.settings.augment.balance == "oversample" else {"augment.balance": "oversample"},
-            ),
+            experiment("Or show those that are there more often.", show_more_often(facts.settings.augment)),
         ],
     )

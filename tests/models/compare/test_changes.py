@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.compare.changes import Comparison, compare, holm
+from models.compare.changes import Comparison, compare
 from models.compare.page import MOST_IMAGES, headline, left_out, render, shown_ids
+from models.diagnose.significance import holm
 
 NAMES = ("main", "<b>new</b>")
 
