@@ -59,6 +59,9 @@ class TrainingDisplay(Progress):
         if number % _ROUNDS_PER_LINE == 0:
             self.line(f"round {number}/{num_rounds}: {_listed(scores)}")
 
+    def fold_began(self, fold: int, num_folds: int, num_images: int) -> None:
+        self.line(f"label fold {fold}/{num_folds}: a training without {num_images:,} images")
+
     def line(self, text: str) -> None:
         """Prints one line, however long it is."""
         self._console.print(text, soft_wrap=True)

@@ -49,7 +49,15 @@ def is_mixing(config: AugmentConfig) -> bool:
 
 def mixed_alone(config: AugmentConfig, name: str) -> AugmentConfig:
     """The settings under which each image is mixed, and in this way only."""
-    shares = {other: float(other == name) for other in MIXINGS}
+    return _with_shares(config, {other: float(other == name) for other in MIXINGS})
+
+
+def unmixed(config: AugmentConfig) -> AugmentConfig:
+    """The settings under which no image is mixed."""
+    return _with_shares(config, dict.fromkeys(MIXINGS, 0.0))
+
+
+def _with_shares(config: AugmentConfig, shares: dict[str, float]) -> AugmentConfig:
     return config.model_copy(
         update={other: getattr(config, other).model_copy(update={"probability": share}) for other, share in shares.items()}
     )

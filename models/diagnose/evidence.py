@@ -25,6 +25,8 @@ class Evidence:
         calibration: on validation.
         suspects: images whose label is probably wrong, the most certain first (`label_suspects`), but for those that a person
             looked at and found fine.
+        contradicted: the same by the network itself, also of the images that it was trained on.
+        has_folds: networks that were trained without them judged the train images among `suspects`.
         shifts: certain differences between splits, the largest first.
         shared: what splits share though they must not.
     """
@@ -34,15 +36,31 @@ class Evidence:
     slices: list[Slice]
     calibration: Calibration
     suspects: pl.DataFrame
+    contradicted: pl.DataFrame
+    has_folds: bool
     shifts: list[Shift]
     shared: Shared
 
 
+@dataclass(frozen=True, slots=True)
+class ImageTables:
+    """What was measured of the images that were predicted, by id.
+
+    Attributes:
+        facts: what each looks like.
+        features: what the network makes of it.
+        folds: what networks say of train images that they were not trained on; empty where there are none.
+    """
+
+    facts: pl.DataFrame
+    features: pl.DataFrame
+    folds: pl.DataFrame
+
+
 def gather_evidence(
     rows: pl.DataFrame,
+    tables: ImageTables,
     *,
-    facts: pl.DataFrame,
-    features: pl.DataFrame,
     manifest: pl.DataFrame,
     split: pl.DataFrame,
     prepared: Place,
@@ -53,8 +71,7 @@ def gather_evidence(
 
     Args:
         rows: predictions with their clusters, by id.
-        facts: of the same images.
-        features: of the same images.
+        tables: of the same images.
         manifest: of all files.
         split: the split table.
         prepared: the folder of the shards.
@@ -64,10 +81,12 @@ def gather_evidence(
     return Evidence(
         robustness=robustness,
         baselines=measure_baselines(prepared, split, seed=seed),
-        slices=find_slices(rows, facts, features, manifest, seed=seed),
+        slices=find_slices(rows, tables.facts, tables.features, manifest, seed=seed),
         calibration=calibrate(rows.filter(pl.col("split") == "validation"), seed=seed),
-        suspects=_not_found_fine(find_suspects(rows), manifest),
-        shifts=find_shifts(rows, facts, features),
+        suspects=_not_found_fine(find_suspects(rows, tables.folds), manifest),
+        contradicted=_not_found_fine(find_suspects(rows), manifest),
+        has_folds=bool(tables.folds.height),
+        shifts=find_shifts(rows, tables.facts, tables.features),
         shared=find_shared(manifest, split),
     )
 

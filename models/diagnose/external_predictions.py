@@ -16,7 +16,8 @@ from dataprep.core.errors import ArtifactError, first_five, in_short
 from dataprep.core.name_encoding import encode_name, printable
 from dataprep.source.path_pattern import split_named
 from dataprep.source.remote_folder import is_below_source
-from models.evaluate.predictions import LARGEST_PROBABILITY, PROBABILITY, predictions_frame
+from models.evaluate.predictions import predictions_frame
+from models.train.probability_columns import LARGEST_PROBABILITY, PROBABILITY
 
 _NEEDED = ("path", "label")
 _KNOWN = (*_NEEDED, "split", "group")

@@ -199,6 +199,6 @@ def gather(
     curve = learning_curve(history, int(kept["epoch"])) if one_curve else None
     stands, parts = standing(metrics.validation, settings.target_accuracy), cut_error(metrics, settings.target_accuracy)
     weak = find_weak_classes(metrics, settings.target_accuracy)
-    doubtful = find_doubtful(evidence.suspects, metrics) if stands == "missed" else None
+    doubtful = find_doubtful(evidence.contradicted, metrics) if stands == "missed" else None
     rare, certain = find_rare_classes(metrics), certain_parts(parts, stands)
     return Facts(settings, metrics, pictures, None, curve, stands, parts, certain, weak, rare, doubtful, leakage, evidence)

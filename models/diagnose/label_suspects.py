@@ -2,7 +2,8 @@
 
 Confident learning: an image of label i is a suspect where the probability of another class j is at least the mean probability
 that images labelled j get for j. Means are taken over the images that were not trained on; of train images the network may have
-learnt wrong labels by heart, so fewer of them are found.
+learnt wrong labels by heart, so fewer of them are found. Where other networks were trained without them
+(`diagnose.label_folds`), what these say of train images stands in its place.
 
 Source: C. G. Northcutt, L. Jiang, I. L. Chuang, Confident Learning: Estimating Uncertainty in Dataset Labels, 2021.
 """
@@ -67,11 +68,13 @@ def find_doubtful(suspects: pl.DataFrame, metrics: Metrics) -> Doubtful | None:
     return Doubtful(clear, train, held_out, share, interval)
 
 
-def find_suspects(predictions: pl.DataFrame) -> pl.DataFrame:
+def find_suspects(predictions: pl.DataFrame, folds: pl.DataFrame | None = None) -> pl.DataFrame:
     """Finds suspects among the images of all splits, the most certain first.
 
     Args:
-        predictions: the table of predictions.
+        predictions: the table of predictions, by id.
+        folds: what networks say of train images that they were not trained on (`models.train.fold_table`); none, or empty:
+            nothing is known.
 
     Returns:
         The columns of `COLUMNS`.
@@ -79,7 +82,12 @@ def find_suspects(predictions: pl.DataFrame) -> pl.DataFrame:
     names = class_names_of(predictions)
     probabilities, labels = probabilities_of(predictions)
     rows = np.arange(len(labels))
-    thresholds = _self_confidence(probabilities, labels, (predictions["split"] != "train").to_numpy())
+    is_train = (predictions["split"] == "train").to_numpy()
+    held_out = ~is_train
+    if folds is not None and folds.height:
+        probabilities[is_train] = folds.drop("id").to_numpy()
+        held_out[:] = True
+    thresholds = _self_confidence(probabilities, labels, held_out)
     others = np.where(probabilities >= thresholds, probabilities, -1.0)
     others[rows, labels] = -1.0
     suggested = others.argmax(axis=1)

@@ -21,12 +21,13 @@ from models.evaluate.denoising import Denoiser
 from models.evaluate.feature_table import Projection, feature_frame, fit_projection
 from models.evaluate.image_facts import measure_facts
 from models.evaluate.model_memory import check_batch
-from models.evaluate.predictions import LARGEST_PROBABILITY, predictions_frame
+from models.evaluate.predictions import predictions_frame
 from models.layers.autoencoder_parts import autoencoder_of, noise_std
 from models.layers.features import last_hidden_features, with_last_hidden_features
 from models.layers.keras_file import Fault, Shapes, check_needs, load_checked
 from models.train.boosted_trees import BoostedTrees
 from models.train.model_file import check_recipe, model_fault, open_model_file, read_trees_document
+from models.train.probability_columns import LARGEST_PROBABILITY
 
 Floats = NDArray[np.float32]
 

@@ -8,18 +8,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dataprep.config.base import SPLITS
-from dataprep.core.artifacts import Family, TableFormat, check_table, read_table
+from dataprep.core.artifacts import TableFormat, check_table, read_table
 from dataprep.core.errors import ArtifactError
 from dataprep.core.table_columns import NO_CONTROLS, Values
 from dataprep.store.split_table import EXCLUDED
-
-PROBABILITY = "probability_"
-"""Prefix of the columns with one probability per class."""
-
-LARGEST_PROBABILITY = 1.00001
-"""Softmax rounds."""
-
-_PROBABLE = Values(least=0, most=LARGEST_PROBABILITY)
+from models.train.probability_columns import PROBABILITIES, PROBABILITY, PROBABLE, probability_columns
 
 PREDICTIONS = TableFormat(
     kind="predictions",
@@ -38,10 +31,10 @@ PREDICTIONS = TableFormat(
         "split": Values(among=SPLITS),
         "label": Values(),
         "predicted": Values(),
-        "confidence": _PROBABLE,
+        "confidence": PROBABLE,
         "loss": Values(least=0),
     },
-    family=Family(PROBABILITY, pl.Float32(), _PROBABLE),
+    family=PROBABILITIES,
 )
 
 
@@ -91,7 +84,7 @@ def predictions_frame(
             "predicted": names[predicted].tolist(),
             "confidence": probabilities[rows, predicted],
             "loss": -np.log(true_probability) + np.float32(0),  # + 0: no negative zero
-            **{f"{PROBABILITY}{name}": probabilities[:, column] for column, name in enumerate(class_names)},
+            **probability_columns(probabilities, class_names),
         },
         schema_overrides=PREDICTIONS.columns,
     )

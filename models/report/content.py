@@ -119,36 +119,45 @@ _LABEL_OF_MARK = pl.when(pl.col("correction") == "wrong_label").then("label").ot
 """The third column of ingest.corrections."""
 
 
-def collect(
-    predictions: pl.DataFrame,
-    *,
-    facts: Facts,
-    diagnosis: Diagnosis,
-    history: pl.DataFrame,
-    manifest: pl.DataFrame,
-    data: SplitMetrics,
-    prepared: Place,
-    features: pl.DataFrame,
-    saliency: pl.DataFrame,
-    config: DiagnoseConfig,
-) -> Content:
-    """Chooses the images to show and reads them.
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the report shows beside the judgement.
 
-    Args:
-        predictions: the table of predictions.
-        facts: from `models.diagnose.facts.gather`.
-        diagnosis: from `models.diagnose.diagnosis.diagnose`.
+    Attributes:
         history: one row per epoch.
         manifest: for the files that are not in the data set.
         data: counts of the split stage.
         prepared: the folder with the images.
         features: of all images: id, and one column per feature; none of some networks.
         saliency: the table of saliency maps.
+    """
+
+    history: pl.DataFrame
+    manifest: pl.DataFrame
+    data: SplitMetrics
+    prepared: Place
+    features: pl.DataFrame
+    saliency: pl.DataFrame
+
+
+def collect(predictions: pl.DataFrame, facts: Facts, diagnosis: Diagnosis, sources: Sources, config: DiagnoseConfig) -> Content:
+    """Chooses the images to show and reads them.
+
+    Args:
+        predictions: the table of predictions.
+        facts: from `models.diagnose.facts.gather`.
+        diagnosis: from `models.diagnose.diagnosis.diagnose`.
+        sources: the images and the tables.
         config: how many of each to show.
     """
     metrics, settings, robustness = facts.metrics, facts.settings, facts.evidence.robustness
     sheet = draw_variations(
-        prepared, settings.augment, num_images=SHEET_IMAGES, seed=config.seed, all_operations=False, title="train images"
+        sources.prepared,
+        settings.augment,
+        num_images=SHEET_IMAGES,
+        seed=config.seed,
+        all_operations=False,
+        title="train images",
     )
     worst = worst_mistakes(predictions, config.split, config.worst_images)["id"].to_list()
     examples = opened_examples(
@@ -166,38 +175,40 @@ def collect(
     opened = list(dict.fromkeys([*worst, *named, *doubtful, *examples]))
     gallery = build_gallery(
         predictions,
-        _groups(manifest),
+        _groups(sources.manifest),
         Asked(
             opened=opened,
             on_cards=[*worst, *named, *doubtful[:SUSPECTS_ON_CARDS], *correct[:CORRECT_ON_CARDS]],
-            near=_neighbours(predictions, features, opened[:NEAR_OF]),
-            places=draw_map(features.filter(pl.col("id").is_in(predictions.filter(split=config.split)["id"].implode()))),
-            heat=heat_addresses(saliency),
+            near=_neighbours(predictions, sources.features, opened[:NEAR_OF]),
+            places=draw_map(
+                sources.features.filter(pl.col("id").is_in(predictions.filter(split=config.split)["id"].implode()))
+            ),
+            heat=heat_addresses(sources.saliency),
             suggested=dict(suspects.select("id", "suggested").iter_rows()),
         ),
-        prepared=prepared,
+        prepared=sources.prepared,
         card_px=config.thumbnail_px,
     )
-    quarantined = manifest.filter(pl.col("status") == "quarantined")
-    corrected = manifest.filter(pl.col("correction").is_not_null()).select("id", "correction", "given_label", "label")
+    quarantined = sources.manifest.filter(pl.col("status") == "quarantined")
+    corrected = sources.manifest.filter(pl.col("correction").is_not_null()).select("id", "correction", "given_label", "label")
     return Content(
         metrics=metrics,
         diagnosis=diagnosis,
-        data=data,
+        data=sources.data,
         detail=facts.pictures.detail.sentence,
         shown_split=config.split,
-        learning_curves=learning_curves(history, int(settings.kept_epoch(history)["epoch"])),
+        learning_curves=learning_curves(sources.history, int(settings.kept_epoch(sources.history)["epoch"])),
         gallery=gallery,
         worst=worst,
         correct=correct,
         suspects=doubtful,
         num_suspects={split: facts.evidence.suspects.filter(split=split).height for split in SPLITS},
         of_findings=of_findings,
-        unusual=_unusual(manifest, predictions.filter(pl.col("split") == config.split)),
+        unusual=_unusual(sources.manifest, predictions.filter(pl.col("split") == config.split)),
         quarantined=[Quarantined(**row) for row in quarantined.select("id", "reason", "message").head(LISTED_FILES).to_dicts()],
         num_quarantined=quarantined.height,
-        num_skipped=manifest.filter(pl.col("status") == "skipped").height,
-        num_files=manifest.height,
+        num_skipped=sources.manifest.filter(pl.col("status") == "skipped").height,
+        num_files=sources.manifest.height,
         robustness=robustness,
         calibration=facts.evidence.calibration,
         slices=facts.evidence.slices[:LISTED_SLICES],
@@ -205,11 +216,11 @@ def collect(
         corrected=[Corrected(**row) for row in corrected.head(LISTED_FILES).iter_rows(named=True)],
         num_corrected=corrected.height,
         corrections=corrected.select("id", "correction", _LABEL_OF_MARK).rows(),
-        balance=_balance(data, settings.augment),
+        balance=_balance(sources.data, settings.augment),
         sheet=sheet_address(sheet, most_bytes=AUGMENTATION_BYTES),
         varies=settings.augment.varies,
         sheet_fits=sheet.shape[1] <= FITTING_PX,
-        look_alikes=look_alike_warnings(row.class_name for row in data.classes),
+        look_alikes=look_alike_warnings(row.class_name for row in sources.data.classes),
     )
 
 

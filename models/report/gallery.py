@@ -7,8 +7,9 @@ import numpy as np
 import polars as pl
 
 from dataprep.core.artifacts import Place
-from models.evaluate.predictions import PROBABILITY, class_names_of
+from models.evaluate.predictions import class_names_of
 from models.report.pictures import PER_SHEET, SHEET_COLUMNS, draw_tile_sheets, read_pictures, within
+from models.train.probability_columns import PROBABILITY
 
 SHEET_BYTES = 3_000_000
 WHOLE_BYTES = 2_500_000

@@ -12,7 +12,7 @@ from dataprep.store.statistics import Statistics
 from models.config.model import ModelConfig
 from models.config.train import TrainConfig
 from models.search.study import Report
-from models.train.boosting import check_classifier, fit_classifier
+from models.train.boosting import fit_classifier
 from models.train.compiled_network import compile_network
 from models.train.two_phases import fit_in_phases
 
@@ -66,7 +66,6 @@ def train_trial(
     """
     column = f"val_{metric}"
     network = compile_network(model, train, train_set, statistics, augment=augment)
-    check_classifier(network, model)
     history = fit_in_phases(
         network,
         train_set,

@@ -78,7 +78,7 @@ def fit_classifier(
         TrainError: the trees take more bytes than a model file may hold.
     """
     kept = best_epoch(config.early_stopping, history)
-    summary = f"best epoch {kept['epoch']}, validation accuracy {kept['val_accuracy']:.4f}"
+    summary = f"{history.height} epochs -> best epoch {kept['epoch']}, validation accuracy {kept['val_accuracy']:.4f}"
     if not isinstance(model.classifier, XgboostConfig):
         return FittedClassifier({}, kept, summary)
     xgboost, settings = import_xgboost(), model.classifier

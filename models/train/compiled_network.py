@@ -11,6 +11,7 @@ from dataprep.store.statistics import Statistics
 from models.config.model import ModelConfig
 from models.config.train import TrainConfig
 from models.layers.whole_network import build_network
+from models.train.boosting import check_classifier
 from models.train.devices import check_copies, settle_copies, strategy_scope
 from models.train.mixed_precision import scaled
 from models.train.objectives import objective_of
@@ -27,7 +28,8 @@ def compile_network(
     """Seeds Keras, builds the network and compiles it; what `augment` says decides how many steps an epoch has.
 
     Raises:
-        TrainError: several graphics cards cannot train this network.
+        TrainError: several graphics cards cannot train this network, or trees are to classify and it has no features for them.
+        ArtifactError: they are, and XGBoost is not installed.
     """
     keras.backend.clear_session()  # or names count on from a network made before, and the saved file with them
     keras.utils.set_random_seed(train.seed)
@@ -46,6 +48,7 @@ def compile_network(
         check_copies(network, model, train)
         compile_anew(network, model, train)
         settle_copies(network)
+    check_classifier(network, model)
     return network
 
 

@@ -30,6 +30,9 @@ class Progress:
     def round_ended(self, number: int, num_rounds: int, scores: Mapping[str, float]) -> None:
         """Boosted trees of so many rounds are fitted; of at most `num_rounds`. The scores are val_loss, val_accuracy."""
 
+    def fold_began(self, fold: int, num_folds: int, num_images: int) -> None:
+        """A training begins that leaves out so many images, those of one of `num_folds` folds, numbered from 1."""
+
 
 UNWATCHED = Progress()
 

@@ -10,7 +10,7 @@ from dataprep.store.split_report import SplitMetrics
 from dataprep.store.split_table import read_split
 from models.config.diagnose import DiagnoseConfig
 from models.diagnose.diagnosis import diagnose
-from models.diagnose.evidence import gather_evidence
+from models.diagnose.evidence import ImageTables, gather_evidence
 from models.diagnose.facts import Settings, gather, look_at
 from models.diagnose.leakage_estimate import estimate_leakage
 from models.diagnose.metrics import measure
@@ -20,8 +20,9 @@ from models.evaluate.image_facts import read_facts
 from models.evaluate.predictions import read_predictions, with_clusters
 from models.evaluate.robustness import read_robustness
 from models.evaluate.saliency_table import read_saliency
-from models.report.content import collect
+from models.report.content import Sources, collect
 from models.report.page import render
+from models.train.fold_table import read_folds
 from models.train.history import read_history
 from pipelines.params import read_params
 from pipelines.stage_command import OutputOption, PathOption, PlaceOption, run
@@ -34,6 +35,7 @@ def main(
     prepared: PlaceOption,
     history: PathOption,
     predictions: PathOption,
+    label_folds: PathOption,
     image_facts: PathOption,
     features: PathOption,
     robustness: PathOption,
@@ -48,23 +50,19 @@ def main(
     assigned, epochs, found = read_split(split), read_history(history), read_manifest(manifest)
     rows = with_clusters(read_predictions(predictions, assigned), assigned)
     measured, leakage = measure(rows), estimate_leakage(prepared, assigned, data, seed=config.seed)
-    looks, seen, under = read_facts(image_facts, rows), read_features(features, rows), read_robustness(robustness)
+    tables = ImageTables(read_facts(image_facts, rows), read_features(features, rows), read_folds(label_folds, rows))
     evidence = gather_evidence(
-        rows, facts=looks, features=seen, manifest=found, split=assigned, prepared=prepared, robustness=under, seed=config.seed
+        rows,
+        tables,
+        manifest=found,
+        split=assigned,
+        prepared=prepared,
+        robustness=read_robustness(robustness),
+        seed=config.seed,
     )
     facts = gather(measured, epochs, look_at(found, prepared, measured), leakage, evidence, settings)
-    content = collect(
-        rows,
-        facts=facts,
-        diagnosis=(judged := diagnose(facts)),
-        history=epochs,
-        manifest=found,
-        data=data,
-        prepared=prepared,
-        features=seen,
-        saliency=read_saliency(saliency),
-        config=config,
-    )
+    judged, sources = diagnose(facts), Sources(epochs, found, data, prepared, tables.features, read_saliency(saliency))
+    content = collect(rows, facts, judged, sources, config)
     documents = {metrics: encode_document(measured), diagnosis: encode_document(judged), report: render(content).encode()}
     write_files({**encode_plots(plots, rows, facts, config.split), **documents})
     print(f"diagnose: {judged.first.headline} -> {report}")

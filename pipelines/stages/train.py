@@ -13,26 +13,31 @@ from models.train.keras_start import load_keras
 
 load_keras()  # before any other module imports it
 
+from pathlib import Path
+
 from dvclive import Live
 from dvclive.keras import DVCLiveCallback
-from pydantic import BaseModel
 
-from dataprep.core.artifacts import write_files
+from dataprep.core.artifacts import Place, encode_table, write_files
 from dataprep.execute.executor import num_workers
-from dataprep.feed.batches import find_train_set
-from dataprep.store.shards import read_index
-from dataprep.store.statistics import read_statistics
+from dataprep.feed.batches import TrainSet, find_train_set
+from dataprep.store.shards import ShardIndex, read_index
+from dataprep.store.statistics import Statistics, read_statistics
 from models.layers.features import source_of_weights
-from models.train.boosting import check_classifier, fit_classifier
+from models.train.boosting import fit_classifier
 from models.train.checkpoints import Checkpoints, fingerprint_of
 from models.train.compiled_network import compile_network
 from models.train.devices import device_line, settle_devices
+from models.train.fold_table import LABEL_FOLDS
 from models.train.image_weights import with_weights
+from models.train.keras_environment import Environment
+from models.train.label_folds import predict_folds
 from models.train.model_bytes import encode_model
 from models.train.model_file import recipe_of
+from models.train.progress import Progress
 from models.train.tensorboard import tensorboard_callbacks
 from models.train.two_phases import fit_in_phases
-from pipelines.params import read_params
+from pipelines.params import Params, read_params
 from pipelines.stage_command import OutputOption, PathOption, PlaceOption, run
 from pipelines.training_display import training_display
 
@@ -44,6 +49,7 @@ def main(
     statistics: PathOption,
     model: OutputOption,
     history: OutputOption,
+    label_folds: OutputOption,
     live: OutputOption,
     checkpoints: PathOption,
     tensorboard: PathOption,
@@ -54,11 +60,10 @@ def main(
     train_set = with_weights(find_train_set(prepared, augmented), config.weights, params.augment, groups)
     measured = read_statistics(statistics, index)
     network = compile_network(params.model, config, train_set, measured, augment=params.augment)
-    check_classifier(network, params.model)
     documents = params.augment, params.model, config, index, read_index(augmented, stage="augment"), measured, environment
     kept = Checkpoints(checkpoints, fingerprint_of(network, *documents, image_weights=train_set.weights))
     with training_display() as display, Live(str(live), save_dvc_exp=False, dvcyaml=None) as log:
-        epochs = fit_in_phases(
+        curve = fit_in_phases(
             network,
             train_set,
             model=params.model,
@@ -71,17 +76,41 @@ def main(
             progress=display,
         )
         fitted = fit_classifier(
-            network, train_set, epochs, model=params.model, prepared=prepared, config=config, progress=display
+            network, train_set, curve, model=params.model, prepared=prepared, config=config, progress=display
         )
-    recipe = {**recipe_of(index), **source_of_weights(network), **_dumped(model=params.model, environment=environment)}
-    write_files({model: encode_model(network, recipe, fitted.members), history: epochs.write_csv().encode()})
+        content = encode_model(network, _recipe(source_of_weights(network), index, params, environment), fitted.members)
+        folds = _predict_folds(params, train_set, measured, groups=groups, prepared=prepared, display=display)
+    write_files({model: content, history: curve.write_csv().encode(), label_folds: folds})
     kept.remove()
-    size = f"{train_set.num_images:,} images, {network.count_params():,} weights"
-    print(f"train: {size}, {epochs.height} epochs -> {fitted.summary}")
+    print(f"train: {train_set.num_images:,} images, {network.count_params():,} weights, {fitted.summary}")
 
 
-def _dumped(**sections: BaseModel) -> dict[str, object]:
-    return {name: section.model_dump(mode="json") for name, section in sections.items()}
+def _predict_folds(
+    params: Params, train_set: TrainSet, measured: Statistics, *, groups: Path, prepared: Place, display: Progress
+) -> memoryview:
+    """The table of what networks say of train images that they were not trained on."""
+    folds = predict_folds(
+        params.diagnose.label_folds,
+        train_set,
+        measured,
+        groups,
+        model=params.model,
+        train=params.train,
+        augment=params.augment,
+        prepared=prepared,
+        workers=num_workers(params.execute),
+        progress=display,
+    )
+    return encode_table(folds, LABEL_FOLDS)
+
+
+def _recipe(
+    pretrained: dict[str, dict[str, str]], index: ShardIndex, params: Params, environment: Environment
+) -> dict[str, object]:
+    """What the model file says of itself."""
+    sections = {"model": params.model, "environment": environment}
+    dumped = {name: section.model_dump(mode="json") for name, section in sections.items()}
+    return {**recipe_of(index), **pretrained, **dumped}
 
 
 if __name__ == "__main__":

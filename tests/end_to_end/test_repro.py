@@ -40,6 +40,7 @@ READERS = {
     "train.optimizer.learning_rate": ["train", "diagnose"],
     "evaluate": ["evaluate"],
     "diagnose": ["diagnose"],
+    "diagnose.label_folds": ["train", "diagnose"],
     "diagnose.images_per_cell": ["evaluate", "diagnose"],
     "diagnose.split": ["evaluate", "diagnose"],
     "diagnose.worst_images": ["evaluate", "diagnose"],

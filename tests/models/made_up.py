@@ -111,6 +111,8 @@ def quiet_evidence() -> Evidence:
         slices=[],
         calibration=calibrate(rows.with_columns(confidence=pl.lit(1.0, pl.Float32)), seed=0),
         suspects=find_suspects(rows),
+        contradicted=find_suspects(rows),
+        has_folds=False,
         shifts=[],
         shared=Shared(images=0, held_out=60, groups=0, pictures=0, clusters=0, ids=()),
     )

@@ -32,3 +32,12 @@ def test_a_class_without_images_that_were_not_trained_on_is_never_suggested() ->
     lacking = rows.filter((pl.col("split") == "train") | (pl.col("label") != "a"))
     assert "a" not in find_suspects(lacking)["suggested"]
     assert "a" in find_suspects(rows)["suggested"]
+
+
+def test_folds_find_wrong_labels_that_the_network_learnt_by_heart() -> None:
+    learnt, honest = (network_with(0.1, sure=0.95, by_heart=by_heart) for by_heart in (True, False))
+    is_train = pl.col("split") == "train"
+    folds = honest.filter(is_train).select("id", pl.col("^probability_.*$"))
+    assert find_suspects(learnt).filter(is_train).is_empty()
+    assert set(find_suspects(learnt, folds)["id"]) == set(find_suspects(honest)["id"])
+    assert find_suspects(learnt, folds.clear()).equals(find_suspects(learnt))

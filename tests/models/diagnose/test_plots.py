@@ -8,12 +8,13 @@ import pytest
 from dataprep.config.base import SplitName
 from dataprep.core.spreadsheet_cells import decode_cell
 from models.diagnose import evidence as evidence_module
-from models.diagnose.evidence import gather_evidence
+from models.diagnose.evidence import ImageTables, gather_evidence
 from models.diagnose.label_suspects import find_suspects
 from models.diagnose.metrics import measure
 from models.diagnose.plots import encode_plots
 from models.diagnose.slices import Slice
 from models.evaluate.calibration import calibrate
+from models.train.fold_table import NO_FOLDS
 from pipelines.params import Params
 from tests.models.made_up import answers, facts_of, predictions, quiet_evidence, robustness_of
 
@@ -71,8 +72,7 @@ def test_what_a_person_found_fine_is_no_suspect(monkeypatch: pytest.MonkeyPatch,
         monkeypatch.setattr(evidence_module, name, lambda *_, **__: None)
     found = gather_evidence(
         rows,
-        facts=rows,
-        features=rows,
+        ImageTables(rows, rows, NO_FOLDS),
         manifest=manifest,
         split=rows,
         prepared=tmp_path,

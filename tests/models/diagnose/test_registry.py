@@ -55,7 +55,7 @@ def cases(params: Params) -> list[Facts]:
     ]
     balanced = measure(pl.concat([answers(["a", "b"] * 100, ["a"] * 200, split) for split in SPLITS]))
     stopped = network_with(0.1, sure=0.96)
-    suspects = replace(quiet_evidence(), suspects=find_suspects(stopped))
+    suspects = replace(quiet_evidence(), contradicted=find_suspects(stopped), suspects=find_suspects(stopped))
     sure = calibrate(rows[0].filter(pl.col("split") == "validation").with_columns(confidence=pl.lit(0.99, pl.Float32)), seed=0)
     operations = robustness_of(0.9, operations=[under("rotation", 0.5, 0.6)])
     guessed = measure(predictions({"train": (0.36, 900), "validation": (0.34, 300), "test": (0.33, 300)}))

@@ -22,7 +22,7 @@ from models.evaluate.levels import UnderLevel
 from models.evaluate.predictions import class_names_of
 from models.evaluate.robustness import Robustness, Superposed, UnderOperation
 from models.evaluate.saliency_table import SALIENCY
-from models.report.content import Content, collect
+from models.report.content import Content, Sources, collect
 from pipelines.params import Params
 from tests.conftest import random_image
 from tests.models.made_up import facts_of, pictures_of, predictions, quiet_evidence
@@ -108,6 +108,8 @@ def made_up_content(rows: pl.DataFrame, params: Params, prepared: Path, made_up:
         quiet_evidence(),
         robustness=ROBUSTNESS,
         suspects=find_suspects(rows),
+        contradicted=find_suspects(rows),
+        has_folds=False,
         calibration=calibrate(rows.filter(split="validation"), seed=0),
         slices=[made_up_slice(rows)],
     )
@@ -115,10 +117,7 @@ def made_up_content(rows: pl.DataFrame, params: Params, prepared: Path, made_up:
     diagnosis = diagnose(facts)
     test_image = rows.filter(split="test")["id"][0]
     first = diagnosis.first.model_copy(update={"images": [WRONG["id"][1], test_image, "no such image"]})
-    return collect(
-        rows,
-        facts=facts,
-        diagnosis=diagnosis.model_copy(update={"findings": [first, *diagnosis.findings[1:]]}),
+    sources = Sources(
         history=HISTORY,
         manifest=made_up.manifest,
         data=_split_metrics(names),
@@ -129,8 +128,9 @@ def made_up_content(rows: pl.DataFrame, params: Params, prepared: Path, made_up:
             schema=SALIENCY.columns,
             orient="row",
         ),
-        config=params.diagnose,
     )
+    judged = diagnosis.model_copy(update={"findings": [first, *diagnosis.findings[1:]]})
+    return collect(rows, facts, judged, sources, params.diagnose)
 
 
 def made_up_slice(rows: pl.DataFrame) -> Slice:

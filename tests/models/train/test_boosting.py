@@ -93,7 +93,7 @@ def test_the_rounds_up_to_the_best_are_kept(trees: FittedClassifier) -> None:
     booster.load_model(bytearray(trees.members[TREES]))
     assert booster.num_boosted_rounds() < SETTINGS.rounds
     assert trees.summary.startswith(
-        f"best epoch 1, validation accuracy 0.3000; trees on 16 features, {booster.num_boosted_rounds()} rounds, "
+        f"1 epochs -> best epoch 1, validation accuracy 0.3000; trees on 16 features, {booster.num_boosted_rounds()} rounds, "
     )
 
 

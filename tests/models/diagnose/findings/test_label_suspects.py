@@ -30,7 +30,9 @@ def network_with(wrong_labels: float, *, sure: float, by_heart: bool = False) ->
 
 
 def facts(params: Params, rows: pl.DataFrame):  # type: ignore[no-untyped-def]
-    return facts_of(measure(rows), params, 0.99, evidence=replace(quiet_evidence(), suspects=find_suspects(rows)))
+    suspects = find_suspects(rows)
+    evidence = replace(quiet_evidence(), suspects=suspects, contradicted=suspects)
+    return facts_of(measure(rows), params, 0.99, evidence=evidence)
 
 
 def test_wrong_labels_that_the_network_contradicts_come_first(params: Params) -> None:
