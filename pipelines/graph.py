@@ -81,7 +81,7 @@ def dvc(*arguments: str, on_line: Callable[[str], None] = lambda _: None) -> Fin
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     lines = []
     with subprocess.Popen(  # noqa: S603  # the arguments are this project's own
-        [sys.executable, "-m", "dvc", *arguments],
+        [sys.executable, "-P", "-m", "dvc", *arguments],  # a folder dvc/ of the project is not meant
         env={**os.environ, "PATH": path, "PYTHONUTF8": "1"},  # whatever the locale: it prints names of files
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
