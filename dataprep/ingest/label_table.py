@@ -139,7 +139,7 @@ def label_files(table: pl.DataFrame, paths: Sequence[bytes], file: str) -> Table
         SourceError: no row finds a file, several files have the name in a row, or one file has several labels.
     """
     name = on_one_line(file)
-    keys = _keys(table, paths)
+    keys = _keys(table["path"], paths)
     files = pl.DataFrame({"key": keys.of_files}, schema={"key": pl.String}).with_row_index("file")
     rows = table.with_columns(key=keys.of_rows)
     if rows.join(files, on="key", how="semi").is_empty():
@@ -161,34 +161,39 @@ def _shown(word: str) -> str:
     return printable(encode_name(word))
 
 
+def num_found(rows: pl.Series, paths: Sequence[bytes]) -> int:
+    """How many cells of a column name a file, in the way in which most do."""
+    return _keys(rows, paths).num_found
+
+
 @dataclass(frozen=True, slots=True)
 class _Keys:
-    """By what rows and files are joined; null where there is none."""
+    """By what rows and files are joined, and how many rows find a file."""
 
     of_rows: pl.Series
     of_files: pl.Series
+    num_found: int
 
 
-def _keys(table: pl.DataFrame, paths: Sequence[bytes]) -> _Keys:
+def _keys(column: pl.Series, paths: Sequence[bytes]) -> _Keys:
     """Paths, names, or names without their ending: that by which most rows find a file."""
-    files, rows = [decode_name(path) for path in paths], [_as_posix(path) for path in table["path"]]
-    ways: list[Callable[[str], str]] = [lambda path: path, _name_of, lambda path: _name_of(path).rsplit(".", 1)[0]]
-    best, most = _Keys(pl.Series(rows, dtype=pl.String), pl.Series(files, dtype=pl.String)), 0
-    for number, way in enumerate(ways):
-        known = {way(path) for path in files}
-        own = rows if number == 0 else [_name_of(path) for path in rows]
-        count = sum(key in known for key in own)
-        if count > most:
-            best, most = (
-                _Keys(pl.Series(own, dtype=pl.String), pl.Series([way(path) for path in files], dtype=pl.String)),
-                count,
-            )
-    return best
+    files, rows = [decode_name(path) for path in paths], [_as_posix(path) for path in column]
+    ways: list[Callable[[str], str]] = [_same, _name_of, lambda path: _name_of(path).rsplit(".", 1)[0]]
+    found = []
+    for way in ways:
+        own, known = rows if way is _same else list(map(_name_of, rows)), list(map(way, files))
+        count = sum(map(set(known).__contains__, own))
+        found.append(_Keys(pl.Series(own, dtype=pl.String), pl.Series(known, dtype=pl.String), count))
+    return max(found, key=lambda keys: keys.num_found)
 
 
 def _as_posix(path: str) -> str:
     r"""A path as other systems write it: `.\cats\1.jpg` or `./cats/1.jpg`."""
     return (path.replace("\\", "/") if "/" not in path else path).removeprefix("./")
+
+
+def _same(path: str) -> str:
+    return path
 
 
 def _name_of(path: str) -> str:
