@@ -67,7 +67,7 @@ def test_two_projects_of_one_wheel_end_in_a_report(environment: dict[str, str], 
     statistics = installed_record().stages["statistics"]
     (one.root / "darkroom-version.yaml").write_text(record.replace(statistics, "0" * 16).replace("0.1.0", "0.0.9"))
     refused = one.run("dvc", "repro", env=environment)
-    assert "it is of 0.0.9, and 0.1.0 is installed, which changed the code of statistics" in refused.output
+    assert "it is of 0.0.9, and darkroom 0.1.0 is installed, which changed the code of statistics" in refused.output
     assert refused.exit_code != 0
     assert "the code of statistics changed" in ended_well(one.run("darkroom", "upgrade", env=environment)).output
     assert one.read("darkroom-version.yaml") == record

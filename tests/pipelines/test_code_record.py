@@ -52,7 +52,8 @@ def test_a_stage_runs_by_the_code_that_is_recorded_alone(tmp_path: Path) -> None
     old = CodeRecord(version="0.0.9", graph=RECORD.graph, stages=other)
     assert changed_stages(old, RECORD) == ["split", "train"]
     with pytest.raises(
-        DarkroomError, match=r"it is of 0\.0\.9, and .* which changed the code of split, train\. Run: darkroom up"
+        DarkroomError,
+        match=r"of 0\.0\.9, and darkroom .* is installed, which changed the code of split, train\. ",
     ):
         check_code(written(tmp_path, old))
     with pytest.raises(DarkroomError, match="which changed the graph"):
