@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+from typing import Annotated
 
 import typer
 
@@ -15,7 +16,7 @@ def main() -> None:
 
 def _collect() -> typer.Typer:
     """Makes a verb of each module: of the function, or the group of verbs, that has the module's name."""
-    collected = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True, callback=_darkroom)
+    collected = typer.Typer(pretty_exceptions_enable=False, no_args_is_help=True, callback=_darkroom)
     for module in pkgutil.iter_modules(commands.__path__):
         verb = getattr(importlib.import_module(f"{commands.__name__}.{module.name}"), module.name)
         if isinstance(verb, typer.Typer):
@@ -25,7 +26,20 @@ def _collect() -> typer.Typer:
     return collected
 
 
-def _darkroom() -> None:
+def _show_version(asked: bool) -> None:  # noqa: FBT001  # typer's callback of an option
+    if asked:
+        from pipelines.shipped_files import installed_version
+
+        print(f"darkroom {installed_version()}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Shows the version that is installed.")
+]
+
+
+def _darkroom(version: Version = False) -> None:  # noqa: FBT002  # a flag, which its callback reads
     """From a folder of raw images to an error report. `dvc repro` does the work; this command helps around it."""
 
 

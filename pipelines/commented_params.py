@@ -53,10 +53,20 @@ def write_commented(params: MutableMapping[Any, Any], blamed: Path) -> str:
     Returns:
         The text that was written.
     """
+    text = text_of(params)
+    check_params(text, blamed)
+    write_text(PARAMS_FILE, text)
+    return text
+
+
+def text_of(params: MutableMapping[Any, Any]) -> str:
+    """Parameters as text, with their comments.
+
+    Args:
+        params: from `load_commented`, changed.
+    """
     buffer = io.StringIO()
     _yaml().dump(params, buffer)
-    check_params(buffer.getvalue(), blamed)
-    write_text(PARAMS_FILE, buffer.getvalue())
     return buffer.getvalue()
 
 

@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -81,7 +81,7 @@ def dvc(*arguments: str, on_line: Callable[[str], None] = lambda _: None) -> Fin
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     lines = []
     with subprocess.Popen(  # noqa: S603  # the arguments are this project's own
-        [sys.executable, "-m", "dvc", *arguments],
+        [sys.executable, "-P", "-m", "dvc", *arguments],  # a folder dvc/ of the project is not meant
         env={**os.environ, "PATH": path, "PYTHONUTF8": "1"},  # whatever the locale: it prints names of files
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -143,7 +143,16 @@ def out_of_date() -> list[str]:
     Raises:
         GraphError: DVC cannot read it.
     """
-    return stale_stages(_ask_dvc("status", "--json"))
+    return stale_stages(status_of_stages())
+
+
+def status_of_stages() -> str:
+    """The answer of `dvc status --json`.
+
+    Raises:
+        GraphError: DVC cannot read the graph.
+    """
+    return _ask_dvc("status", "--json")
 
 
 def stale_stages(status: str) -> list[str]:
@@ -152,7 +161,32 @@ def stale_stages(status: str) -> list[str]:
     >>> stale_stages('{"ingest": ["always changed"], "train": [{"changed deps": {"params.yaml": {}}}]}')
     ['train']
     """
-    return [stage for stage, reasons in json.loads(last_line(status)).items() if reasons != ["always changed"]]
+    return list(stale_reasons(status))
+
+
+def stale_reasons(status: str) -> dict[str, list[str]]:
+    """Why stages would run, from the answer of `dvc status --json`.
+
+    >>> stale_reasons('{"train": [{"changed deps": {"params.yaml": {"train.seed": "modified"}, "data": "new"}}]}')
+    {'train': ['train.seed modified', 'data new']}
+    """
+    found = json.loads(last_line(status))
+    return {
+        stage: [reason for entry in reasons if entry != "always changed" for reason in _phrases(entry)]
+        for stage, reasons in found.items()
+        if reasons != ["always changed"]
+    }
+
+
+def _phrases(entry: str | dict[str, dict[str, object]]) -> Iterator[str]:
+    """What DVC says of one stage: text, or how each file or each of its keys changed."""
+    if isinstance(entry, str):
+        yield entry
+        return
+    for changes in entry.values():
+        for path, change in changes.items():
+            keys = change if isinstance(change, dict) else {path: change}
+            yield from (f"{key} {how}" for key, how in keys.items())
 
 
 def output_path(stage: str, name: str) -> Path:

@@ -91,8 +91,14 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _given_splits_are_in_the_paths(self) -> "Params":
+        table = self.ingest.labels
         has_split = "{split}" in self.ingest.pattern or "(?P<split>" in self.ingest.pattern
-        if self.split.method == "given" and not has_split:
+        if self.split.method == "given" and table is not None and table.split is None:
+            raise ValueError(
+                "split.method 'given' must have a column of the table in ingest.labels.split; it is empty. Name the column, or "
+                "set split.method to stratified"
+            )
+        if self.split.method == "given" and table is None and not has_split:
             raise ValueError(
                 f"split.method 'given' must have {{split}} in ingest.pattern; got {shortened(self.ingest.pattern)}. "
                 "Put {split} where the paths say train or test, or set split.method to stratified"

@@ -1,4 +1,7 @@
-"""Recipes: known experiments as overlays on the default parameters. A recipe holds only what differs from them."""
+"""Recipes: known experiments as overlays on the default parameters. A recipe holds only what differs from them.
+
+Those in `recipes/` of the current folder come first, then those that the installed package carries.
+"""
 
 import re
 from collections.abc import Iterator, Mapping, MutableMapping
@@ -9,6 +12,7 @@ from dataprep.core.artifacts import write_text
 from dataprep.core.errors import ParamsError, shortened
 from pipelines.commented_params import load_commented, write_commented
 from pipelines.params import PARAMS_FILE, check_params
+from pipelines.shipped_files import SHIPPED_RECIPES
 from pipelines.yaml_reading import load_yaml, read_text
 
 RECIPES = Path("recipes")
@@ -44,16 +48,8 @@ class Header:
 
 
 def recipe_names() -> list[str]:
-    """The recipes of this project.
-
-    Raises:
-        ParamsError: the current folder has none.
-    """
-    if not RECIPES.is_dir():
-        raise ParamsError(f"{RECIPES}/ must be in the current folder; it is not. Run from the project's root")
-    if not (names := sorted(path.stem for path in RECIPES.glob("*.yaml"))):
-        raise ParamsError(f"{RECIPES}/ must hold recipes (*.yaml); it holds none. Restore them: git checkout {RECIPES}")
-    return names
+    """The recipes of this project and of the package."""
+    return sorted({path.stem for folder in (RECIPES, SHIPPED_RECIPES) for path in folder.glob("*.yaml")})
 
 
 def read_header(name: str) -> Header:
@@ -106,13 +102,13 @@ def apply_recipe(name: str, source: str | None = None) -> list[str]:
     if not isinstance(overlay, Mapping):
         raise ParamsError(f"{path} must hold sections; got {shortened(overlay)}. Correct it")
     old = load_yaml(before, PARAMS_FILE)
-    params = load_commented(_default_text())
+    params = load_commented(default_text())
     if isinstance(old, Mapping):
-        _overlay(params, {"execute": old["execute"]})
-    _overlay(params, overlay)
+        lay_over(params, {"execute": old["execute"]})
+    lay_over(params, overlay)
     if source is not None:
-        _overlay(params, {"ingest": {"source": source}})
-    return list(_differences(old, load_yaml(write_commented(params, path), PARAMS_FILE)))
+        lay_over(params, {"ingest": {"source": source}})
+    return list(differences(old, load_yaml(write_commented(params, path), PARAMS_FILE)))
 
 
 def restore_defaults() -> list[str] | None:
@@ -122,36 +118,37 @@ def restore_defaults() -> list[str] | None:
         The keys that changed, as `section.key: old -> new`; None where what stood there could not be read.
 
     Raises:
-        ParamsError: the current folder has no defaults, or they are wrong.
+        ParamsError: the defaults in the current folder are wrong.
     """
-    text = _default_text()
+    text = default_text()
     check_params(text, DEFAULTS)
     try:
         old = load_yaml(read_text(PARAMS_FILE), PARAMS_FILE)
     except ParamsError:
         old = None
     write_text(PARAMS_FILE, text)
-    return list(_differences(old, load_yaml(text, DEFAULTS))) if isinstance(old, Mapping) else None
+    return list(differences(old, load_yaml(text, DEFAULTS))) if isinstance(old, Mapping) else None
 
 
 def _path_of(name: str) -> Path:
-    path = RECIPES / f"{name}.yaml"
+    own = RECIPES / f"{name}.yaml"
+    path = own if own.is_file() else SHIPPED_RECIPES / own.name
     if not path.is_file():
-        raise ParamsError(f"{path} does not exist. Use one of: {', '.join(recipe_names())}")
+        raise ParamsError(f"{own} does not exist. Use one of: {', '.join(recipe_names())}")
     return path
 
 
-def _default_text() -> str:
-    if not RECIPES.is_dir():
-        raise ParamsError(f"{RECIPES}/ must be in the current folder; it is not. Run from the project's root")
-    return read_text(DEFAULTS)
+def default_text() -> str:
+    """params.yaml as it is shipped, with its comments."""
+    return read_text(DEFAULTS if DEFAULTS.is_file() else SHIPPED_RECIPES / DEFAULTS.relative_to(RECIPES))
 
 
-def _overlay(params: MutableMapping[str, object], overlay: Mapping[str, object]) -> None:
+def lay_over(params: MutableMapping[str, object], overlay: Mapping[str, object]) -> None:
+    """Sets the values of an overlay, section by section; a network or the like of another kind replaces its section."""
     for key, value in overlay.items():
         old = params.get(key)
         if isinstance(value, Mapping) and isinstance(old, MutableMapping) and not _is_another_kind(value, old):
-            _overlay(old, value)
+            lay_over(old, value)
         elif old != value:  # else its line would be written anew
             params[key] = value
 
@@ -161,7 +158,8 @@ def _is_another_kind(overlay: Mapping[str, object], section: Mapping[str, object
     return "kind" in overlay and overlay["kind"] != section.get("kind") and bool(section.keys() - overlay.keys())
 
 
-def _differences(old: object, new: object, where: str = "") -> Iterator[str]:
+def differences(old: object, new: object, where: str = "") -> Iterator[str]:
+    """The keys in which two parameters differ, as `section.key: old -> new`."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in dict.fromkeys([*old, *new]):
             below = f"{where}.{key}" if where else str(key)
@@ -170,6 +168,6 @@ def _differences(old: object, new: object, where: str = "") -> Iterator[str]:
             elif key not in old:
                 yield f"{below}: none -> {shortened(new[key])}"
             else:
-                yield from _differences(old[key], new[key], below)
+                yield from differences(old[key], new[key], below)
     elif old != new:
         yield f"{where}: {old} -> {new}"

@@ -32,7 +32,7 @@ def need_repository() -> None:
     if history == "no repository" and not _does_without_git():
         raise RepositoryError(f"DVC needs a Git repository; {_here()} is in none. {_WAYS_OUT}")
     _need_commit(history)
-    if history == "commits" and _git("check-ignore", "--quiet", "dvc.yaml").returncode == 0:
+    if history == "commits" and run_git("check-ignore", "--quiet", "dvc.yaml").returncode == 0:
         raise RepositoryError(
             f"dvc.yaml must be visible to Git, since DVC refuses what Git ignores; the repository around {_here()} ignores it. "
             "Correct its .gitignore, or give this folder its own repository: git init && git add . && git commit -m start"
@@ -51,7 +51,7 @@ def need_commit() -> None:
 def read_history() -> History:
     """What Git knows of the current folder, which may lie within a larger repository."""
     try:
-        ended = _git("rev-parse", "--quiet", "--verify", "HEAD")
+        ended = run_git("rev-parse", "--quiet", "--verify", "HEAD")
     except OSError:  # no Git on this machine; DVC reads repositories without it
         here = Path.cwd()
         return "unknown" if any((folder / ".git").exists() for folder in (here, *here.parents)) else "no repository"
@@ -67,7 +67,8 @@ def _need_commit(history: History) -> None:
         raise RepositoryError(f"training needs a commit in the Git repository; {_here()} has none. {_WAYS_OUT}")
 
 
-def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run_git(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs Git, which speaks English; OSError where there is none."""
     environment = {**os.environ, "LC_ALL": "C"}  # its words are read
     return subprocess.run(  # noqa: S603
         ["git", *arguments],  # noqa: S607
@@ -81,7 +82,7 @@ def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def _does_without_git() -> bool:
     """Whether DVC's configuration, of the project, the user or the system, says so."""
-    command = [sys.executable, "-m", "dvc", "config", "core.no_scm"]
+    command = [sys.executable, "-P", "-m", "dvc", "config", "core.no_scm"]
     answer = subprocess.run(  # noqa: S603  # the arguments are our own
         command, capture_output=True, encoding="utf-8", errors="surrogateescape", check=False
     )

@@ -18,6 +18,7 @@ from upath import UPath
 
 from dataprep.core.artifacts import Place, locate, remove_strays
 from dataprep.core.errors import DarkroomError
+from pipelines.code_record import check_code
 from pipelines.dvc_lock_copies import keep_copy
 from pipelines.lock import only_run
 from pipelines.os_errors import os_error_line
@@ -44,6 +45,7 @@ def run(main: Callable[..., None]) -> None:
 
     @functools.wraps(main)
     def alone(**paths: Place) -> None:
+        check_code()
         need_commit()  # now, and not when training begins
         with only_run() as locked:
             keep_copy()

@@ -40,11 +40,26 @@ class NearDuplicatesConfig(Section):
     max_difference: Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
+class LabelTableConfig(Section):
+    """A table that says what images are: its file, and its columns. What has no column is not known of any image."""
+
+    file: Name
+    path: Name
+    label: Name
+    group: Name | None
+    split: Name | None
+    origin: Name | None
+
+
+_NO_CLASS = "regex:(?P<label>).*"
+
+
 class IngestConfig(Section):
     """Where the images are, what their paths say, and which of them are used."""
 
     source: Name
     pattern: Name
+    labels: LabelTableConfig | None
     corrections: Name | None
     skip: Annotated[tuple[Name, ...], Field(strict=False, max_length=1000)]
     decode: DecodeConfig
@@ -54,3 +69,8 @@ class IngestConfig(Section):
     label_conflict: Literal["quarantine", "keep"]
     min_class_images: Positive
     max_quarantined_fraction: Fraction
+
+    @property
+    def path_pattern(self) -> str:
+        """The pattern by which paths are read; where a table has the labels, one that finds no class in any."""
+        return self.pattern if self.labels is None else _NO_CLASS

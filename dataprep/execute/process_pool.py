@@ -135,11 +135,12 @@ def _start_worker(work: Work[T, R], first: _Job[T, R]) -> _Worker[T, R]:
     ours, theirs = Pipe()
     command = f"from {serve.__module__} import serve; serve({theirs.fileno()})"
     environment = {**os.environ, **ONE_THREAD, "PYTHONUTF8": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    # With -P a worker imports what this process imports, and nothing of the current folder that this process does not.
     # Ctrl-C reaches all processes of a terminal. Workers ignore it from their first moment on, and end when this process does.
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         process = subprocess.Popen(  # noqa: S603  # our own program
-            [sys.executable, "-c", command], env=environment, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
+            [sys.executable, "-P", "-c", command], env=environment, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
         )
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)

@@ -3,6 +3,8 @@
 Each file found is counted once: as ok, quarantined or skipped. A file that is not ok has a reason.
 """
 
+import re
+
 import numpy as np
 import polars as pl
 
@@ -10,6 +12,7 @@ from dataprep.config.ingest import IngestConfig
 from dataprep.core.errors import SourceError, first_five
 from dataprep.core.name_encoding import decode_name, encode_name, printable
 from dataprep.ingest.corrections import apply_corrections
+from dataprep.ingest.label_table import FACTS, TableLabels
 from dataprep.ingest.look_alike_classes import look_alike_warnings
 from dataprep.ingest.near_duplicates import find_clusters, hashes_of
 from dataprep.ingest.perceptual_features import LENGTH, Features
@@ -78,7 +81,13 @@ def check_pattern(found: pl.DataFrame, config: IngestConfig) -> None:
 
 
 def build_manifest(
-    found: pl.DataFrame, seen: pl.DataFrame, clusters: pl.DataFrame, config: IngestConfig, *, corrections: pl.DataFrame
+    found: pl.DataFrame,
+    seen: pl.DataFrame,
+    clusters: pl.DataFrame,
+    config: IngestConfig,
+    *,
+    corrections: pl.DataFrame,
+    labels: TableLabels | None = None,
 ) -> pl.DataFrame:
     """Joins what was found, what the paths say, what the files hold and what a person decided into the manifest.
 
@@ -88,15 +97,11 @@ def build_manifest(
         clusters: from `cluster_pictures`.
         config: the section.
         corrections: from `read_corrections`.
+        labels: what a table says of each file, from `find_labels`; None = the paths say it.
     """
     paths = found["path"].to_list()
     compiled = compile_pattern(config.pattern)
-    # Labels are read from the bytes: the printable form may add a hash, which is no part of a label.
-    path_facts = pl.DataFrame(
-        list(map(_path_row, read_paths([decode_name(path) for path in paths], compiled))),
-        schema={"label": pl.String, "group": pl.String, "given_split": pl.String, "origin": pl.String},
-        orient="row",
-    )
+    path_facts = _facts_of_paths(paths, compiled) if labels is None else labels.facts
     sentences = pl.col("entry_reason").replace_strict(_SENTENCES, default=None, return_dtype=pl.String)
     rows = (
         found.rename({"reason": "entry_reason"})
@@ -109,7 +114,10 @@ def build_manifest(
     unmatched = f"the path does not match ingest.pattern {config.pattern!r}"
     if "split" in compiled.groupindex:
         unmatched += f", whose split is one of {', '.join(SPLIT_NAMES)}"
-    rows = _quarantine(rows, pl.col("label").is_null(), reason="pattern", message=pl.lit(unmatched))
+    if labels is not None:
+        unmatched = "the table of ingest.labels has no label for it"
+    without = "pattern" if labels is None else "unlabelled"
+    rows = _quarantine(rows, pl.col("label").is_null(), reason=without, message=pl.lit(unmatched))
     rows = _mark_conflicts(rows, config).join(clusters, on="digest", how="left", maintain_order="left")
     rows = _quarantine_small_classes(rows, config)
     status = (
@@ -226,6 +234,12 @@ def _reasons(bad: pl.DataFrame) -> str:
 def _features(pictures: pl.DataFrame) -> Features:
     content = b"".join(pictures["fingerprint"].to_list())
     return np.frombuffer(content, dtype=np.float16).reshape(-1, LENGTH)
+
+
+def _facts_of_paths(paths: list[bytes], compiled: re.Pattern[str]) -> pl.DataFrame:
+    """What the paths say. They are read from the bytes: the printable form may add a hash, which is no part of a label."""
+    read = read_paths([decode_name(path) for path in paths], compiled)
+    return pl.DataFrame(list(map(_path_row, read)), schema=FACTS, orient="row")
 
 
 def _path_row(fact: PathFacts | None) -> tuple[str | None, str | None, str | None, str | None]:

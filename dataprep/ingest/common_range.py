@@ -77,7 +77,7 @@ def find_ranges(facts: pl.DataFrame, config: IngestConfig) -> dict[str, Range]:
     """Finds the range of each sample type over the images of the data set with more than 8 bits.
 
     Args:
-        facts: columns of `FACTS`; files that the pattern does not match do not count.
+        facts: columns of `FACTS`; files that the pattern does not match do not count, unless a table has the labels.
         config: the section.
     """
     # An image that is constant in one range need not be so in another, unless it holds a single value.
@@ -85,5 +85,6 @@ def find_ranges(facts: pl.DataFrame, config: IngestConfig) -> dict[str, Range]:
     usable_in_some = pl.col("reason").is_null() | in_another
     deep = facts.filter(pl.col("lowest").is_not_null() & usable_in_some)
     read = read_paths([decode_name(path) for path in deep["path"].to_list()], compile_pattern(config.pattern))
-    matches = pl.Series([path_facts is not None for path_facts in read], dtype=pl.Boolean)
+    counts = [path_facts is not None or config.labels is not None for path_facts in read]
+    matches = pl.Series(counts, dtype=pl.Boolean)
     return find_levels(deep.filter(matches).select(list(MEASURED)), config.decode)

@@ -15,7 +15,7 @@ from dataprep.decode.value_range import SCALED
 Status = Literal["ok", "quarantined", "skipped"]
 EntryReason = Literal["skipped", "link", "link_to_folder", "not_a_file", "unreadable", "unreadable_folder", "unusable_name"]
 ReadReason = Literal["too_many_bytes", "changed", "too_slow", "worker_died"]
-RowReason = Literal["other_file", "excluded", "pattern", "label_conflict", "small_class"]
+RowReason = Literal["other_file", "unlabelled", "excluded", "pattern", "label_conflict", "small_class"]
 Reason = EntryReason | ReadReason | DecodeReason | RowReason
 """The closed list of reasons why a file is not used. Those in `SKIPPED` have the status skipped, all others quarantined."""
 Correction = Literal["wrong_label", "exclude", "fine"]
@@ -23,8 +23,8 @@ Correction = Literal["wrong_label", "exclude", "fine"]
 STATUSES: tuple[str, ...] = get_args(Status)
 REASONS: tuple[str, ...] = tuple(reason for kind in get_args(Reason) for reason in (get_args(kind) or (kind,)))
 
-SKIPPED = ("skipped", "other_file")
-"""Reasons of files that were not meant as images: by ingest.skip, or by their name and content."""
+SKIPPED = ("skipped", "other_file", "unlabelled")
+"""Reasons of files that were not meant to be used: by ingest.skip, by name and content, or by the table of ingest.labels."""
 
 _HEX_128 = r"^[0-9a-f]{32}$"
 
@@ -45,7 +45,7 @@ MANIFEST = TableFormat(
         "id": pl.String(),  # relative posix path, printable, unique; the rows are sorted by it
         "path": pl.Binary(),  # the same path byte for byte: names need not be UTF-8
         "label": pl.String(),
-        "given_label": pl.String(),  # what the path says; the label is another one where a person corrected it
+        "given_label": pl.String(),  # what the path or the table says; the label is another one where a person corrected it
         "correction": pl.String(),  # see `Correction`; null where no person looked
         "group": pl.String(),
         "given_split": pl.String(),

@@ -1,6 +1,7 @@
 """The kinds of networks: one file each in `models/networks/`, found by listing that folder; only the chosen one is imported.
 
-To add a kind, write `models/networks/<kind>.py`. Nothing else names it. It holds
+To add a kind, write `models/networks/<kind>.py`, or `saved_networks/<kind>.py` in a project that is no clone. Nothing else
+names it. It holds
 
 - one subclass of `NetworkConfig` with `kind: Literal["<kind>"]`; its other fields are the keys of `model.network`;
 - `build(config, inputs, context) -> keras.KerasTensor`: the layers between the normalised images and the head. `inputs` are
@@ -30,7 +31,10 @@ A network that is built may have layers with `trainable` false; training leaves 
 """
 
 import importlib
+import importlib.util
+import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, ClassVar, get_args
@@ -67,7 +71,8 @@ class FineTune(Section):
 
 
 SAVED_NETWORKS = Path("saved_networks")
-"""Where files of networks and weights stand: training depends on this folder, so that DVC sees a file in it change."""
+"""Where files of networks and weights stand, and the user's own kinds of networks: training depends on this folder, so that DVC
+sees a file in it change."""
 
 
 def _is_a_name(file: str) -> str:
@@ -100,7 +105,8 @@ class _Kinds(Mapping[str, type[Section]]):
     """The section of each kind; asking for one imports its file."""
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(path.stem for path in NETWORKS.glob("*.py") if path.stem.isidentifier() and path.stem[0] != "_"))
+        paths = (path for folder in (NETWORKS, SAVED_NETWORKS) for path in folder.glob("*.py"))
+        return iter(sorted({path.stem for path in paths if path.stem.isidentifier() and path.stem[0] != "_"}))
 
     def __len__(self) -> int:
         return len(list(iter(self)))
@@ -124,13 +130,14 @@ class _Kinds(Mapping[str, type[Section]]):
 
 
 def network_module(kind: str) -> ModuleType:
-    """Imports the file of a kind.
+    """Imports the file of a kind: of the package, or of the project.
 
     Raises:
         ParamsError: it cannot be imported, or has no function `build`.
     """
+    own = (SAVED_NETWORKS / f"{kind}.py").absolute()
     try:
-        module = importlib.import_module(f"{_PACKAGE}.{kind}")
+        module = importlib.import_module(f"{_PACKAGE}.{kind}") if _is_shipped(kind) else _own_module(own)
     except Exception as error:  # a user's own file may fail in any way
         raise ParamsError(f"{_file_of(kind)} cannot be imported ({in_short(error)}). Correct it") from error
     if not callable(getattr(module, "build", None)):
@@ -138,8 +145,24 @@ def network_module(kind: str) -> ModuleType:
     return module
 
 
+@cache
+def _own_module(path: Path) -> ModuleType:
+    """Imports a file by its path alone: its folder is no place to import from."""
+    spec = importlib.util.spec_from_file_location(f"{SAVED_NETWORKS}.{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path.name} is no file of Python")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where pydantic looks for names in annotations
+    spec.loader.exec_module(module)
+    return module
+
+
+def _is_shipped(kind: str) -> bool:
+    return (NETWORKS / f"{kind}.py").is_file()
+
+
 def _file_of(kind: str) -> str:
-    return f"{_PACKAGE.replace('.', '/')}/{kind}.py"
+    return f"{_PACKAGE.replace('.', '/') if _is_shipped(kind) else SAVED_NETWORKS}/{kind}.py"
 
 
 def _of_its_kind(value: object) -> object:

@@ -22,6 +22,7 @@ from dataprep.ingest.build_manifest import (
 from dataprep.ingest.common_range import examine_in_common_range
 from dataprep.ingest.corrections import correction_warnings, read_corrections
 from dataprep.ingest.examine import examine
+from dataprep.ingest.label_table import find_labels, table_warnings
 from dataprep.ingest.scan_cache import read_known, remembered, write_known
 from dataprep.source.path_pattern import compile_pattern
 from dataprep.source.raw_folder import check_still_there, list_source
@@ -42,7 +43,8 @@ def main(embedded: PathOption, scan_cache: OutputOption, manifest: OutputOption)
     listed = list_source(source, config.skip)
     found = listed.files
     check_pattern(found, config)
-    check_folders(found, config.pattern)
+    check_folders(found, config.path_pattern)
+    labels = find_labels(config.labels, found)
     known = read_known(scan_cache, found, folder=source, config=config)
 
     def examined(files: pl.DataFrame, decoding: Decoding) -> Iterator[pl.DataFrame]:
@@ -56,12 +58,12 @@ def main(embedded: PathOption, scan_cache: OutputOption, manifest: OutputOption)
     check_still_there(source)
     clusters = cluster_pictures(seen.facts, seen.clusters, config, workers=num_workers(execute))
     write_known(scan_cache, found, seen.facts, clusters, folder=source, config=config)
-    rows = build_manifest(found, seen.facts, clusters, config, corrections=corrections)
+    rows = build_manifest(found, seen.facts, clusters, config, corrections=corrections, labels=labels)
     check_usable(rows, config)
     write_manifest(manifest, rows)
     print_summary(rows, num_read=seen.num_new, num_known=known.facts.height)
-    empty = folder_warnings(found, listed.empty_folders, config.pattern, rows["given_label"].drop_nulls())
-    warnings = (*empty, *correction_warnings(rows, corrections), *ingest_warnings(rows, config))
+    empty = folder_warnings(found, listed.empty_folders, config.path_pattern, rows["given_label"].drop_nulls())
+    warnings = (*empty, *table_warnings(rows, labels), *correction_warnings(rows, corrections), *ingest_warnings(rows, config))
     for line in (*describe_levels(usable(rows), known.facts, config.decode), *map("warning: {}".format, warnings)):
         print(line)
     check_quarantined(rows, config)  # after the writing: one must be able to look at what is wrong

@@ -108,6 +108,16 @@ class Project:
 
 def copy_project(root: Path) -> Project:
     """The files that Git tracks or would track, with the default parameters, in a repository of their own."""
+    copy_tracked(root)
+    shutil.copy(SHIPPED, root)
+    project = Project(root)
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "start"]):
+        assert project.run("git", *command).exit_code == 0
+    return project
+
+
+def copy_tracked(root: Path) -> None:
+    """Copies the files that Git tracks or would track; links stay links."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -116,14 +126,9 @@ def copy_project(root: Path) -> Project:
         text=True,
     )
     for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file():
+        if (ROOT / name).exists():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, root / name)
-    shutil.copy(SHIPPED, root)
-    project = Project(root)
-    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "start"]):
-        assert project.run("git", *command).exit_code == 0
-    return project
+            shutil.copy(ROOT / name, root / name, follow_symlinks=False)
 
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:

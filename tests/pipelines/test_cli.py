@@ -1,7 +1,9 @@
 """The verbs are the files of `pipelines/commands/`, and a help page loads no library that takes long."""
 
+import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -36,3 +38,24 @@ def test_a_help_page_loads_no_slow_library() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ended.stdout.splitlines()[-1] == "loaded: []"
+
+
+def test_the_version_is_that_of_the_installation() -> None:
+    ended = CliRunner().invoke(app, ["--version"], catch_exceptions=False)
+    assert ended.output == f"darkroom {version('darkroom')}\n"
+    assert ended.exit_code == 0
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_can_complete_verbs(shell: str) -> None:
+    ended = CliRunner().invoke(app, ["--show-completion", shell], prog_name="darkroom")
+    assert "_DARKROOM_COMPLETE" in ended.output
+
+
+@pytest.mark.parametrize("columns", ["24", "40", "200"])
+def test_a_narrow_terminal_and_no_color_are_respected(columns: str) -> None:
+    terminal = {"COLUMNS": columns, "NO_COLOR": "1", "FORCE_COLOR": "1"}
+    output = CliRunner().invoke(app, ["--help"], env=terminal, catch_exceptions=False).output
+    assert not re.search(r"\033\[([0-9;]*;)?[34]\d", output)
+    lines = re.sub(r"\033\[[0-9;]*m", "", output).splitlines()
+    assert max(map(len, lines)) <= int(columns)

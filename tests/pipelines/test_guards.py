@@ -35,13 +35,26 @@ FOLDERS = {
         "store",
         "execute",
         "ingest",
+        "survey",
         "split",
         "prepare",
         "augment",
         "feed",
         "draw",
     ),
-    "models": ("config", "layers", "backbones", "networks", "train", "evaluate", "diagnose", "report", "compare", "search"),
+    "models": (
+        "config",
+        "layers",
+        "backbones",
+        "networks",
+        "train",
+        "evaluate",
+        "diagnose",
+        "report",
+        "compare",
+        "search",
+        "start",
+    ),
 }
 """In the order of the line: each folder imports from those before it only."""
 

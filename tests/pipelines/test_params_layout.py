@@ -134,6 +134,9 @@ def choices(section: type[Section], where: str = "") -> Iterator[tuple[str, tupl
         elif get_origin(kind) is Literal:
             yield f"{where}{name}", get_args(kind)
         elif sections := [own for own in get_args(kind) if isinstance(own, type) and issubclass(own, Section)]:
+            if None.__class__ in get_args(kind):  # one section or none
+                yield from choices(sections[0], f"{where}{name}.")
+                continue
             yield f"{where}{name}.kind", tuple(get_args(own.model_fields["kind"].annotation)[0] for own in sections)
 
 

@@ -181,12 +181,14 @@ def test_a_wrong_recipe_changes_nothing(project: Path) -> None:
     assert Path("params.yaml").read_text() == before
 
 
-def test_a_folder_without_a_recipe_is_one_line(project: Path) -> None:
+def test_a_project_without_a_folder_of_recipes_has_those_of_the_package(project: Path) -> None:
     shutil.rmtree(project / "recipes")
+    assert recipe_names() == RECIPES
+    apply_recipe("mnist-cnn")
+    assert load(Path("params.yaml"))["ingest"]["source"] == load(ROOT / "recipes/mnist-cnn.yaml")["ingest"]["source"]
+    restore_defaults()
+    assert Path("params.yaml").read_bytes() == SHIPPED.read_bytes()
     (project / "recipes").mkdir()
-    with pytest.raises(
-        ParamsError, match=r"^recipes/ must hold recipes \(\*\.yaml\); it holds none\. Restore them: git checkout"
-    ):
-        recipe_names()
-    with pytest.raises(ParamsError, match=r"^recipes/nothing\.yaml does not exist|^recipes/ must hold recipes"):
-        apply_recipe("nothing")
+    (project / "recipes/mine.yaml").write_text("train:\n  epochs: 3\n")
+    assert recipe_names() == sorted([*RECIPES, "mine"])
+    assert apply_recipe("mine") == ["train.epochs: 40 -> 3"]

@@ -12,6 +12,7 @@ from dataprep.ingest.build_manifest import build_manifest, cluster_pictures
 from dataprep.ingest.common_range import Pass, examine_in_common_range
 from dataprep.ingest.corrections import NO_CORRECTIONS
 from dataprep.ingest.examine import FACTS, ExamineTask, examine, examine_files
+from dataprep.ingest.label_table import find_labels
 from dataprep.ingest.scan_cache import Known
 from dataprep.source.raw_folder import Source, scan
 from pipelines.params import read_params
@@ -56,7 +57,8 @@ def _ingest(source: Source, config: IngestConfig, examined: Pass, corrections: p
     found = scan(source, config.skip)
     seen = examine_in_common_range(found, NOTHING, config, first_pass=examined, second_pass=examined)
     clusters = cluster_pictures(seen.facts, seen.clusters, config, workers=1)
-    return build_manifest(found, seen.facts, clusters, config, corrections=corrections)
+    labels = find_labels(config.labels, found)
+    return build_manifest(found, seen.facts, clusters, config, corrections=corrections, labels=labels)
 
 
 def by_id(manifest: pl.DataFrame) -> dict[str, dict[str, object]]:

@@ -1,0 +1,171 @@
+"""A newcomer's first report on six made-up folders: `python -m benchmarks.newcomer [NAME ...]`.
+
+For each folder `darkroom init --yes` and `dvc repro`, with no edit of params.yaml. Digits are MNIST and photographs CIFAR-10,
+enlarged where they stand for larger ones; scans and signs are drawn. A table says what was proposed, the test accuracy and
+the time.
+"""
+
+import csv
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from benchmarks.real_images import files_of, unpacked
+from benchmarks.writers import draw_digit
+from dataprep.core.rng import rng_for
+from dataprep.decode.image import Pixels
+from pipelines.params import read_params
+from tests.end_to_end.conftest import ENVIRONMENT
+
+LABELS = "labels.csv"
+
+
+def writer_scans(_: Path, root: Path) -> None:
+    """24 writers, `<writer>/<digit>/<n>.jpg`: dark ink on grainy paper, sides 95 to 100 px."""
+    for writer in range(24):
+        for digit in range(10):
+            for sample in range(4):
+                rng = rng_for(0, "scan", writer, digit, sample)
+                side = (int(rng.integers(95, 101)), int(rng.integers(95, 101)))
+                ink = cv2.resize(draw_digit(writer, digit, sample)[:, :, 0], side, interpolation=cv2.INTER_CUBIC)
+                paper = 235 - 0.75 * ink.astype(np.float64) + rng.normal(0, 4, ink.shape)
+                _save(root / f"writer{writer:02d}/{digit}/{sample}.jpg", paper)
+
+
+def two_classes(source: Path, root: Path) -> None:
+    """`cat/<n>.jpg`, `dog/<n>.jpg`: 350 photographs each, of several shapes, sides 180 to 320 px."""
+    for name in ("cat", "dog"):
+        for path in _some(source / "train" / name, 350):
+            rng = rng_for(0, "photo", path.name, name)
+            side = (int(rng.integers(180, 321)), int(rng.integers(180, 321)))
+            _save(root / name / path.name, cv2.resize(_read(path), side, interpolation=cv2.INTER_CUBIC))
+
+
+def labelled_by_table(source: Path, root: Path) -> None:
+    """`images/<id>.jpg` and a table with the columns id, species and station: 1,500 photographs of 5 classes."""
+    rows = []
+    for name in ("bird", "deer", "frog", "horse", "ship"):
+        for path in _some(source / "train" / name, 300):
+            rng = rng_for(0, "table", path.name, name)
+            rows.append((f"{int(rng.integers(2**40)):010x}", name, f"s{int(rng.integers(12))}"))
+            (root / "images").mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, root / f"images/{rows[-1][0]}.jpg")
+    with (root / LABELS).open("w", newline="") as file:
+        csv.writer(file).writerows([("id", "species", "station"), *sorted(rows)])
+
+
+def given_split(source: Path, root: Path) -> None:
+    """`train/<digit>/<n>.png` and `test/<digit>/<n>.png`: 3,000 and 1,000 digits."""
+    for split, count in (("train", 300), ("test", 100)):
+        for digit in range(10):
+            for path in _some(source / split / str(digit), count):
+                (root / split / str(digit)).mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, root / split / str(digit) / path.name)
+
+
+def hundred_classes(_: Path, root: Path) -> None:
+    """`sign_<n>/<n>.png`: 100 drawn signs of 3 strokes, 20 images each, 64 x 64 px."""
+    for sign in range(100):
+        strokes = rng_for(0, "sign", sign).uniform(0.15, 0.85, (3, 3, 2))
+        for sample in range(20):
+            rng = rng_for(0, "sign", sign, sample)
+            _save(root / f"sign_{sign:02d}/{sample:02d}.png", _sign(strokes + rng.normal(0, 0.025, strokes.shape)))
+
+
+def messy_download(source: Path, root: Path) -> None:
+    """`vehicles/<class>/<n>.JPG` and `.jpg`, with `__MACOSX`, thumbnails, notes, an empty file and a copy of itself."""
+    inner = root / "vehicles"
+    for name in ("Airplane", "Automobile", "Ship", "Truck"):
+        (inner / name).mkdir(parents=True)
+        for number, path in enumerate(_some(source / "train" / name.lower(), 250)):
+            shutil.copy(path, inner / name / f"{path.stem}{'.JPG' if number % 3 else '.jpg'}")
+            shadow = root / "__MACOSX/vehicles" / name / f"._{path.stem}.jpg"
+            shadow.parent.mkdir(parents=True, exist_ok=True)
+            shadow.write_bytes(b"\0\5\26\7\0\2\0\0Mac OS X")
+        (inner / name / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0")
+    shutil.copytree(inner, root / "copy/vehicles")
+    (root / "copy/vehicles").rename(inner / "vehicles")
+    (root / "copy").rmdir()
+    (inner / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
+    (inner / "README.txt").write_text("Downloaded.\n")
+    (inner / "Ship/broken.jpg").write_bytes(b"")
+
+
+FOLDERS: dict[str, tuple[str, Callable[[Path, Path], None]]] = {
+    "writer scans": ("mnist", writer_scans),
+    "two classes": ("cifar", two_classes),
+    "table": ("cifar", labelled_by_table),
+    "given split": ("mnist", given_split),
+    "100 classes": ("mnist", hundred_classes),
+    "messy": ("cifar", messy_download),
+}
+
+
+def main() -> None:
+    names = sys.argv[1:] or list(FOLDERS)
+    print("| folder | images | proposed | test accuracy | always the largest class | minutes |\n|---|---|---|---|---|---|")
+    for name in names:
+        archive, make = FOLDERS[name]
+        with unpacked(archive) as source, TemporaryDirectory(prefix="darkroom-bench-") as folder:
+            make(source, Path(folder) / "images")
+            print(first_report(name, Path(folder)), flush=True)
+
+
+def first_report(name: str, folder: Path) -> str:
+    """Makes a project of `images/` in a folder and runs it; a row of the table."""
+    table = folder / "images" / LABELS
+    began = time.monotonic()
+    labels = ["--labels", str(table)] if table.exists() else []
+    _run(["darkroom", "init", "images", "project", "--yes", *labels], folder)
+    _run(["dvc", "repro"], project := folder / "project")
+    minutes = (time.monotonic() - began) / 60
+    if not (project / "reports/index.html").is_file():
+        sys.exit(f"error: {name} ends without a report")
+    params = read_params(project / "params.yaml")
+    test = json.loads((project / "reports/metrics.json").read_text())["test"]
+    images = sum(json.loads((project / "data/split.json").read_text())["images"].values())
+    height, width = params.prepare.image_size
+    proposed = f"{height} x {width} {params.prepare.color}, {params.model.network.kind}, {params.split.method}"
+    return f"| {name} | {images:,} | {proposed} | {test['accuracy']:.3f} | {test['majority_accuracy']:.3f} | {minutes:.1f} |"
+
+
+def _run(command: Sequence[str], folder: Path) -> None:
+    ended = subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        sys.exit(f"error: {' '.join(command)}\n{re.sub(r'^', '  ', ended.stdout + ended.stderr, flags=re.MULTILINE)}")
+
+
+def _some(folder: Path, count: int) -> list[Path]:
+    files = files_of(folder)
+    return [files[number] for number in sorted(rng_for(0, "some", folder.name).choice(len(files), count, replace=False))]
+
+
+def _read(path: Path) -> Pixels:
+    return np.asarray(Image.open(path))
+
+
+def _save(path: Path, image: NDArray[np.generic]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.clip(np.rint(image), 0, 255).astype(np.uint8)).save(path)
+
+
+def _sign(strokes: NDArray[np.float64]) -> Pixels:
+    canvas = Image.new("L", (256, 256), 255)
+    for stroke in strokes:
+        ImageDraw.Draw(canvas).line([(x * 256, y * 256) for x, y in stroke], fill=20, width=14, joint="curve")
+    return np.asarray(canvas.resize((64, 64), Image.Resampling.BOX))
+
+
+if __name__ == "__main__":
+    main()
