@@ -26,6 +26,7 @@ from models.report.gallery import Asked, Gallery, build_gallery
 from models.report.heat import heat_addresses
 from models.report.nearest import nearest_train_images
 from models.report.pictures import sheet_address
+from models.train.network_sheet import NetworkSheet
 
 CORRECT_ON_CARDS = 60
 NEAR = 4
@@ -113,6 +114,7 @@ class Content:
     varies: bool  # whether any of it happens
     sheet_fits: bool  # on a page, shrunk a little
     look_alikes: list[str]  # at most one line
+    network: NetworkSheet
 
 
 _LABEL_OF_MARK = pl.when(pl.col("correction") == "wrong_label").then("label").otherwise(pl.lit("")).alias("mark_label")
@@ -130,6 +132,7 @@ class Sources:
         prepared: the folder with the images.
         features: of all images: id, and one column per feature; none of some networks.
         saliency: the table of saliency maps.
+        network: what is said of it.
     """
 
     history: pl.DataFrame
@@ -138,6 +141,7 @@ class Sources:
     prepared: Place
     features: pl.DataFrame
     saliency: pl.DataFrame
+    network: NetworkSheet
 
 
 def collect(predictions: pl.DataFrame, facts: Facts, diagnosis: Diagnosis, sources: Sources, config: DiagnoseConfig) -> Content:
@@ -221,6 +225,7 @@ def collect(predictions: pl.DataFrame, facts: Facts, diagnosis: Diagnosis, sourc
         varies=settings.augment.varies,
         sheet_fits=sheet.shape[1] <= FITTING_PX,
         look_alikes=look_alike_warnings(row.class_name for row in sources.data.classes),
+        network=sources.network,
     )
 
 

@@ -53,6 +53,7 @@ def render(content: Content) -> str:
     absent = {place for place, is_there in (("map", points), ("suspects", content.suspects)) if not is_there}
     return environment.get_template("page.html").render(
         content=content,
+        network=content.network,
         scores=scores,
         asked={split: _asked(content.data, split) for split in SPLITS},
         shown=scores[content.shown_split],
@@ -96,6 +97,7 @@ _PLACES = (
     ("augmentation", "Augmentation"),
     ("operations", "Robustness"),
     ("data", "Data"),
+    ("network", "Network"),
 )
 
 

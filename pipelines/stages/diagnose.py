@@ -24,6 +24,7 @@ from models.report.content import Sources, collect
 from models.report.page import render
 from models.train.fold_table import read_folds
 from models.train.history import read_history
+from models.train.network_sheet import read_network_sheet
 from pipelines.params import read_params
 from pipelines.stage_command import OutputOption, PathOption, PlaceOption, run
 
@@ -33,6 +34,7 @@ def main(
     split: PathOption,
     split_metrics: PathOption,
     prepared: PlaceOption,
+    network: PathOption,
     history: PathOption,
     predictions: PathOption,
     label_folds: PathOption,
@@ -61,7 +63,8 @@ def main(
         seed=config.seed,
     )
     facts = gather(measured, epochs, look_at(found, prepared, measured), leakage, evidence, settings)
-    judged, sources = diagnose(facts), Sources(epochs, found, data, prepared, tables.features, read_saliency(saliency))
+    judged = diagnose(facts)
+    sources = Sources(epochs, found, data, prepared, tables.features, read_saliency(saliency), read_network_sheet(network))
     content = collect(rows, facts, judged, sources, config)
     documents = {metrics: encode_document(measured), diagnosis: encode_document(judged), report: render(content).encode()}
     write_files({**encode_plots(plots, rows, facts, config.split), **documents})

@@ -18,7 +18,7 @@ from pathlib import Path
 from dvclive import Live
 from dvclive.keras import DVCLiveCallback
 
-from dataprep.core.artifacts import Place, encode_table, write_files
+from dataprep.core.artifacts import Place, encode_document, encode_table, write_files
 from dataprep.execute.executor import num_workers
 from dataprep.feed.batches import TrainSet, find_train_set
 from dataprep.store.shards import ShardIndex, read_index
@@ -27,6 +27,7 @@ from models.layers.features import source_of_weights
 from models.train.boosting import fit_classifier
 from models.train.checkpoints import Checkpoints, fingerprint_of
 from models.train.compiled_network import compile_network
+from models.train.describe_network import describe_network
 from models.train.devices import device_line, settle_devices
 from models.train.fold_table import LABEL_FOLDS
 from models.train.image_weights import with_weights
@@ -48,21 +49,21 @@ def main(
     groups: PathOption,
     statistics: PathOption,
     model: OutputOption,
+    sheet: OutputOption,
     history: OutputOption,
     label_folds: OutputOption,
     live: OutputOption,
     checkpoints: PathOption,
     tensorboard: PathOption,
 ) -> None:
-    params = read_params()
-    config, index = params.train, read_index(prepared, stage="prepare")
-    print(f"train: {device_line(environment := settle_devices(config), config.devices)}", flush=True)
+    params, index = read_params(), read_index(prepared, stage="prepare")
+    print(f"train: {device_line(environment := settle_devices(config := params.train), config.devices)}", flush=True)
     train_set = with_weights(find_train_set(prepared, augmented), config.weights, params.augment, groups)
     measured = read_statistics(statistics, index)
     network = compile_network(params.model, config, train_set, measured, augment=params.augment)
     documents = params.augment, params.model, config, index, read_index(augmented, stage="augment"), measured, environment
     kept = Checkpoints(checkpoints, fingerprint_of(network, *documents, image_weights=train_set.weights))
-    with training_display() as display, Live(str(live), save_dvc_exp=False, dvcyaml=None) as log:
+    with training_display() as shown, Live(str(live), save_dvc_exp=False, dvcyaml=None) as log:
         curve = fit_in_phases(
             network,
             train_set,
@@ -73,20 +74,19 @@ def main(
             workers=num_workers(params.execute),
             callbacks=[DVCLiveCallback(live=log), *tensorboard_callbacks(tensorboard, asked=config.tensorboard)],
             checkpoints=kept,
-            progress=display,
+            progress=shown,
         )
-        fitted = fit_classifier(
-            network, train_set, curve, model=params.model, prepared=prepared, config=config, progress=display
-        )
+        fitted = fit_classifier(network, train_set, curve, model=params.model, prepared=prepared, config=config, progress=shown)
         content = encode_model(network, _recipe(source_of_weights(network), index, params, environment), fitted.members)
-        folds = _predict_folds(params, train_set, measured, groups=groups, prepared=prepared, display=display)
-    write_files({model: content, history: curve.write_csv().encode(), label_folds: folds})
+        said = describe_network(network, environment, augment=params.augment, model=params.model, train=config)
+        folds = _predict_folds(params, train_set, measured, groups=groups, prepared=prepared, progress=shown)
+    write_files({model: content, sheet: encode_document(said), history: curve.write_csv().encode(), label_folds: folds})
     kept.remove()
     print(f"train: {train_set.num_images:,} images, {network.count_params():,} weights, {fitted.summary}")
 
 
 def _predict_folds(
-    params: Params, train_set: TrainSet, measured: Statistics, *, groups: Path, prepared: Place, display: Progress
+    params: Params, train_set: TrainSet, measured: Statistics, *, groups: Path, prepared: Place, progress: Progress
 ) -> memoryview:
     """The table of what networks say of train images that they were not trained on."""
     folds = predict_folds(
@@ -99,7 +99,7 @@ def _predict_folds(
         augment=params.augment,
         prepared=prepared,
         workers=num_workers(params.execute),
-        progress=display,
+        progress=progress,
     )
     return encode_table(folds, LABEL_FOLDS)
 

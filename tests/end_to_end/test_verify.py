@@ -206,7 +206,7 @@ def test_before_the_first_run_it_is_one_line(project: Project, tmp_path: Path, m
     ended = project.run("darkroom", "verify")
     assert ended.exit_code == 2
     assert re.fullmatch(
-        r"error: dvc.lock lists 21 outputs; none of them is here\. Run: dvc repro, or dvc checkout\n", ended.output
+        r"error: dvc.lock lists 22 outputs; none of them is here\. Run: dvc repro, or dvc checkout\n", ended.output
     )
     Path("dvc.lock").unlink()
     ended = project.run("darkroom", "verify")

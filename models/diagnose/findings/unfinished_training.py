@@ -2,9 +2,10 @@
 
 from models.diagnose.facts import Facts
 from models.diagnose.finding import Finding, experiment, in_points
+from models.diagnose.proposals import longer
 
 FEW = 10
-"""Epochs below which four times as many are proposed: twice as many gained nothing. Early stopping ends what is too long."""
+"""Epochs below which four times as many are proposed at least: twice as many gained nothing."""
 
 LARGE = 0.25
 """Part of the miss that the second half of the epochs brought, from which on nothing else is looked at first."""
@@ -31,5 +32,5 @@ def find(facts: Facts) -> Finding | None:
             f"the second half validation accuracy rose by {100 * curve.gained:.1f} points."
         ),
         causes=["too few epochs", "a learning rate that falls too early"],
-        actions=[experiment("Train longer.", {"train.epochs": (4 if settings.epochs < FEW else 2) * settings.epochs})],
+        actions=[experiment("Train longer.", longer(facts, least=(4 if settings.epochs < FEW else 2) * settings.epochs))],
     )

@@ -23,6 +23,7 @@ from models.evaluate.predictions import class_names_of
 from models.evaluate.robustness import Robustness, Superposed, UnderOperation
 from models.evaluate.saliency_table import SALIENCY
 from models.report.content import Content, Sources, collect
+from models.train.network_sheet import Layer, NetworkSheet
 from pipelines.params import Params
 from tests.conftest import random_image
 from tests.models.made_up import facts_of, pictures_of, predictions, quiet_evidence
@@ -128,9 +129,26 @@ def made_up_content(rows: pl.DataFrame, params: Params, prepared: Path, made_up:
             schema=SALIENCY.columns,
             orient="row",
         ),
+        network=NETWORK,
     )
     judged = diagnosis.model_copy(update={"findings": [first, *diagnosis.findings[1:]]})
     return collect(rows, facts, judged, sources, params.diagnose)
+
+
+NETWORK = NetworkSheet(
+    layers=[
+        Layer(name="scale", kind="Rescaling", shape=[16, 16, 1], weights=0, trained=0),
+        Layer(name="backbone", kind="Functional", shape=[1280], weights=3_000, trained=0),
+        Layer(name="<b>head</b>", kind="Dense", shape=[3], weights=99, trained=99),
+    ],
+    versions={"python": "3.11.7", "keras": "3.15.1"},
+    environment={"threads": 2, "instruction_set": "avx2", "device": "CPU"},
+    settings={
+        "augment": {"noise": {"probability": 0.0, "std": [0.0, 1.0]}, "label_safe": []},
+        "train": {"optimizer": {"kind": "adam"}, "weights": {}, "deterministic": True},
+    },
+    pretrained={"source": "backbone.keras", "sha256": "0123456789abcdef0123"},
+)
 
 
 def made_up_slice(rows: pl.DataFrame) -> Slice:

@@ -16,7 +16,7 @@ from models.report.name_wrapping import breakable
 from models.report.page import render
 from pipelines.params import Params
 from tests.models.made_up import robustness_of
-from tests.models.report.made_up_page import HISTORY, HOSTILE, ROWS, UNUSUAL
+from tests.models.report.made_up_page import HISTORY, HOSTILE, NETWORK, ROWS, UNUSUAL
 
 
 def test_the_page_is_the_same_bytes_twice(content: Content, html: str) -> None:
@@ -184,3 +184,23 @@ def test_suspects_are_those_of_train_and_of_the_shown_split(content: Content, ht
     section = html.partition('<section id="suspects">')[2].partition("</section>")[0]
     assert section.count("<figure") == len(content.suspects)
     assert "Those of test are counted and not shown." in section
+
+
+def test_the_page_shows_layers_settings_and_versions(html: str) -> None:
+    section = html.partition('<section id="network">')[2].partition("</section>")[0]
+    assert "3,099 weights, 99 of them trained" in section
+    assert "<td>16 x 16 x 1</td>" in section
+    assert "3,000 (frozen)" in section
+    assert "&lt;b&gt;" in section
+    assert "backbone.keras, SHA-256 0123456789abcdef..." in section
+    assert "keras 3.15.1" in section
+    assert "noise" not in section
+
+
+def test_settings_are_listed_by_their_keys() -> None:
+    assert NETWORK.listed_settings() == {
+        "augment.label_safe": "none",
+        "train.optimizer.kind": "adam",
+        "train.weights": "none",
+        "train.deterministic": "true",
+    }

@@ -26,11 +26,17 @@ def test_it_comes_before_variance_and_says_how_to_train_on(params: Params) -> No
     assert first.actions[0].changes == {"train.epochs": 48}
 
 
-def test_few_epochs_become_four_times_as_many(params: Params) -> None:
+@pytest.mark.parametrize(
+    ("batch_size", "epochs"),
+    [(4000, 100), (64, 48), (32, 24), (8, 12)],
+    ids=["at most a hundred", "3,000 steps", "3,000 steps, larger batches", "four times as many"],
+)
+def test_few_epochs_become_four_times_as_many_or_some_thousand_steps(params: Params, batch_size: int, epochs: int) -> None:
     short = {name: values[:3] for name, values in FALLING.items()}
-    finding = find(facts_of(MISSED, params, losses=short))
+    facts = facts_of(MISSED, params, losses=short)
+    finding = find(replace(facts, settings=replace(facts.settings, batch_size=batch_size)))
     assert finding is not None
-    assert finding.actions[0].changes == {"train.epochs": 12}
+    assert finding.actions[0].changes == {"train.epochs": epochs}
 
 
 def test_what_reached_the_target_or_came_to_rest_or_stopped_early_is_finished(params: Params) -> None:
