@@ -254,7 +254,7 @@ AUGMENT_CASES = [
         (changed("denoise_px: 0", "denoise_px: off"), "params.yaml: prepare.denoise_px should be 0, 3, 5 or 7; got 'off'"),
         (
             changed("method: off", "method: false"),
-            "params.yaml: prepare.saturate.method should be 'off', 'threshold' or 'otsu'; got False",
+            "params.yaml: prepare.saturate.method should be 'off', 'threshold', 'otsu' or 'sauvola'; got False",
         ),
         (
             changed("mode: stretch", "mode: cover"),
