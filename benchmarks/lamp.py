@@ -1,7 +1,7 @@
 """Paper under a lamp: `python -m benchmarks.lamp` prints the test accuracy with each way to make paper uniform.
 
-3,000 and 1,000 digits of MNIST, dark ink on paper that is lit from one side, each image from another. The ink has half of the light
-that falls on it. The network and all else is what `darkroom init` proposes.
+3,000 and 1,000 digits of MNIST, dark ink on paper that is lit from one side, each image from another. The ink has
+half of the light that falls on it. The network and all else is what `darkroom init` proposes.
 """
 
 import sys
