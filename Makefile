@@ -45,6 +45,8 @@ bench: .venv/installed ## every benchmark; wants the real images (DARKROOM_DATA)
 	python -m benchmarks.gain
 	python -m benchmarks.whole
 	python -m benchmarks.planted
+	python -m benchmarks.newcomer
+	python -m benchmarks.lamp
 
 picture: .venv/installed ## the README's pictures
 	python docs/picture.py reports/index.html docs/images

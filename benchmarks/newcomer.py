@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,7 +26,7 @@ from benchmarks.writers import draw_digit
 from dataprep.core.rng import rng_for
 from dataprep.decode.image import Pixels
 from pipelines.params import read_params
-from tests.end_to_end.conftest import ENVIRONMENT
+from tests.end_to_end.conftest import ENVIRONMENT, Project
 
 LABELS = "labels.csv"
 
@@ -124,20 +124,37 @@ def main() -> None:
 
 def first_report(name: str, folder: Path) -> str:
     """Makes a project of `images/` in a folder and runs it; a row of the table."""
-    table = folder / "images" / LABELS
     began = time.monotonic()
-    labels = ["--labels", str(table)] if table.exists() else []
-    _run(["darkroom", "init", "images", "project", "--yes", *labels], folder)
-    _run(["dvc", "repro"], project := folder / "project")
+    scores = first_scores(folder)
     minutes = (time.monotonic() - began) / 60
-    if not (project / "reports/index.html").is_file():
-        sys.exit(f"error: {name} ends without a report")
+    project = folder / "project"
     params = read_params(project / "params.yaml")
-    test = json.loads((project / "reports/metrics.json").read_text())["test"]
     images = sum(json.loads((project / "data/split.json").read_text())["images"].values())
     height, width = params.prepare.image_size
     proposed = f"{height} x {width} {params.prepare.color}, {params.model.network.kind}, {params.split.method}"
-    return f"| {name} | {images:,} | {proposed} | {test['accuracy']:.3f} | {test['majority_accuracy']:.3f} | {minutes:.1f} |"
+    return (
+        f"| {name} | {images:,} | {proposed} | {scores['accuracy']:.3f} | {scores['majority_accuracy']:.3f} | {minutes:.1f} |"
+    )
+
+
+def first_scores(folder: Path, project: str = "project", values: Mapping[str, object] | None = None) -> dict[str, float]:
+    """Makes a project of `images/` in a folder and runs it; what metrics.json says of the test images.
+
+    Args:
+        folder: where images and project lie.
+        project: name of its folder.
+        values: keys of params.yaml to set before it runs; as a rule none.
+    """
+    table, root = folder / "images" / LABELS, folder / project
+    labels = ["--labels", str(table)] if table.exists() else []
+    _run(["darkroom", "init", "images", project, "--yes", *labels], folder)
+    if values:
+        Project(root).set(values)
+    _run(["dvc", "repro"], root)
+    if not (root / "reports/index.html").is_file():
+        sys.exit(f"error: {root} ends without a report")
+    scores: dict[str, float] = json.loads((root / "reports/metrics.json").read_text())["test"]
+    return scores
 
 
 def _run(command: Sequence[str], folder: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dataprep.config.execute import ExecuteConfig
 from dataprep.core.errors import DarkroomError
-from dataprep.source.raw_folder import Source, locate_folder
+from dataprep.source.raw_folder import locate_folder
 from dataprep.survey.dataset_survey import DatasetSurvey, survey_dataset
 from models.start.first_parameters import Proposal, propose_parameters
 from pipelines.commented_params import load_commented, text_of
@@ -35,13 +35,14 @@ def propose(survey: DatasetSurvey) -> list[Proposal]:
     return propose_parameters(survey, has_pretrained=_is_installed(PRETRAINED))
 
 
-def default_folder(source: Source) -> Path:
-    """Where a project goes for which no folder is named.
+def default_folder(source: str) -> Path:
+    """Where a project goes for which no folder is named: into the current folder.
 
-    >>> default_folder(Path("/home/me/scans"))
+    >>> default_folder("/home/me/scans/")
     PosixPath('scans-darkroom')
     """
-    name = source.name if isinstance(source, Path) else source.rstrip("/").rsplit("/", 1)[-1]
+    located = locate_folder(source)
+    name = located.resolve().name if isinstance(located, Path) else located.rstrip("/").rsplit("/", 1)[-1]
     return Path(f"{name or 'images'}-darkroom")
 
 
@@ -70,10 +71,10 @@ def check_source(source: str, folder: Path) -> None:
         DarkroomError: the folder is the source, or lies in it.
     """
     located = locate_folder(source)
-    if isinstance(located, Path) and folder.absolute().resolve().is_relative_to(located.resolve()):
+    if isinstance(located, Path) and folder.absolute().resolve().is_relative_to(whole := located.resolve()):
         raise DarkroomError(
             f"FOLDER must lie outside SOURCE, whose files are images; {str(folder)!r} lies in {source!r}. Name another "
-            f"folder, for example {default_folder(located)}"
+            f"folder, for example {whole.parent / default_folder(source)}"
         )
 
 

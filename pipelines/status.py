@@ -113,8 +113,8 @@ def status_lines(status: Status) -> list[str]:
     lines = [f"darkroom: {status.version}"]
     lines.append(f"running: {status.running or 'nothing'}")
     lines += [f"refused: {why}" for why in (status.other_code, status.wrong_params) if why is not None]
-    if len(status.stale) >= status.num_stages:
-        lines.append("out of date: everything; nothing was made yet" if status.scores is None else "out of date: everything")
+    if status.scores is None and len(status.stale) >= status.num_stages:
+        lines.append("out of date: everything; nothing was made yet")
     elif status.stale:
         lines += [f"out of date: {stage} ({'; '.join(reasons)})" for stage, reasons in status.stale.items()]
     elif status.running is None:

@@ -24,7 +24,7 @@ class Upgrade:
         old: the record that stood.
         new: that of the installed package.
         changed: stages whose code differs, which the next `dvc repro` runs.
-        added: keys that params.yaml lacked, as `section.key: none -> value`.
+        added: keys that params.yaml lacked, as `section.key = value`.
     """
 
     old: CodeRecord
@@ -77,4 +77,5 @@ def _with_new_keys(text: str) -> tuple[str, list[str]]:
     lay_over(params, old)
     whole = text_of(params)
     check_params(whole, Path(PARAMS_FILE))
-    return whole, list(differences(old, load_yaml(whole, PARAMS_FILE)))
+    changes = differences(old, load_yaml(whole, PARAMS_FILE))
+    return whole, [change.replace(": none -> ", " = ", 1) for change in changes]

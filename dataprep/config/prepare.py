@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from dataprep.config.base import Fraction, Positive, Section
 from dataprep.core.errors import shortened
@@ -17,6 +17,15 @@ def _is_whole(value: object) -> object:
 
 
 FilterSize = Annotated[Literal[0, 3, 5, 7], BeforeValidator(_is_whole)]
+
+
+def _is_odd(window_px: int) -> int:
+    if window_px % 2 == 0:
+        raise ValueError(f"must be odd, so that a window has a centre; got {window_px}. Use {window_px + 1}")
+    return window_px
+
+
+WindowSize = Annotated[int, Field(ge=3, le=255), AfterValidator(_is_odd)]
 MAX_SIDE_PX = 32_766  # OpenCV resizes no longer side
 MAX_IMAGE_PX = 2**24
 MAX_SHARD_BYTES = 2**32
@@ -36,8 +45,9 @@ class ResizeConfig(Section):
 class SaturateConfig(Section):
     """Whether the paper of a gray image is made uniform, how it is separated from ink, and whether ink keeps its levels."""
 
-    method: Literal["off", "threshold", "otsu"]
+    method: Literal["off", "threshold", "otsu", "sauvola"]
     threshold: Annotated[int, Field(ge=0, le=255)]
+    window_px: WindowSize
     ink: Literal["dark", "light"]
     output: Literal["keep_ink", "binary"]
 
@@ -49,6 +59,7 @@ class PrepareConfig(Section):
     color: Literal["gray", "rgb"]
     resize: ResizeConfig
     denoise_px: FilterSize
+    equalise: Literal["off", "clahe"]
     saturate: SaturateConfig
     invert: bool
     images_per_shard: Positive

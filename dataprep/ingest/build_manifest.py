@@ -148,9 +148,12 @@ def check_usable(manifest: pl.DataFrame, config: IngestConfig) -> None:
         )
     labels = good["label"].unique().to_list()
     if len(labels) < 2:
+        where, fix = "ingest.pattern", "Put {label} where the class stands"
+        if config.labels is not None:
+            where, fix = "ingest.labels.label", "Name the column that holds the classes"
         raise SourceError(
-            f"params.yaml: ingest.pattern must find at least 2 classes; got one, {labels[0]!r}, for "
-            f"{good.height:,} images, for example {first_five(good['id'].head(2))}. Put {{label}} where the class stands"
+            f"params.yaml: {where} must find at least 2 classes; got one, {labels[0]!r}, for "
+            f"{good.height:,} images, for example {first_five(good['id'].head(2))}. {fix}"
         )
 
 

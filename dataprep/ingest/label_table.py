@@ -235,22 +235,22 @@ def table_warnings(manifest: pl.DataFrame, labels: TableLabels | None) -> list[s
     if labels is None:
         return []
     bare = manifest.filter(pl.col("reason") == "unlabelled")["id"]
-    more = (
-        [f"{len(bare):,} images have no row with a label in ingest.labels, and are not used: {first_five(bare)}"]
-        if len(bare)
-        else []
-    )
-    return [*labels.warnings, *more]
+    if bare.is_empty():
+        return labels.warnings
+    return [
+        *labels.warnings,
+        f"images without a label in the table of ingest.labels, not used: {len(bare):,}: {first_five(bare)}",
+    ]
 
 
 def _warnings(rows: pl.DataFrame, files: pl.DataFrame, found: pl.DataFrame, name: str) -> list[str]:
     warnings = []
-    lost = rows.join(files, on="key", how="anti")
-    if lost.height:
+    lost = rows.join(files, on="key", how="anti")["path"]
+    if len(lost):
         warnings.append(
-            f"{name}: {lost.height:,} of {rows.height:,} rows name no file in ingest.source: {first_five(lost['path'])}"
+            f"{name}: rows that name no file in ingest.source: {len(lost):,} of {rows.height:,}: {first_five(lost)}"
         )
-    bare = found.filter(pl.col("label").is_null())
-    if bare.height:
-        warnings.append(f"{name}: {bare.height:,} rows have no label: {first_five(bare['path'])}; these images are not used")
+    bare = found.filter(pl.col("label").is_null())["path"]
+    if len(bare):
+        warnings.append(f"{name}: rows without a label: {len(bare):,} of {rows.height:,}: {first_five(bare)}")
     return warnings

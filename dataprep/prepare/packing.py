@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from dataprep.config.base import SPLITS
 from dataprep.config.decode import DecodeConfig, Decoding
 from dataprep.config.execute import ExecuteConfig
-from dataprep.config.prepare import PrepareConfig
+from dataprep.config.prepare import PrepareConfig, SaturateConfig
 from dataprep.core.artifacts import Place
 from dataprep.core.errors import ArtifactError, SourceError, shortened
 from dataprep.core.name_encoding import printable
@@ -177,9 +177,19 @@ def preparer(decode: Decoding, prepare: PrepareConfig) -> Callable[[bytes], Pixe
 
 
 def _settings(prepare: PrepareConfig) -> str:
-    """What is asked of the pixels. Shards made before `saturate.output` existed hold what `keep_ink` makes, and stay good."""
-    unsaid = {"saturate": {"output"}} if prepare.saturate.output == "keep_ink" else None
+    """What is asked of the pixels. Shards made before a key existed hold what its first value makes, and stay good."""
+    saturate = prepare.saturate
+    unsaid = {"saturate": {key for key, said in _SAID.items() if not said(saturate)}}
+    if prepare.equalise == "off":
+        return prepare.model_dump_json(exclude={**unsaid, "equalise": True})
     return prepare.model_dump_json(exclude=unsaid)
+
+
+_SAID: dict[str, Callable[[SaturateConfig], bool]] = {
+    "output": lambda saturate: saturate.output != "keep_ink",
+    "window_px": lambda saturate: saturate.method == "sauvola",
+}
+"""Keys of `saturate` that came later, and when they decide a pixel."""
 
 
 def _plan(images: pl.DataFrame, names: list[str], decode: DecodeConfig, prepare: PrepareConfig) -> list[_Plan]:

@@ -158,7 +158,7 @@ def label_by_table(paths: Sequence[str], table: Path) -> Labelled:
     found = label_files(read_label_table(columns), encoded, columns.file)
     facts = [PathFacts(*row) for row in found.facts.filter(pl.col("label").is_not_null()).rows()]
     bare = len(paths) - len(facts)
-    unlabelled = [f"{bare:,} images have no row with a label"] if bare else []
+    unlabelled = [f"images without a row with a label: {bare:,}"] if bare else []
     return Labelled("{label}/{name}", columns, *_counted(facts), warnings=(*found.warnings, *unlabelled))
 
 

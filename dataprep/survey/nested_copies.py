@@ -22,6 +22,9 @@ def nested_copies(paths: Sequence[str]) -> list[str]:
     >>> nested_copies(["cats/1.jpg", "dogs/2.jpg", "animals/cats/1.jpg", "animals/Dogs/2.jpg"])
     ['animals']
     """
+    folders = {path.rpartition("/")[0].casefold() for path in paths}
+    if not any(_without(folder.split("/"), level) in folders for folder in folders for level in range(_levels(folder))):
+        return []  # as a rule, and there are far fewer folders than files
     known = {path.casefold() for path in paths}
     inside: Counter[tuple[str, ...]] = Counter()
     repeated: Counter[tuple[str, ...]] = Counter()
@@ -30,13 +33,21 @@ def nested_copies(paths: Sequence[str]) -> list[str]:
         for level in range(min(len(parts) - 1, _MAX_DEPTH)):
             folder = tuple(parts[: level + 1])
             inside[folder] += 1
-            repeated[folder] += "/".join([*parts[:level], *parts[level + 1 :]]).casefold() in known
+            repeated[folder] += _without(parts, level).casefold() in known
     copies = {folder for folder, count in inside.items() if repeated[folder] >= _SHARE * count}
     outermost = {folder for folder in copies if folder[:-1] not in copies}
     names = {folder[-1] for folder in outermost}
     # A name that also stands elsewhere would take away more than copies.
     elsewhere = {folder[-1] for folder in inside if folder not in copies}
     return sorted(names - elsewhere)
+
+
+def _levels(folder: str) -> int:
+    return min(folder.count("/") + 1, _MAX_DEPTH) if folder else 0
+
+
+def _without(parts: Sequence[str], level: int) -> str:
+    return "/".join([*parts[:level], *parts[level + 1 :]])
 
 
 def common_folder(paths: Sequence[str]) -> str:

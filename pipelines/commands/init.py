@@ -31,7 +31,7 @@ def init(
         raise DarkroomError("--labels and --pattern exclude each other: labels stand in a table or in the paths. Leave one out")
     if not yes and not has_terminal():
         raise DarkroomError("init asks whether its proposals are right, and nobody is there to answer. Say --yes to take them")
-    where = folder or default_folder(Path(source.rstrip("/")) if "://" not in source else source)
+    where = folder or default_folder(source)
     check_source(source, where)
     check_free(where)
     try:

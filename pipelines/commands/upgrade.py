@@ -13,7 +13,7 @@ def upgrade(
 
     done = upgrade_project(replace=replace)
     for line in done.added:
-        print(f"params.yaml: {line}, the default")
+        print(f"params.yaml: {line} is new, with its default and its comment")
     if done.changed:
         print(f"the code of {', '.join(done.changed)} changed: dvc repro runs them, and what follows from them")
     else:

@@ -65,7 +65,7 @@ def test_two_projects_of_one_wheel_end_in_a_report(environment: dict[str, str], 
     # Code of another version is not run under the hash of this one, and `upgrade` says what it rebuilds.
     record = (one.root / "darkroom-version.yaml").read_text()
     statistics = installed_record().stages["statistics"]
-    (one.root / "darkroom-version.yaml").write_text(record.replace(statistics, "0" * 16).replace("0.1.0", "0.0.9"))
+    (one.root / "darkroom-version.yaml").write_text(record.replace(statistics, "f" * 16).replace("0.1.0", "0.0.9"))
     refused = one.run("dvc", "repro", env=environment)
     assert "it is of 0.0.9, and darkroom 0.1.0 is installed, which changed the code of statistics" in refused.output
     assert refused.exit_code != 0

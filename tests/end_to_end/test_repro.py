@@ -184,6 +184,23 @@ def test_a_corrected_label_opens_no_image_and_makes_a_new_split(project: Project
     assert [sum(row[split]["images"] for split in ("train", "validation", "test")) for row in classes] == [19, 21, 20]
 
 
+def test_labels_from_a_table_open_no_image_and_follow_the_table(project: Project) -> None:
+    names = [f"class{label}/{number:02d}.png" for label in range(3) for number in range(20)]
+    rows = [f"{name},{'even' if number % 2 else 'odd'}" for number, name in enumerate(names)]
+    table = project.root / "raw/labels.csv"
+    columns = {"file": "raw/labels.csv", "path": "image", "label": "kind", "group": None, "split": None, "origin": None}
+    project.set({"ingest.labels": columns})
+    table.write_text("\n".join(["image,kind", *rows[:-1]]))
+    labelled = project.repro("split")
+    assert labelled.ran() == ["ingest", "split"]
+    assert "60 files (0 read, 60 known) -> 59 ok / 0 quarantined / 1 skipped; 2 classes" in labelled.output
+    assert "not used: 1: 'class2/19.png'" in labelled.output
+    table.write_text("\n".join(["image,kind", *rows]))
+    again = project.repro("split")
+    assert again.ran() == ["ingest", "split"]
+    assert "60 files (0 read, 60 known) -> 60 ok / 0 quarantined / 0 skipped; 2 classes" in again.output
+
+
 def test_dvc_shows_metrics_plots_and_changed_parameters(project: Project) -> None:
     metrics = json.loads(project.run("dvc", "metrics", "show", "--json").output)[""]["data"]
     assert set(metrics["reports/metrics.json"]["data"]) >= {"train", "validation", "test"}

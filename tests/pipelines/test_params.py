@@ -254,7 +254,7 @@ AUGMENT_CASES = [
         (changed("denoise_px: 0", "denoise_px: off"), "params.yaml: prepare.denoise_px should be 0, 3, 5 or 7; got 'off'"),
         (
             changed("method: off", "method: false"),
-            "params.yaml: prepare.saturate.method should be 'off', 'threshold' or 'otsu'; got False",
+            "params.yaml: prepare.saturate.method should be 'off', 'threshold', 'otsu' or 'sauvola'; got False",
         ),
         (
             changed("mode: stretch", "mode: cover"),
@@ -333,3 +333,16 @@ def test_a_regular_expression_may_give_the_split() -> None:
     text = changed("method: stratified", "method: given")
     regex = put(text, {"ingest.pattern": "'regex:(?P<split>\\w+)/(?P<label>\\d)/.*'"})
     assert check_params(regex, Path("params.yaml")).split.method == "given"
+
+
+@pytest.mark.parametrize(("split", "refused"), [("set", False), ("", True)])
+def test_a_split_is_given_by_the_table_where_a_table_has_the_labels(split: str, refused: bool) -> None:
+    table = f"labels: {{file: l.csv, path: id, label: kind, group: , split: {split}, origin: }}"
+    text = TEXT.replace("method: stratified", "method: given").replace("\n  labels:\n", f"\n  {table}\n")
+    if refused:
+        with pytest.raises(ParamsError, match=r"split.method 'given' must have a column of the table in ingest.labels.split"):
+            check_params(text, Path("params.yaml"))
+    else:
+        labels = check_params(text, Path("params.yaml")).ingest.labels
+        assert labels is not None
+        assert (labels.split, labels.group) == ("set", None)

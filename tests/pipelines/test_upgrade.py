@@ -38,7 +38,7 @@ def test_keys_that_are_new_come_with_their_defaults_and_comments() -> None:
     text = put(default_text(), {"train.epochs": "7"})
     without = "".join(line for line in text.splitlines(keepends=True) if "max_minutes" not in line)
     Path("params.yaml").write_text(without)
-    assert upgrade_project(replace=False).added == ["train.max_minutes: none -> 0.0"]
+    assert upgrade_project(replace=False).added == ["train.max_minutes = 0.0"]
     lines = Path("params.yaml").read_text().splitlines()
     assert [line for line in lines if "epochs: 7" not in line] == [
         line for line in text.splitlines() if "epochs: 7" not in line

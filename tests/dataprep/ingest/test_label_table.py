@@ -138,8 +138,8 @@ def test_what_has_no_counterpart_is_counted_and_not_lost(tmp_path: Path) -> None
     }
     lines = table_warnings(manifest, found)
     assert [line.partition("labels.csv: ")[2] or line for line in lines] == [
-        "1 of 4 rows name no file in ingest.source: 'gone.png'",
-        "1 rows have no label: 'c.png'; these images are not used",
-        "2 images have no row with a label in ingest.labels, and are not used: 'c.png', 'd.png'",
+        "rows that name no file in ingest.source: 1 of 4: 'gone.png'",
+        "rows without a label: 1 of 4: 'c.png'",
+        "images without a label in the table of ingest.labels, not used: 2: 'c.png', 'd.png'",
     ]
     assert table_warnings(manifest, None) == []

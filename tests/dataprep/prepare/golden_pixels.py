@@ -24,7 +24,8 @@ _PLAIN: dict[str, Any] = {
     "color": "gray",
     "resize": {"mode": "stretch", "interpolation": "cubic", "pad_value": 9},
     "denoise_px": 0,
-    "saturate": {"method": "off", "threshold": 150, "ink": "dark", "output": "keep_ink"},
+    "equalise": "off",
+    "saturate": {"method": "off", "threshold": 150, "window_px": 15, "ink": "dark", "output": "keep_ink"},
     "invert": False,
     "images_per_shard": 1,
     "mib_per_shard": 64,
@@ -54,23 +55,25 @@ def digests() -> dict[str, str]:
 
 def _configs() -> dict[str, dict[str, Any]]:
     modes = itertools.product(*(get_args(ResizeConfig.model_fields[name].annotation) for name in ("mode", "interpolation")))
-    inks = itertools.product(("threshold", "otsu"), ("dark", "light"), ("keep_ink", "binary"))
+    inks = itertools.product(("threshold", "otsu", "sauvola"), ("dark", "light"), ("keep_ink", "binary"))
     return {
         "rgb": {"color": "rgb"},
         **{f"{mode} {name}": {"resize": {"mode": mode, "interpolation": name, "pad_value": 9}} for mode, name in modes},
         **{f"denoise {side}": {"denoise_px": side} for side in (3, 5, 7)},
         **{
             f"saturate {method} {ink}{' binary' if output == 'binary' else ''}": {
-                "saturate": {"method": method, "threshold": 150, "ink": ink, "output": output}
+                "saturate": {"method": method, "threshold": 150, "window_px": 15, "ink": ink, "output": output}
             }
             for method, ink, output in inks
         },
+        "equalise": {"equalise": "clahe"},
+        "equalise rgb": {"equalise": "clahe", "color": "rgb"},
         "invert": {"invert": True},
         "everything": {
             "image_size": (96, 96),
             "resize": {"mode": "pad", "interpolation": "lanczos", "pad_value": 255},
             "denoise_px": 3,
-            "saturate": {"method": "otsu", "threshold": 0, "ink": "dark", "output": "keep_ink"},
+            "saturate": {"method": "otsu", "threshold": 0, "window_px": 15, "ink": "dark", "output": "keep_ink"},
             "invert": True,
         },
     }

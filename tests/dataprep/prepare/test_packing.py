@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,12 +16,13 @@ from tests.dataprep.ingest.ingesting import run
 
 DECODE = Decoding(max_pixels=1_000_000, background=255, black_level="full", white_level="full", levels={})
 STRETCH = ResizeConfig(mode="stretch", interpolation="linear", pad_value=9)
-KEEP = SaturateConfig(method="off", threshold=0, ink="dark", output="keep_ink")
+KEEP = SaturateConfig(method="off", threshold=0, window_px=25, ink="dark", output="keep_ink")
 CONFIG = PrepareConfig(
     image_size=(8, 8),
     color="gray",
     resize=STRETCH,
     denoise_px=0,
+    equalise="off",
     saturate=KEEP,
     invert=False,
     images_per_shard=5,
@@ -55,12 +57,12 @@ def test_ink_made_binary_makes_every_shard_anew_and_ink_that_is_kept_makes_none(
 ) -> None:
     source = make_tree(classes=3, images=9)
     images = split_rows(source)
+    otsu = SaturateConfig(method="otsu", threshold=0, window_px=25, ink="light", output="keep_ink")
     keep, binary = (
-        CONFIG.model_copy(update={"saturate": SaturateConfig(method="otsu", threshold=0, ink="light", output=output)})
-        for output in ("keep_ink", "binary")
+        CONFIG.model_copy(update={"saturate": otsu.model_copy(update={"output": output})}) for output in ("keep_ink", "binary")
     )
     kept = prepare(images, tmp_path / "prepared", source, keep)
-    assert "output" not in _settings(keep)  # older shards, of which nothing was asked, stay good
+    assert not {"output", "window_px", "equalise"} & set(re.findall(r"\w+", _settings(keep)))  # shards from before stay good
     made = prepare(images, tmp_path / "prepared", source, binary)
     assert len(made) == len(kept)
     assert {entry.file for entry in made}.isdisjoint(entry.file for entry in kept)

@@ -16,6 +16,7 @@ from dataprep.prepare.transforms import (
     _STEPS,
     PIXELS_VERSION,
     denoise,
+    equalise,
     invert,
     prepare_image,
     resize,
@@ -32,7 +33,8 @@ OFF: dict[str, Any] = {
     "color": "gray",
     "resize": {"mode": "stretch", "interpolation": "linear", "pad_value": 9},
     "denoise_px": 0,
-    "saturate": {"method": "off", "threshold": 100, "ink": "dark", "output": "keep_ink"},
+    "equalise": "off",
+    "saturate": {"method": "off", "threshold": 100, "window_px": 5, "ink": "dark", "output": "keep_ink"},
     "invert": False,
     "images_per_shard": 5,
     "mib_per_shard": 64,
@@ -57,10 +59,12 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "denoise rgb": ("denoise", {"denoise_px": 3, "color": "rgb"}),
     **{
         f"saturate {method} {ink} {output}": ("saturate", {"saturate": {"method": method, "ink": ink, "output": output}})
-        for method in ("threshold", "otsu")
+        for method in ("threshold", "otsu", "sauvola")
         for ink in ("dark", "light")
         for output in ("keep_ink", "binary")
     },
+    "equalise": ("equalise", {"equalise": "clahe"}),
+    "equalise rgb": ("equalise", {"equalise": "clahe", "color": "rgb"}),
     "invert": ("invert", {"invert": True}),
     "invert rgb": ("invert", {"invert": True, "color": "rgb"}),
 }
@@ -147,17 +151,19 @@ def test_what_is_off_changes_no_pixel(image: Pixels) -> None:
 
 def test_only_what_is_on_is_a_step_and_the_order_is_fixed() -> None:
     assert [step.name for step in steps(config())] == ["gray", "resize"]
-    everything = config(invert=True, denoise_px=5, saturate={"method": "threshold"}, resize={"mode": "pad"})
+    everything = config(invert=True, denoise_px=5, equalise="clahe", saturate={"method": "threshold"}, resize={"mode": "pad"})
     assert [(step.name, step.setting) for step in steps(everything)] == [
         ("gray", "0.299 R + 0.587 G + 0.114 B"),
         ("resize", "pad to 8 x 8, linear"),
         ("denoise", "median of 5 x 5"),
+        ("equalise", "clahe"),
         ("saturate", "threshold 100, ink dark"),
         ("invert", "255 - value"),
     ]
     assert [step.name for step in steps(config(color="rgb"))] == ["rgb", "resize"]
     binary = steps(config(saturate={"method": "otsu", "ink": "light", "output": "binary"}))
     assert binary[-1].setting == "otsu, ink light, binary"
+    assert steps(config(saturate={"method": "sauvola"}))[-1].setting == "sauvola in 5 px, ink dark"
 
 
 def test_color_decides_the_channels() -> None:
@@ -166,7 +172,7 @@ def test_color_decides_the_channels() -> None:
     assert np.array_equal(prepare_image(image, config(color="rgb")), image)
 
 
-@pytest.mark.parametrize("method", ["threshold", "otsu"])
+@pytest.mark.parametrize("method", ["threshold", "otsu", "sauvola"])
 def test_saturation_of_colors_is_refused(method: str) -> None:
     with pytest.raises(
         ValueError, match=f"must have color 'gray' for saturate.method '{method}'; got 'rgb'. Set color to gray"
@@ -413,3 +419,40 @@ def test_pixels_are_those_of_their_version() -> None:
         "dataprep/prepare/transforms.py; "
         "then regenerate: python -m tests.dataprep.prepare.golden_pixels"
     )
+
+
+def under_a_lamp(ink: str) -> tuple[Pixels, np.ndarray[tuple[int, ...], np.dtype[np.bool_]]]:
+    """Strokes on paper that is light on the left and dark on the right, and where the strokes are."""
+    rows, columns = np.indices((64, 64))
+    strokes = (rows % 16 < 2) & (columns > 4) & (columns < 60)
+    dark = 240.0 - 2.4 * columns - 70 * strokes * (1 - columns / 100)
+    image = np.rint(dark if ink == "dark" else 255 - dark).astype(np.uint8)[:, :, np.newaxis]
+    return image, strokes
+
+
+@pytest.mark.parametrize("ink", ["dark", "light"])
+def test_sauvola_finds_ink_under_a_lamp_where_one_threshold_does_not(ink: str) -> None:
+    image, strokes = under_a_lamp(ink)
+    wrong = {}
+    for method in ("otsu", "sauvola"):
+        binary = saturate(image, config(saturate={"method": method, "ink": ink, "output": "binary", "window_px": 15}).saturate)
+        found = binary[:, :, 0] == (0 if ink == "dark" else 255)
+        wrong[method] = (found != strokes).mean()
+    assert wrong["sauvola"] < 0.02
+    assert wrong["otsu"] > 0.2
+
+
+def test_clahe_brings_out_what_a_dark_corner_hides() -> None:
+    image, strokes = under_a_lamp("dark")
+    corner = strokes[:, 40:58]
+    plain, equalised = image[:, 40:58, 0], equalise(image)[:, 40:58, 0]
+    contrast = [float(part[~corner].mean() - part[corner].mean()) for part in (plain, equalised)]
+    assert contrast[1] > 1.5 * contrast[0]
+    flat = np.full((9, 9, 1), 77, dtype=np.uint8)
+    assert np.array_equal(equalise(flat), flat)
+
+
+@pytest.mark.parametrize("window_px", [2, 4, 257])
+def test_a_window_has_a_centre(window_px: int) -> None:
+    with pytest.raises(ValueError, match=r"window_px"):
+        config(saturate={"window_px": window_px})

@@ -94,7 +94,15 @@ def test_what_cannot_be_is_one_line(arguments: list[str], line: str, folder: Pat
 
 def test_a_folder_without_a_name_has_one_all_the_same() -> None:
     assert default_folder("s3://bucket/scans/") == Path("scans-darkroom")
-    assert default_folder(Path("/")) == Path("images-darkroom")
+    assert default_folder("/") == Path("images-darkroom")
+
+
+def test_a_project_is_not_made_among_the_images(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder / "raw")
+    with pytest.raises(
+        DarkroomError, match=rf"'raw-darkroom' lies in '.'. Name another folder, for example {folder}/raw-darkroom"
+    ):
+        init(".", "--yes")
 
 
 def test_a_commit_is_made_without_a_known_author(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
