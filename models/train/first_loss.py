@@ -2,9 +2,10 @@
 
 from models.config.model import ModelConfig
 from models.config.network_kinds import SAVED_NETWORKS
+from models.config.train import TrainConfig
 
 
-def cause_of_no_number(model: ModelConfig) -> str:
+def cause_of_no_number(model: ModelConfig, train: TrainConfig) -> str:
     """The likely cause, and what to change in params.yaml.
 
     Images are whole numbers of 0 to 255, and files of weights that are no numbers are refused when the network is built. So the
@@ -12,6 +13,8 @@ def cause_of_no_number(model: ModelConfig) -> str:
     or an exponential of what it was not meant for.
     """
     network = model.network
+    if train.devices.mixed_precision:
+        return "Hidden layers hold no number above 65,504 in mixed precision: set train.devices.mixed_precision to false"
     if model.normalise.method == "none" and not network.takes_gray_levels:
         return "Gray levels to 255 are too large for this network: set model.normalise.method to standard"
     for key in ("file", "weights"):

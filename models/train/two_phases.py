@@ -82,7 +82,7 @@ def fit_in_phases(
         compile_anew(trained, model, config)
     with fitting_precision(trained, mixed=config.devices.mixed_precision):
         on_images = partial(fit, prepared=prepared, augment=augment, workers=workers, callbacks=callbacks, progress=progress)
-        on_images = partial(on_images, first_cause=cause_of_no_number(model))
+        on_images = partial(on_images, first_cause=cause_of_no_number(model, config))
         num_copies = _num_copies(network, model, augment)
         fine_tune: FineTune | None = getattr(model.network, "fine_tune", None)
         first_file, second_file = (checkpoints.of_phase(number) if checkpoints else None for number in (1, 2))
@@ -172,7 +172,7 @@ def _fit_on_features(
 
     compile_anew(rest, model, config)
     with own_failures(failures):
-        cause = cause_of_no_number(model)
+        cause = cause_of_no_number(model, config)
         return fit_datasets(
             rest, feed, config=config, callbacks=callbacks, progress=progress, checkpoint=checkpoint, first_cause=cause
         )

@@ -78,11 +78,16 @@ def _trainer(config: "SearchConfig", space: Path) -> "Callable[[Mapping[str, Val
     statistics = read_statistics(Path(option_value("train", "--statistics")), read_index(prepared, stage="prepare"))
     train_set, groups = find_train_set(prepared, augmented), Path(option_value("train", "--groups"))
 
+    said: list[str] = []
+
     def train(values: "Mapping[str, Value]", report: "Report") -> float:
         from models.search.trial import train_trial  # and TensorFlow, which a refusal and a search that is done do without
-        from models.train.devices import settle_devices
+        from models.train.devices import device_line, settle_devices
 
-        settle_devices(base.train)
+        line = f"search: {device_line(settle_devices(base.train), base.train.devices)}"
+        if line not in said:
+            print(line, flush=True)
+            said.append(line)
         params = params_of_trial(document, values, epochs=config.epochs)
         return train_trial(
             with_weights(train_set, params.train.weights, params.augment, groups),

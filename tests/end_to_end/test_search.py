@@ -31,6 +31,7 @@ def test_a_search_ranks_its_trials_and_runs_the_best_as_an_experiment(make_proje
         "trial 4 of 4, round 2",
     ]
     assert "search: 4 trials -> best accuracy " in ended.output
+    assert ended.output.count("search: on ") == 1
     assert "To take it: dvc exp apply space-1" in ended.output
     assert {name: project.read(name) for name in before} == before
     assert "space-1" in project.run("dvc", "exp", "list", "--name-only").output

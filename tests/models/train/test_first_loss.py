@@ -57,9 +57,16 @@ def of_file(name: str, key: str) -> str:
 )
 def test_the_cause_is_of_this_network(params: Params, network: dict[str, object], method: str, cause: str) -> None:
     model = model_of(params, network, normalise={"method": method})
-    assert cause_of_no_number(model) == cause
+    assert cause_of_no_number(model, params.train) == cause
     if cause == STANDARD:
         model_of(params, network, normalise={"method": "standard"})
+
+
+def test_mixed_precision_is_the_first_thing_to_turn_off(params: Params) -> None:
+    devices = params.train.devices.model_copy(update={"mixed_precision": True})
+    model = model_of(params, OWN, normalise={"method": "none"})
+    cause = cause_of_no_number(model, params.train.model_copy(update={"devices": devices}))
+    assert cause.endswith("set train.devices.mixed_precision to false")
 
 
 def test_a_backbone_that_gives_no_numbers_is_named_by_its_file(
