@@ -2,6 +2,7 @@
 
 from models.diagnose.facts import Facts
 from models.diagnose.finding import Finding, experiment, in_points
+from models.diagnose.learning_curve import FEWEST
 
 _FACTOR = 10
 
@@ -9,13 +10,15 @@ _FACTOR = 10
 def find(facts: Facts) -> Finding | None:
     """Stands where train images are certainly missed, and the rate is above the usual one: ten times, or the loss shows it.
 
-    It shows where the train loss swings, or stands still at a guess.
+    It shows where the train loss swings, or stands still at a guess. After few epochs nothing has settled, at whatever rate.
 
     A guess is an accuracy that is not certainly above that of the most frequent class. A network without a relation to learn
     stands still as well; so labels are a cause.
     """
     curve, settings, bias = facts.curve, facts.settings, facts.part("bias")
     if curve is None or bias is None or settings.rate_over_usual <= 1:
+        return None
+    if curve.epochs < FEWEST and not curve.swings:
         return None
     guesses = facts.metrics.train.accuracy_interval[0] <= facts.metrics.train.majority_accuracy
     stuck = guesses and curve.stands_still

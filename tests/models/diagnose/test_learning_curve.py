@@ -50,10 +50,22 @@ def test_a_validation_loss_that_falls_to_the_end_is_seen(losses: Mapping[str, Se
     assert curve_of(losses).still_falls == falls
 
 
-@pytest.mark.parametrize(("val_loss", "falls"), [([0.5, 0.4, 0.3], True), ([0.3, 0.4, 0.5], False), ([0.5], False)])
+@pytest.mark.parametrize(("val_loss", "falls"), [([0.5, 0.4, 0.3], True), ([0.3, 0.4, 0.5], False), ([0.5], True)])
 def test_of_few_epochs_the_last_must_be_the_best(val_loss: list[float], falls: bool) -> None:
     few = {"loss": val_loss, "val_loss": val_loss, "val_accuracy": [0.5] * len(val_loss)}
     assert curve_of(few, kept=len(val_loss)).still_falls == falls  # whatever metric chose the epoch
+
+
+def test_the_next_doubling_brings_the_same_part_of_the_last() -> None:
+    def outlook(*accuracies: float) -> float:
+        losses = list(accuracies)
+        return curve_of({"loss": losses, "val_loss": losses, "val_accuracy": losses}, kept=len(losses)).outlook
+
+    assert outlook(0.5, 0.8, 0.85, 0.9) == pytest.approx(0.1 / 3)
+    assert outlook(0.5, 0.55, 0.6, 0.9) == pytest.approx(0.35)
+    assert outlook(0.5, 0.5, 0.6, 0.9) == pytest.approx(0.4)
+    assert outlook(0.5, 0.9) == pytest.approx(0.4)
+    assert outlook(0.5) == pytest.approx(0.5)
 
 
 def test_what_the_second_half_brought() -> None:

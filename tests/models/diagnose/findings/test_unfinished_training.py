@@ -20,7 +20,7 @@ def test_it_comes_before_variance_and_says_how_to_train_on(params: Params) -> No
     assert first.id == "unfinished_training"
     assert first.evidence == (
         "Of 24 epochs, as many as train.epochs allows, the best epoch is the last. Validation loss still fell to the end; in "
-        "the second half validation accuracy rose by 20.9 points."
+        "the second half validation accuracy rose by 20.9 points; as many epochs again would bring about 20.9."
     )
     assert first.points == pytest.approx(9.0)  # no more than is missing
     assert first.actions[0].changes == {"train.epochs": 48}
@@ -37,6 +37,25 @@ def test_few_epochs_become_four_times_as_many_or_some_thousand_steps(params: Par
     finding = find(replace(facts, settings=replace(facts.settings, batch_size=batch_size)))
     assert finding is not None
     assert finding.actions[0].changes == {"train.epochs": epochs}
+
+
+def test_one_epoch_is_never_enough_where_the_target_is_missed_whatever_its_rate(params: Params) -> None:
+    one = {name: values[:1] for name, values in FALLING.items()}
+    poor = measure(predictions({"train": (0.9, 4000), "validation": (0.9, 1000), "test": (0.9, 1000)}))
+    first = diagnose(facts_of(poor, params, losses=one, learning_rate=0.2)).first
+    assert (first.id, first.severity) == ("unfinished_training", "blocker")
+    assert first.evidence == "There was one epoch, as train.epochs says."
+    assert first.points == pytest.approx(9.0)
+
+
+def test_where_each_doubling_brings_less_other_findings_come_first(params: Params) -> None:
+    accuracies = [0.5, 0.7, 0.8, 0.85, 0.86, 0.87, 0.88, 0.895, 0.896, 0.897, 0.898, 0.899, 0.8995, 0.8996, 0.8998, 0.9]
+    slow = {"loss": FALLING["loss"][:16], "val_loss": FALLING["val_loss"][:16], "val_accuracy": accuracies}
+    diagnosis = diagnose(facts_of(MISSED, params, losses=slow))
+    found = next(finding for finding in diagnosis.findings if finding.id == "unfinished_training")
+    assert diagnosis.first.id == "high_variance"
+    assert found.severity == "problem"
+    assert found.points == pytest.approx(100 * 0.005 * 0.005 / 0.045)
 
 
 def test_what_reached_the_target_or_came_to_rest_or_stopped_early_is_finished(params: Params) -> None:
