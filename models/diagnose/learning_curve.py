@@ -65,7 +65,7 @@ class LearningCurve:
         """By how much it would rise in as many epochs again, if each doubling brings the same part of the one before.
 
         For example 0.88 after 4 epochs, 0.94 after 8 and 0.96 after 16: 0.06, then 0.02, a third of it. 16 more epochs would
-        bring a third of 0.02. Of less than four epochs it is what the second half brought, and of one all that the network knows.
+        bring a third of 0.02. Of two or three epochs it is what the second half brought, of one all that the network knows.
         """
         if self.epochs == 1:
             return self.val_accuracy[0]
