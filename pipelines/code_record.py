@@ -87,9 +87,7 @@ def check_code(path: Path = RECORD) -> None:
         return
     changed = changed_stages(old, new)
     what = f"the code of {', '.join(changed)}" if changed else "the graph"
-    other = (
-        f"darkroom {new.version} is installed" if old.version != new.version else "that version is installed with other code"
-    )
+    other = f"darkroom {new.version}" if old.version != new.version else "the same version with other code"
     raise DarkroomError(
         f"{path} must be of the darkroom that runs; it is of {old.version}, and {other} is installed, which changed {what}. "
         "Run: darkroom upgrade, or install the earlier one again"

@@ -53,7 +53,7 @@ def test_a_stage_runs_by_the_code_that_is_recorded_alone(tmp_path: Path) -> None
     assert changed_stages(old, RECORD) == ["split", "train"]
     with pytest.raises(
         DarkroomError,
-        match=r"of 0\.0\.9, and darkroom .* is installed, which changed the code of split, train\. ",
+        match=r"of 0\.0\.9, and darkroom \S+ is installed, which changed the code of split, train\. ",
     ):
         check_code(written(tmp_path, old))
     with pytest.raises(DarkroomError, match="which changed the graph"):
