@@ -20,7 +20,8 @@ class DataCounts(Document):
     @property
     def in_words(self) -> str:
         """For example `120 new, 3 removed, 0 relabelled, 2 newly quarantined`."""
-        return f"{self.new:,} new, {self.removed:,} removed, {self.relabelled:,} relabelled, {self.quarantined:,} newly quarantined"
+        used = f"{self.new:,} new, {self.removed:,} removed, {self.relabelled:,} relabelled"
+        return f"{used}, {self.quarantined:,} newly quarantined"
 
     @property
     def is_nothing(self) -> bool:

@@ -1,8 +1,8 @@
 """Whether the images that are new since the last version look like those before.
 
 Two questions. As a sample: do their facts and features have another distribution (test of Kolmogorov and Smirnov, corrected by
-Holm)? One by one: how many are unlike every image that was there, by a fact beyond all known values, or by features farther from
-the nearest known train image than 99% of the known validation images are?
+Holm)? One by one: how many are unlike every image that was there? Such a one has a fact beyond all known values, or it lies
+farther from the nearest known train image, by its features, than 99% of the known validation images.
 
 Facts and features are those of today's model for both, since two models have two spaces of features.
 """

@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 
 import polars as pl
 
+from dataprep.config.base import SplitName
 from dataprep.core.artifacts import Count, Document
 from models.compare.difference import Difference, compare_runs
 from models.config.gate import GateConfig
@@ -20,7 +21,7 @@ from models.diagnose.metrics import accuracy_of, recalls
 
 CheckName: TypeAlias = Literal["accuracy", "class recall", "not worse", "quarantined", "unlike"]
 
-HELD_OUT = ("validation", "test")
+HELD_OUT: tuple[SplitName, ...] = ("validation", "test")
 """The splits whose images a model is judged on."""
 
 
@@ -58,7 +59,8 @@ class Evidence:
         published: of the published model to today's images, or some of them: id, predicted. None where there is no such model.
         seen: ids of today's images that the published model was trained on, or images of the same cluster.
         quarantined_fraction: of the files of today.
-        unlike_fraction: of the new images; None where there are none, or it cannot be measured.
+        unlike_fraction: of the new images; None where there are none.
+        note: how the published model was asked, where it could not be asked anew.
     """
 
     answers: pl.DataFrame
@@ -66,6 +68,7 @@ class Evidence:
     seen: pl.Series
     quarantined_fraction: float
     unlike_fraction: float | None
+    note: str = ""
 
 
 def judge(evidence: Evidence, config: GateConfig) -> Judgement:
@@ -77,7 +80,11 @@ def judge(evidence: Evidence, config: GateConfig) -> Judgement:
     checks = [
         _check_accuracy(rows, config.min_accuracy),
         _check_recalls(rows, config.min_class_recall),
-        *([_check_not_worse(difference, left_out)] if config.not_worse and evidence.published is not None else []),
+        *(
+            [_check_not_worse(difference, left_out, evidence.note)]
+            if config.not_worse and evidence.published is not None
+            else []
+        ),
         _at_most("quarantined", evidence.quarantined_fraction, config.max_quarantined_fraction, "of the files are quarantined"),
         *(
             [
@@ -134,8 +141,9 @@ def _check_recalls(rows: pl.DataFrame, least: float) -> Check:
     return Check(name="class recall", passed=worst.accuracy >= least, sentence=sentence)
 
 
-def _check_not_worse(difference: Difference | None, left_out: int) -> Check:
+def _check_not_worse(difference: Difference | None, left_out: int, note: str) -> Check:
     seen = f"; {left_out:,} left out, which it has seen in training" if left_out else ""
+    seen += f"; {note}" if note else ""
     if difference is None:
         return Check(name="not worse", passed=True, sentence=f"no image to compare with the published model{seen}")
     low, high = difference.interval

@@ -41,7 +41,7 @@ def judged(
 
 
 def test_a_worse_model_on_an_easier_test_set_is_refused() -> None:
-    # The published one had 0.80 on the test set of its day. Today's is easier: the new one has 0.90 on it, the published one 0.97.
+    # The published one had 0.80 on the test set of its day. On today's, which is easier, it has 0.97 and the new one 0.90.
     new, published = [True] * 900 + [False] * 100, [True] * 970 + [False] * 30
     found = judged(new, published)
     assert not found.passed
