@@ -5,6 +5,8 @@ import it, and their two verbs, the schedule is lost and nothing else.
 """
 
 import contextlib
+import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from pathlib import Path
@@ -16,6 +18,7 @@ from pipelines import prefect_start  # noqa: F401  # before Prefect, which reads
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas import FlowRun, State
+from prefect.context import FlowRunContext
 from prefect.events import emit_event
 from prefect.flows import Flow
 from prefect.logging.loggers import flow_run_logger
@@ -44,6 +47,9 @@ Trigger = Literal["by hand", "schedule", "source changed"]
 TURN = Path(".darkroom/flow.lock")
 _RETRIES = 3
 
+_HINT = re.compile(r"|To (track the changes with git|enable auto staging), run:|git add .*|dvc config core.*|Use `dvc push` .*")
+"""What DVC says after each stage to a person at a terminal."""
+
 _has_turn: ContextVar[bool] = ContextVar("has_turn", default=False)
 
 
@@ -67,7 +73,8 @@ def run_stage(stage: str, *, force: bool = False, known_unchanged: bool = False)
     if known_unchanged:
         return Completed(name="Unchanged", message=f"{stage}: unchanged", data="unchanged")
     words = ["repro", "--single-item", *(["--force"] if force else []), stage]
-    finished = dvc(*words, on_line=get_run_logger().info)
+    say = get_run_logger().info
+    finished = dvc(*words, on_line=lambda line: None if _HINT.fullmatch(line.strip()) else say(line))
     if finished.exit_code:
         return Failed(message=f"{stage}: {reason_of(finished.output)}")
     outcome = outcome_of(finished.output)
@@ -80,7 +87,8 @@ def judge_run(run: Run) -> Judgement:
     judgement = run.judged()
     for check in judgement.checks:
         get_run_logger().info("%s: %s", "passed" if check.passed else "refused", check.sentence)
-    get_run_logger().info(run.drift.in_words)
+    if run.earlier:
+        get_run_logger().info(run.drift.in_words)
     return judgement
 
 
@@ -109,7 +117,7 @@ def rebuild(
     force: bool = False,  # noqa: FBT001, FBT002  # Prefect shows it as a parameter
     experiment: str | None = None,
     publish: bool = True,  # noqa: FBT001, FBT002
-    trigger: Trigger = "by hand",
+    trigger: Trigger | None = None,
 ) -> State:
     """Brings stages up to date in DVC's order, judges the model, and publishes it if it passes.
 
@@ -118,7 +126,7 @@ def rebuild(
         force: runs them even where nothing changed.
         experiment: a name under which DVC keeps the run as an experiment. Then nothing is published.
         publish: whether a model that passes the gate becomes the published one.
-        trigger: what started the run, for people.
+        trigger: what started the run, for people; if it is not said, a schedule or a person.
     """
     say = get_run_logger().info
     server = str(get_current_settings().api.url or "")
@@ -126,13 +134,19 @@ def rebuild(
         with turn(say), entered(str(flow_run.get_id()), server):
             for line in [*end_killed_runs(server), *mend_troubles(deep=False)]:
                 say(line)
-            return _rebuild(targets or [], force=force, experiment=experiment, publish=publish, trigger=trigger)
+            return _rebuild(targets or [], force=force, experiment=experiment, publish=publish, trigger=trigger or _trigger())
     except DarkroomError as error:
         return Failed(message=str(error))
     except OSError as error:
         if (known := os_error_line(error)) is None:
             raise
         return Failed(message=known)
+
+
+def _trigger() -> Trigger:
+    """What started this run, as the server knows it."""
+    context = FlowRunContext.get()
+    return "schedule" if context and context.flow_run and context.flow_run.auto_scheduled else "by hand"
 
 
 def _rebuild(targets: Sequence[str], *, force: bool, experiment: str | None, publish: bool, trigger: Trigger) -> State:
@@ -194,7 +208,7 @@ def _finish(run: Run, line: str, config: PublishConfig, *, publishes: bool) -> S
     judgement = judge_run(run) if publishes else None
     publish_artifacts(run, judgement)
     if run.drift.is_certain:
-        line = f"{line}; {run.drift.in_words}"
+        line = f"{line}; {run.drift.headline}"
         emit_event("darkroom.drift", {"prefect.resource.id": f"prefect.flow-run.{flow_run.get_id()}"})
         tell(f"Darkroom: new images differ in run {flow_run.get_name()}", run.drift.in_words, get_run_logger().warning)
     if judgement is None:
@@ -226,11 +240,7 @@ def reason_of(output: str) -> str:
 
 
 if __name__ == "__main__":
-    import typer
-
-    from pipelines.commands.flow import flow as command
+    from pipelines.cli import app
     from pipelines.stage_command import run_program
 
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(command)
-    run_program(app)
+    run_program(lambda: app(["flow", *sys.argv[1:]]))

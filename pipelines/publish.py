@@ -12,7 +12,7 @@ from models.config.publish import PublishConfig
 from pipelines.dvc_lock_copies import DVC_LOCK
 from pipelines.graph import dvc, last_line
 from pipelines.version_commit import committed, need_committable, tags
-from pipelines.versions import Version, keep_files, next_number, record_path, scores_in_words, switch_to
+from pipelines.versions import VERSIONS, Version, keep_files, next_number, record_path, scores_in_words, switch_to
 
 
 class PushError(DarkroomError):
@@ -74,7 +74,7 @@ def publish_version(version: Version, config: PublishConfig, earlier: Version | 
         if not config.commit:
             switch_to(version)
             return f"version {version.number} is published"
-        with committed([DVC_LOCK, record], message_of(version, earlier), version.tag) as commit:
+        with committed([DVC_LOCK, VERSIONS], message_of(version, earlier), version.tag) as commit:
             switch_to(version)
             return f"version {version.number} is published, commit {commit[:10]}, tag {version.tag}"
 

@@ -1,6 +1,6 @@
 """A version in Git: one commit of dvc.lock and the record of the version, and its tag, or neither.
 
-Changes of the user are never part of it: the index must be empty, and only these two files are committed.
+Changes of the user are never part of it: nothing may be staged, and only dvc.lock and the records are committed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -46,6 +46,12 @@ def need_committable() -> None:
 def tags() -> list[str]:
     """The tags of versions; none outside a repository."""
     return run_git("tag", "--list", f"{TAG}*").stdout.split() if read_history() == "commits" else []
+
+
+def tag_dates() -> dict[str, str]:
+    """The day on which each version was tagged, by its tag; nothing outside a repository."""
+    listed = git("for-each-ref", "--format=%(refname:short) %(creatordate:short)", f"refs/tags/{TAG}*").stdout
+    return dict(line.split() for line in listed.splitlines())
 
 
 @contextmanager

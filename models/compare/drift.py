@@ -55,8 +55,13 @@ class Drift(Document):
         return self.unlike / self.looked_at if self.looked_at else None
 
     @property
+    def headline(self) -> str:
+        """Of a drift that is certain, for example `drift: 60 new images differ in brightness`."""
+        return f"drift: {self.new:,} new images differ in {', '.join(own.fact for own in self.shifts)}"
+
+    @property
     def in_words(self) -> str:
-        """One sentence."""
+        """One or two sentences."""
         if not self.new:
             return "No image is new."
         share = f"{self.unlike:,} of {self.looked_at:,} are unlike each of the others."

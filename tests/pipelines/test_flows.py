@@ -25,12 +25,9 @@ from prefect.settings import (
 )
 from prefect.states import Completed, Running
 from prefect.testing.utilities import prefect_test_harness
-from typer.testing import CliRunner
 
 from dataprep.core.artifacts import write_document
-from dataprep.core.errors import DarkroomError
 from pipelines import flows, prefect_start
-from pipelines.cli import app
 from pipelines.flows import outcome_of, reason_of
 from pipelines.graph import Finished
 from pipelines.judge import Run
@@ -168,21 +165,6 @@ def test_a_run_that_was_killed_gets_an_end_and_so_do_its_tasks(play: Callable[..
         assert str(client.read_flow_run(run.id).state_name) == "Crashed"
         assert str(client.read_task_run(created.id).state_name) == "Crashed"
     assert list(LEDGER.iterdir()) == []
-
-
-def test_outside_a_project_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    ended = CliRunner().invoke(app, ["flow"])
-    assert isinstance(ended.exception, DarkroomError)
-    assert str(ended.exception).startswith("dvc.yaml must be in the current folder; it is not")
-
-
-def test_help_and_unknown_options_start_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flows, "rebuild", lambda *_, **__: pytest.fail("it ran"))
-    shown = CliRunner().invoke(app, ["flow", "--help"])
-    assert shown.exit_code == 0
-    assert "Brings every stage up to date" in shown.output
-    assert CliRunner().invoke(app, ["flow", "--hlep"]).exit_code == 2
 
 
 @pytest.fixture
