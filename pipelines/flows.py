@@ -31,7 +31,7 @@ from dataprep.core.errors import DarkroomError
 from models.compare.gate import Judgement
 from models.config.publish import PublishConfig
 from pipelines.doctor import mend_troubles
-from pipelines.graph import busy_holder, dvc, last_line, out_of_date, read_stages, stage_order
+from pipelines.graph import busy_holder, dvc, error_of, out_of_date, read_stages, stage_order
 from pipelines.judge import Run
 from pipelines.lock import in_turn
 from pipelines.os_errors import os_error_line
@@ -197,7 +197,7 @@ def save_experiment(name: str) -> str:
     """
     ended = dvc("exp", "save", "--force", "--name", name)
     if ended.exit_code:
-        raise DarkroomError(f"dvc exp save must keep the run as {name!r}; it ended with {last_line(ended.output)!r}")
+        raise DarkroomError(f"dvc exp save must keep the run as {name!r}; it says {error_of(ended.output)!r}")
     return f"experiment {name} is kept"
 
 
@@ -233,10 +233,7 @@ def reason_of(output: str) -> str:
     if holder := busy_holder(output):
         return f"one run at a time: {holder}"
     own = [line.removeprefix("error: ") for line in output.splitlines() if line.startswith("error: ")]
-    if own:
-        return own[-1]
-    _, _, message = output.rpartition("ERROR: ")
-    return " ".join(message.split()) or last_line(output)
+    return own[-1] if own else error_of(output)
 
 
 if __name__ == "__main__":

@@ -265,6 +265,16 @@ def last_line(text: str) -> str:
     return lines[-1] if lines else ""
 
 
+def error_of(output: str) -> str:
+    r"""What DVC says is wrong, which may take several lines; its last line where it does not say so.
+
+    >>> error_of("Running\nERROR: failed to push\n  3 files\n")
+    'failed to push 3 files'
+    """
+    _, _, message = output.rpartition("ERROR: ")
+    return " ".join(message.split()) or last_line(output)
+
+
 def read_stages(graph: Path = DVC_FILE) -> dict[str, dict[str, Any]]:
     """What dvc.yaml says of each stage, in its order.
 

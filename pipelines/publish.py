@@ -10,7 +10,7 @@ from dataprep.core.artifacts import write_document
 from dataprep.core.errors import DarkroomError, on_one_line
 from models.config.publish import PublishConfig
 from pipelines.dvc_lock_copies import DVC_LOCK
-from pipelines.graph import dvc, last_line
+from pipelines.graph import dvc, error_of, last_line
 from pipelines.version_commit import committed, need_committable, tags
 from pipelines.versions import VERSIONS, Version, keep_files, next_number, record_path, scores_in_words, switch_to
 
@@ -49,7 +49,7 @@ def push(config: PublishConfig) -> str:
     """
     ended = dvc("push", *(["--remote", config.remote] if config.remote else []))
     if ended.exit_code:
-        raise PushError(on_one_line(f"dvc push must reach the remote; it ended with {last_line(ended.output)!r}"))
+        raise PushError(on_one_line(f"dvc push must reach the remote; it says {error_of(ended.output)!r}"))
     return last_line(ended.output)
 
 

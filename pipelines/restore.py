@@ -5,6 +5,7 @@ last commit. What no commit and no cache holds would be lost, so then nothing be
 """
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from dataprep.core.artifacts import write_bytes
 from dataprep.core.errors import DarkroomError, first_five
 from pipelines.dvc_lock_copies import DVC_LOCK
 from pipelines.earlier_runs import commit_of
-from pipelines.graph import DVC_FILE, GraphError, busy_holder, dvc, last_line, output_path
+from pipelines.graph import DVC_FILE, GraphError, busy_holder, dvc, error_of, last_line, output_path
 from pipelines.kept_workspace import need_copies
 from pipelines.lock import only_run
 from pipelines.params import PARAMS_FILE
@@ -61,7 +62,7 @@ def _need_nothing_lost() -> None:
                 f"{path} has changes that no commit holds, and they would be lost. Commit it (git commit {path}), or take them "
                 f"back: git checkout {path}"
             )
-    changed = changed_outputs(_status())
+    changed = [path for path in changed_outputs(_status()) if os.path.lexists(path)]  # what is gone is no loss
     if changed:
         raise DarkroomError(
             f"{first_five(changed)} differs from what DVC has a copy of, and would be lost. Run: dvc commit, or dvc repro"
@@ -73,16 +74,16 @@ def _need_nothing_lost() -> None:
 
 
 def changed_outputs(status: Mapping[str, object]) -> list[str]:
-    """The outputs that are others than in dvc.lock, by the answer of `dvc status --json`; those that are gone are no loss.
+    """The outputs that are others than in dvc.lock, or of which DVC has no copy, by the answer of `dvc status --json`.
 
-    >>> changed_outputs({"train": [{"changed outs": {"a": "modified", "b": "deleted"}}, "always changed"]})
-    ['a']
+    >>> changed_outputs({"train": [{"changed outs": {"a": "modified", "b": "not in cache"}}, "always changed"]})
+    ['a', 'b']
     """
     found: list[str] = []
     for reasons in status.values():
         for reason in reasons if isinstance(reasons, list) else []:
             outs = reason.get("changed outs", {}) if isinstance(reason, dict) else {}
-            found += [path for path, what in outs.items() if what != "deleted"]
+            found += list(outs)
     return found
 
 
@@ -90,7 +91,7 @@ def _status() -> Mapping[str, object]:
     ended = dvc("status", "--json")
     if ended.exit_code:
         holder = busy_holder(ended.output)
-        raise DarkroomError(f"DVC cannot look at the outputs: {holder or last_line(ended.output)}")
+        raise DarkroomError(f"DVC cannot look at the outputs: {holder or error_of(ended.output)}")
     answer = json.loads(last_line(ended.output))
     return answer if isinstance(answer, dict) else {}
 
@@ -121,7 +122,7 @@ def _check_out(name: str) -> None:
         fetched = dvc("fetch")
         ended = dvc("checkout", "--force")
         if ended.exit_code:
-            said = last_line(fetched.output if fetched.exit_code else ended.output)
+            said = error_of(fetched.output if fetched.exit_code else ended.output)
             raise DarkroomError(
                 f"{name}: DVC must have all files of this version in its cache or on its remote; it says {said!r}. "
                 "All is as it was"

@@ -20,7 +20,7 @@ from prefect.client.schemas.schedules import CronSchedule
 from prefect.settings import PREFECT_API_URL, get_current_settings, temporary_settings
 from pydantic import ValidationError
 
-from dataprep.core.errors import DarkroomError, ParamsError, in_short
+from dataprep.core.errors import ParamsError, in_short
 from pipelines.flows import rebuild
 from pipelines.prefect_preconditions import ServerError
 from pipelines.prefect_start import need_server
@@ -163,7 +163,7 @@ def watch_source(
             if is_due:
                 start_run()
             watch, said = known, ""
-        except (DarkroomError, OSError, httpx.HTTPError) as error:
+        except Exception as error:  # noqa: BLE001  # a source or a server that fails now may answer the next time
             if str(error) != said:
                 say(f"watch: {in_short(error)}; it is tried again")
             said = str(error)

@@ -62,4 +62,5 @@ def state_of_source() -> str:
     config = read_params().ingest
     source = locate_raw_folder(config.source, Path(option_value("ingest", "--embedded")))
     files = list_source(source, config.skip).files
-    return hashlib.sha256(files.select("path", "bytes", "modified_ns", "changed_ns").write_ndjson().encode()).hexdigest()
+    rows = files.select("path", "bytes", "modified_ns", "changed_ns").hash_rows()  # the same within one process
+    return hashlib.sha256(rows.to_numpy().tobytes()).hexdigest()
