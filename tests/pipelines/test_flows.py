@@ -1,5 +1,6 @@
 """The flow under a temporary Prefect server, with DVC played by a function: its words are those of DVC 3."""
 
+import json
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from prefect.blocks.system import Secret
 from prefect.client.orchestration import get_client
 from prefect.client.schemas import State
 from prefect.settings import (
@@ -25,6 +27,7 @@ from prefect.settings import (
 )
 from prefect.states import Completed, Running
 from prefect.testing.utilities import prefect_test_harness
+from pydantic import SecretStr
 
 from dataprep.core.artifacts import write_document
 from pipelines import flows, prefect_start
@@ -32,7 +35,7 @@ from pipelines.flows import outcome_of, reason_of
 from pipelines.graph import Finished
 from pipelines.judge import Run
 from pipelines.prefect_preconditions import ServerError
-from pipelines.run_artifacts import end_killed_runs
+from pipelines.run_artifacts import WEBHOOK, end_killed_runs, tell
 from pipelines.run_ledger import LEDGER, Entry
 from tests.closure import ROOT, SHIPPED
 
@@ -165,6 +168,49 @@ def test_a_run_that_was_killed_gets_an_end_and_so_do_its_tasks(play: Callable[..
         assert str(client.read_flow_run(run.id).state_name) == "Crashed"
         assert str(client.read_task_run(created.id).state_name) == "Crashed"
     assert list(LEDGER.iterdir()) == []
+
+
+@pytest.fixture
+def webhook() -> Iterator[list[dict[str, str]]]:
+    """The news that a web server gets, whose address is Prefect's secret."""
+    got: list[dict[str, str]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as own:
+        threading.Thread(target=own.serve_forever, daemon=True).start()
+        Secret(value=SecretStr(f"http://127.0.0.1:{own.server_port}/")).save(WEBHOOK, overwrite=True)
+        yield got
+        own.shutdown()
+    with get_client(sync_client=True) as client:
+        client.delete_block_document(client.read_block_document_by_name(WEBHOOK, "secret").id)
+
+
+@pytest.mark.usefixtures("server")
+def test_a_failure_is_told_to_the_address_of_the_secret(play: Callable[..., list[str]], webhook: list[dict[str, str]]) -> None:
+    play({"ingest": Finished(0, RAN), "split": Finished(255, FAILED)})
+    flows.rebuild(return_state=True)
+    (news,) = webhook
+    assert re.fullmatch(r"Darkroom: run [\w-]+ ended as Failed\nsplit: class 'b' has 2 images", news["text"])
+
+
+@pytest.mark.usefixtures("server")
+def test_a_webhook_that_does_not_answer_fails_no_run(
+    play: Callable[..., list[str]], webhook: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    Secret(value=SecretStr("http://127.0.0.1:9/")).save(WEBHOOK, overwrite=True)
+    tell("subject", "body", said.append)
+    assert said[0].startswith("news could not be sent to the address in secret darkroom-webhook (ConnectError: ")
+    assert "127.0.0.1:9" not in said[0]  # the address is a secret
+    assert webhook == []
 
 
 @pytest.fixture

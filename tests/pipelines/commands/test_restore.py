@@ -106,8 +106,8 @@ def test_a_version_comes_back_as_a_whole_and_so_does_the_later_one(project: Path
 
     Path("params.yaml").write_text("three: 3\n")
     assert refusal("1") == (
-        "params.yaml has changes that no commit holds, and they would be lost. Commit it (git commit params.yaml), or take them "
-        "back: git checkout params.yaml"
+        "params.yaml has changes that no commit holds, and they would be lost. Commit it (git commit params.yaml), or take "
+        "them back: git checkout params.yaml"
     )
     run("git", "checkout", "-q", "params.yaml")
     Path("reports/index.html").unlink()
