@@ -17,7 +17,7 @@ from pipelines.graph import DVC_FILE, GraphError, busy_holder, dvc, error_of, la
 from pipelines.kept_workspace import need_copies
 from pipelines.lock import only_run
 from pipelines.params import PARAMS_FILE
-from pipelines.repository import git
+from pipelines.repository import run_git
 from pipelines.versions import TAG, VERSIONS, Version, keep_files, md5_of, switch_to
 
 FILES = (DVC_LOCK, DVC_FILE, PARAMS_FILE)
@@ -98,13 +98,13 @@ def _status() -> Mapping[str, object]:
 
 def _is_in_a_commit(path: Path) -> bool:
     """Whether a commit of any branch or tag holds this very content, so that it can be had again."""
-    blob = git("hash-object", "--", str(path)).stdout.strip()
-    found = git("log", "--all", "--max-count=1", "--format=%H", f"--find-object={blob}", "--", str(path))
+    blob = run_git("hash-object", "--", str(path)).stdout.strip()
+    found = run_git("log", "--all", "--max-count=1", "--format=%H", f"--find-object={blob}", "--", str(path))
     return bool(found.stdout.strip())
 
 
 def _content(commit: str, path: Path, name: str) -> bytes:
-    shown = git("show", f"{commit}:./{path}")
+    shown = run_git("show", f"{commit}:./{path}")
     if shown.returncode:
         raise DarkroomError(f"{name}: that commit must hold {path}; it does not. Name a version of darkroom history")
     return shown.stdout.encode("utf-8", "surrogateescape")
@@ -131,11 +131,11 @@ def _check_out(name: str) -> None:
 
 def _version_at(commit: str) -> Version | None:
     """The record, in a commit, of the model that stands in this folder now."""
-    names = git("ls-tree", "--name-only", commit, f"./{VERSIONS}/").stdout.split()
+    names = run_git("ls-tree", "--name-only", commit, f"./{VERSIONS}/").stdout.split()
     model = md5_of(output_path("train", "model.keras"))
     for name in sorted(names, reverse=True):
         try:
-            version = Version.model_validate_json(git("show", f"{commit}:./{VERSIONS}/{Path(name).name}").stdout)
+            version = Version.model_validate_json(run_git("show", f"{commit}:./{VERSIONS}/{Path(name).name}").stdout)
         except ValueError:  # of a later version of Darkroom
             continue
         if version.model == model:

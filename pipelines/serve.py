@@ -17,6 +17,7 @@ from pipelines import prefect_start  # noqa: F401  # before Prefect, which reads
 # isort: split
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.schedules import CronSchedule
+from prefect.deployments.runner import EntrypointType
 from prefect.settings import PREFECT_API_URL, get_current_settings, temporary_settings
 from pydantic import ValidationError
 
@@ -70,7 +71,13 @@ def serve(*, cron: str | None, interval_seconds: float | None, watch: Watch | No
         print(
             f"serve: rebuild/{deployment_name()} at {url}; to start a run: prefect deployment run rebuild/{deployment_name()}"
         )
-        rebuild.serve(name=deployment_name(), limit=1, print_starting_message=False, **schedules)
+        rebuild.serve(
+            name=deployment_name(),
+            limit=1,
+            print_starting_message=False,
+            entrypoint_type=EntrypointType.MODULE_PATH,  # the code of an installation lies elsewhere than the project
+            **schedules,
+        )
 
 
 def check_cron(cron: str) -> None:

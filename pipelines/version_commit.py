@@ -11,6 +11,7 @@ from dataprep.core.errors import DarkroomError, first_five, on_one_line
 from pipelines.dvc_lock_copies import DVC_LOCK
 from pipelines.graph import DVC_FILE, declared_outputs, last_line, read_stages
 from pipelines.params import PARAMS_FILE
+from pipelines.project_graph import RECORD
 from pipelines.repository import read_history, run_git
 from pipelines.versions import TAG
 
@@ -50,7 +51,7 @@ def tags() -> list[str]:
 
 def tag_dates() -> dict[str, str]:
     """The day on which each version was tagged, by its tag; nothing outside a repository."""
-    listed = git("for-each-ref", "--format=%(refname:short) %(creatordate:short)", f"refs/tags/{TAG}*").stdout
+    listed = run_git("for-each-ref", "--format=%(refname:short) %(creatordate:short)", f"refs/tags/{TAG}*").stdout
     return dict(line.split() for line in listed.splitlines())
 
 
@@ -105,7 +106,7 @@ def _sources() -> list[str]:
     stages = read_stages()
     made = {path for _, path in declared_outputs(stages)}
     deps = {dep for stage in stages.values() for dep in stage.get("deps", []) if isinstance(dep, str) and "${" not in dep}
-    return sorted({str(DVC_FILE), str(PARAMS_FILE), "models/networks", *deps} - made - {str(DVC_LOCK)})
+    return sorted({str(DVC_FILE), str(PARAMS_FILE), str(RECORD), "models/networks", *deps} - made - {str(DVC_LOCK)})
 
 
 def _git(*arguments: str) -> str:
