@@ -16,7 +16,10 @@ from pipelines.shipped_files import SHIPPED_GRAPH, installed_version
 
 _DVC_CONFIG = "[core]\n    analytics = false\n    check_update = false\n"
 
-_GITIGNORE = "/.darkroom/\n/raw/\n/data/\n/artifacts/\n/reports/\n/published/\n/dvc_plots/\n*.torn-[0-9]*\n*.foreign-[0-9]*\n__pycache__/\n"
+_GITIGNORE = (
+    "/.darkroom/\n/raw/\n/data/\n/artifacts/\n/reports/\n/published/\n/dvc_plots/\n"
+    "*.torn-[0-9]*\n*.foreign-[0-9]*\n__pycache__/\n"
+)
 
 _DVCIGNORE = "__pycache__/\n.venv/\n.darkroom/\nraw/\npublished/\n"
 

@@ -17,8 +17,8 @@ from pipelines import prefect_start  # noqa: F401  # before Prefect, which reads
 # isort: split
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.schedules import CronSchedule
-from prefect.deployments.runner import EntrypointType
 from prefect.settings import PREFECT_API_URL, get_current_settings, temporary_settings
+from prefect.types.entrypoint import EntrypointType
 from pydantic import ValidationError
 
 from dataprep.core.errors import ParamsError, in_short
