@@ -18,7 +18,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from dataprep.config.base import SPLITS, SplitName
-from dataprep.core.artifacts import Document, read_document, write_document
+from dataprep.core.artifacts import D, Document, read_document, write_document
+from dataprep.core.errors import ArtifactError
 from models.compare.data_changes import DataCounts
 from models.compare.drift import Drift
 from models.compare.gate import Judgement
@@ -42,6 +43,7 @@ KEPT = (
 """Stage and name of each output that is kept of a published version."""
 
 _CURRENT = PUBLISHED / "current.json"
+_MEND = "darkroom restore NUMBER, with one of darkroom history; or, to begin anew: rm -r published"
 _RECORD = re.compile(r"\d{4,}\.json")
 
 
@@ -92,7 +94,22 @@ def read_version(path: Path) -> Version:
     Raises:
         ArtifactError: it is missing, or no such record.
     """
-    return read_document(path, Version, stage="diagnose")
+    return _read(path, Version, f"git checkout {path}")
+
+
+def _read(path: Path, kind: type[D], mend: str) -> D:
+    """Reads a document that no stage makes."""
+    try:
+        return read_document(path, kind, stage="")
+    except ArtifactError as error:
+        raise ArtifactError(
+            f"{path} must be a whole {kind.__name__} of this version of Darkroom; it is not. Run: {mend}"
+        ) from error
+
+
+def _read_current() -> int | None:
+    """The number of the published version; None before the first."""
+    return _read(_CURRENT, _Current, _MEND).number if _CURRENT.is_file() else None
 
 
 def read_versions() -> list[Version]:
@@ -111,11 +128,11 @@ def published_version() -> Published | None:
     Raises:
         ArtifactError: its files are damaged.
     """
-    if not _CURRENT.is_file():
+    number = _read_current()
+    if number is None:
         return None
-    number = read_document(_CURRENT, _Current, stage="diagnose").number
     folder = folder_of(number)
-    return Published(read_version(folder / "version.json"), folder)
+    return Published(_read(folder / "version.json", Version, _MEND), folder)
 
 
 def next_number(tags: Iterable[str]) -> int:
@@ -126,8 +143,7 @@ def next_number(tags: Iterable[str]) -> int:
     """
     tagged = [int(tag.removeprefix(TAG)) for tag in tags if re.fullmatch(rf"{TAG}\d+", tag)]
     recorded = [int(path.stem) for path in VERSIONS.glob("*.json") if _RECORD.fullmatch(path.name)]
-    current = [read_document(_CURRENT, _Current, stage="diagnose").number] if _CURRENT.is_file() else []
-    return max([0, *tagged, *recorded, *current]) + 1
+    return max([0, *tagged, *recorded, _read_current() or 0]) + 1
 
 
 def md5_of(path: Path) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dataprep.core.errors import DarkroomError
+from dataprep.core.errors import ArtifactError, DarkroomError
 from models.config.publish import PublishConfig
 from pipelines import publish
 from pipelines.graph import Finished
@@ -192,3 +192,17 @@ def test_numbers_go_on_above_records_and_tags(tmp_path: Path, monkeypatch: pytes
     publish_version(version(4), QUIET, None)
     assert next_number(["model-v2"]) == 5
     assert next_number(["model-v9"]) == 10
+
+
+def test_a_damaged_record_is_one_line_that_says_how_to_mend_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_project(tmp_path)
+    publish_version(version(1), QUIET, None)
+    Path("published/v1/version.json").unlink()
+    with pytest.raises(
+        ArtifactError, match=r"^published/v1/version.json must be a whole Version .* Run: darkroom restore NUMBER"
+    ):
+        published_version()
+    Path("versions/0001.json").write_text("{")
+    with pytest.raises(ArtifactError, match=r"^versions/0001.json must be .* Run: git checkout versions/0001.json$"):
+        read_versions()
