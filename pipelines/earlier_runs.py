@@ -54,14 +54,18 @@ def find_run(name: str, outputs: list[Path]) -> EarlierRun:
     folder = Path(name)
     if folder.is_dir():
         return EarlierRun(name, {output: folder / output for output in outputs if (folder / output).is_file()})
-    locked = _locked(_commit_of(name), name)
+    locked = _locked(commit_of(name), name)
     cache = cache_folder() / "files/md5"
     places = {output: cache / md5[:2] / md5[2:] for output in outputs if (md5 := locked.get(output.as_posix()))}
     return EarlierRun(name, {output: place for output, place in places.items() if place.is_file()})
 
 
-def _commit_of(name: str) -> str:
-    """The hash of a commit, by a name of Git or of an experiment."""
+def commit_of(name: str) -> str:
+    """The hash of a commit, by a name of Git or of an experiment.
+
+    Raises:
+        DarkroomError: there is none of that name.
+    """
     found = _git("rev-parse", "--quiet", "--verify", "--end-of-options", f"{name}^{{commit}}")
     if found is not None:
         return found.strip()

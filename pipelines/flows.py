@@ -1,110 +1,224 @@
 """The same graph under Prefect, which owns when, retry and see: one task per stage, each `dvc repro --single-item`.
 
-`python -m pipelines.flows` runs it once. Removing this file loses the schedule and nothing else.
+`darkroom flow`, or `python -m pipelines.flows`, runs it once; `darkroom serve` on a schedule. Without this file, those that
+import it, and their two verbs, the schedule is lost and nothing else.
 """
 
 import contextlib
-import contextvars
-import io
-import os
-import threading
-import warnings
-from http import HTTPStatus
-from typing import Literal
-from urllib.parse import urlsplit
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any, Literal
 
-from dataprep.core.errors import DarkroomError, in_short
-from pipelines.prefect_preconditions import ServerError, check_database, check_home, check_proxies, exempt_loopback
-from pipelines.stage_command import run_program
+from pipelines import prefect_start  # noqa: F401  # before Prefect, which reads settings when it is imported
 
-# Before the import, which reads them. The first start of a temporary server can pass the default limit of 20 s on a small
-# machine; nothing is sent home; and a profile without a server gets a temporary one.
-os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
-os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-os.environ.setdefault("DO_NOT_TRACK", "1")
-if "PREFECT_SERVER_EPHEMERAL_ENABLED" not in os.environ:
-    os.environ.setdefault("PREFECT_SERVER_ALLOW_EPHEMERAL_MODE", "true")
-exempt_loopback(os.environ)
-
-
-def load_settings() -> None:
-    """Makes Prefect read its settings, without which it cannot be imported.
-
-    Raises:
-        ServerError: a PREFECT_* variable or a profile cannot be.
-    """
-    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):  # what they say is in the error
-        warnings.simplefilter("ignore")
-        try:
-            from prefect.settings import get_current_settings
-
-            get_current_settings()
-        except Exception as error:
-            raise ServerError(
-                f"Prefect cannot read its settings ({in_short(error)}). Correct the PREFECT_* variables of the environment, or "
-                "profiles.toml in PREFECT_HOME (~/.prefect)"
-            ) from error
-
-
-run_program(load_settings)
-
-import typer
+# isort: split
 from prefect import flow, get_run_logger, task
-from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
-from prefect.client.orchestration import get_client
-from prefect.client.schemas import State
-from prefect.exceptions import PrefectHTTPStatusError
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas import FlowRun, State
+from prefect.context import FlowRunContext
+from prefect.events import emit_event
+from prefect.flows import Flow
+from prefect.logging.loggers import flow_run_logger
+from prefect.runtime import flow_run
 from prefect.settings import get_current_settings
 from prefect.states import Completed, Failed
+from prefect.tasks import exponential_backoff
 
-from dataprep.config.base import SPLITS
-from dataprep.core.artifacts import read_document
-from models.diagnose.diagnosis import Diagnosis
-from models.diagnose.metrics import Metrics
+from dataprep.core.errors import DarkroomError
+from models.compare.gate import Judgement
+from models.config.publish import PublishConfig
 from pipelines.doctor import mend_troubles
-from pipelines.graph import busy_holder, dvc, last_line, output_path, stage_order
+from pipelines.graph import busy_holder, dvc, error_of, out_of_date, read_stages, stage_order
+from pipelines.judge import Run
+from pipelines.lock import in_turn
+from pipelines.os_errors import os_error_line
+from pipelines.params import read_params
+from pipelines.publish import need_publishable, number_of_next, publish_version, push
+from pipelines.run_artifacts import end_killed_runs, publish_artifacts, tell
+from pipelines.run_ledger import entered
+from pipelines.versions import published_version
 
 Outcome = Literal["ran", "cached", "unchanged"]
+Trigger = Literal["by hand", "schedule", "source changed"]
 
-_SECONDS = 8.0
-"""That a server has to answer."""
+TURN = Path(".darkroom/flow.lock")
+_RETRIES = 3
+
+_HINT = re.compile(r"|To (track the changes with git|enable auto staging), run:|git add .*|dvc config core.*|Use `dvc push` .*")
+"""What DVC says after each stage to a person at a terminal."""
+
+_has_turn: ContextVar[bool] = ContextVar("has_turn", default=False)
+
+
+@contextlib.contextmanager
+def turn(say: Callable[[str], None]) -> Iterator[None]:
+    """Lets one flow run at a time in this folder; the next ones wait and say for whom."""
+    if _has_turn.get():
+        yield
+        return
+    with in_turn(TURN, say):
+        token = _has_turn.set(True)
+        try:
+            yield
+        finally:
+            _has_turn.reset(token)
 
 
 @task(task_run_name="{stage}")
-def run_stage(stage: str) -> State:
+def run_stage(stage: str, *, force: bool = False, known_unchanged: bool = False) -> State:
     """Brings one stage up to date; the state's name says whether it ran, came from DVC's cache or was unchanged."""
-    finished = dvc("repro", "--single-item", stage, on_line=get_run_logger().info)
+    if known_unchanged:
+        return Completed(name="Unchanged", message=f"{stage}: unchanged", data="unchanged")
+    words = ["repro", "--single-item", *(["--force"] if force else []), stage]
+    say = get_run_logger().info
+    finished = dvc(*words, on_line=lambda line: None if _HINT.fullmatch(line.strip()) else say(line))
     if finished.exit_code:
         return Failed(message=f"{stage}: {reason_of(finished.output)}")
     outcome = outcome_of(finished.output)
     return Completed(name=outcome.capitalize(), message=f"{stage}: {outcome}", data=outcome)
 
 
-@task(task_run_name="publish")
-def publish() -> None:
-    """Shows metrics, verdict and report as Prefect artifacts."""
-    metrics = read_document(output_path("diagnose", "metrics.json"), Metrics, stage="diagnose")
-    diagnosis = read_document(output_path("diagnose", "diagnosis.json"), Diagnosis, stage="diagnose")
-    report = output_path("diagnose", "index.html")
-    create_table_artifact(table=[{"split": split, **metrics.of_split(split).model_dump()} for split in SPLITS], key="metrics")
-    create_markdown_artifact(
-        markdown="\n\n".join([f"# {diagnosis.first.headline}", *diagnosis.lines()[1:]]) + "\n",
-        key="diagnosis",
-    )
-    create_link_artifact(link=report.resolve().as_uri(), link_text=str(report), key="report")
+@task(task_run_name="judge", cache_policy=NO_CACHE)
+def judge_run(run: Run) -> Judgement:
+    """Compares the model with the published one, and its data with those of that."""
+    judgement = run.judged()
+    for check in judgement.checks:
+        get_run_logger().info("%s: %s", "passed" if check.passed else "refused", check.sentence)
+    if run.earlier:
+        get_run_logger().info(run.drift.in_words)
+    return judgement
 
 
-@flow(name="rebuild")
-def rebuild() -> State:
-    """Brings every stage up to date, in DVC's order, then publishes; stops at the first stage that fails."""
+@task(
+    task_run_name="push", retries=_RETRIES, retry_delay_seconds=exponential_backoff(backoff_factor=5), retry_jitter_factor=0.3
+)
+def push_outputs(config: PublishConfig) -> None:
+    """Pushes to the DVC remote: the only step that crosses a network, and the only one that is tried again."""
+    get_run_logger().info(push(config))
+
+
+@task(task_run_name="publish", cache_policy=NO_CACHE)
+def publish_run(run: Run, judgement: Judgement, config: PublishConfig) -> str:
+    """Makes the run the published version."""
+    return publish_version(run.version(number_of_next(), judgement), config, run.earlier.version if run.earlier else None)
+
+
+def _tell_end(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> None:
+    say = flow_run_logger(flow_run, flow).warning
+    tell(f"Darkroom: run {flow_run.name} ended as {state.name}", str(state.message), say)
+
+
+@flow(name="rebuild", on_failure=[_tell_end], on_crashed=[_tell_end])
+def rebuild(
+    targets: list[str] | None = None,
+    force: bool = False,  # noqa: FBT001, FBT002  # Prefect shows it as a parameter
+    experiment: str | None = None,
+    publish: bool = True,  # noqa: FBT001, FBT002
+    trigger: Trigger | None = None,
+) -> State:
+    """Brings stages up to date in DVC's order, judges the model, and publishes it if it passes.
+
+    Args:
+        targets: stages that are brought up to date, with what they depend on; all if none is named. Then nothing is published.
+        force: runs them even where nothing changed.
+        experiment: a name under which DVC keeps the run as an experiment. Then nothing is published.
+        publish: whether a model that passes the gate becomes the published one.
+        trigger: what started the run, for people; if it is not said, a schedule or a person.
+    """
+    say = get_run_logger().info
+    server = str(get_current_settings().api.url or "")
+    try:
+        with turn(say), entered(str(flow_run.get_id()), server):
+            for line in [*end_killed_runs(server), *mend_troubles(deep=False)]:
+                say(line)
+            return _rebuild(targets or [], force=force, experiment=experiment, publish=publish, trigger=trigger or _trigger())
+    except DarkroomError as error:
+        return Failed(message=str(error))
+    except OSError as error:
+        if (known := os_error_line(error)) is None:
+            raise
+        return Failed(message=known)
+
+
+def _trigger() -> Trigger:
+    """What started this run, as the server knows it."""
+    context = FlowRunContext.get()
+    return "schedule" if context and context.flow_run and context.flow_run.auto_scheduled else "by hand"
+
+
+def _rebuild(targets: Sequence[str], *, force: bool, experiment: str | None, publish: bool, trigger: Trigger) -> State:
+    config = read_params().publish
+    publishes = publish and not targets and experiment is None
+    if publishes:
+        need_publishable(config)
     outcomes: dict[str, str] = {}
-    for stage in stage_order():
-        state = run_stage(stage, return_state=True)
+    for stage, state in run_stages(stage_order(targets), force=force):
         if not state.is_completed():
             return Failed(message=state.message)
         outcomes[stage] = str(state.name)
-    publish()
-    return Completed(message=", ".join(f"{stage} {outcome.lower()}" for stage, outcome in outcomes.items()))
+    line = ", ".join(f"{stage} {outcome.lower()}" for stage, outcome in outcomes.items())
+    if trigger != "by hand":
+        line = f"{trigger}: {line}"
+    if experiment is not None:
+        line += f"; {save_experiment(experiment)}"
+    if targets:
+        return Completed(message=line)
+    return _finish(Run(published_version()), line, config, publishes=publishes)
+
+
+def run_stages(order: Sequence[str], *, force: bool) -> Iterator[tuple[str, State]]:
+    """Runs stages as tasks. Of those that DVC would skip it is asked once, until the first one has changed something.
+
+    Yields:
+        Each stage and its state, up to the first that failed.
+    """
+    always = {name for name, stage in read_stages().items() if stage.get("always_changed")}
+    stale: set[str] | None = set(order) if force else None
+    for stage in order:
+        if stale is None and stage not in always:
+            stale = set(out_of_date())
+        unchanged = stage not in always and stale is not None and stage not in stale
+        state = run_stage(stage, force=force, known_unchanged=unchanged, return_state=True)
+        yield stage, state
+        if not state.is_completed():
+            return
+        if stage not in always and state.name != "Unchanged":
+            stale = set(order)  # what comes after may have changed too
+
+
+def save_experiment(name: str) -> str:
+    """Keeps the run as an experiment of DVC; one that has the name already is replaced.
+
+    Raises:
+        DarkroomError: DVC cannot.
+    """
+    ended = dvc("exp", "save", "--force", "--name", name)
+    if ended.exit_code:
+        raise DarkroomError(f"dvc exp save must keep the run as {name!r}; it says {error_of(ended.output)!r}")
+    return f"experiment {name} is kept"
+
+
+def _finish(run: Run, line: str, config: PublishConfig, *, publishes: bool) -> State:
+    """Judges, shows and publishes what the stages made."""
+    if run.is_published and run.earlier:
+        return Completed(message=f"{line}; nothing new since version {run.earlier.version.number}")
+    judgement = judge_run(run) if publishes else None
+    publish_artifacts(run, judgement)
+    if run.drift.is_certain:
+        line = f"{line}; {run.drift.headline}"
+        emit_event("darkroom.drift", {"prefect.resource.id": f"prefect.flow-run.{flow_run.get_id()}"})
+        tell(f"Darkroom: new images differ in run {flow_run.get_name()}", run.drift.in_words, get_run_logger().warning)
+    if judgement is None:
+        return Completed(message=line)
+    if not judgement.passed:
+        stays = f"version {run.earlier.version.number} stays published" if run.earlier else "nothing is published"
+        return Failed(message=f"gate: {judgement.reason}; {stays}")
+    if config.push:
+        push_outputs(config)
+    return Completed(message=f"{line}; {publish_run(run, judgement, config)}")
 
 
 def outcome_of(output: str) -> Outcome:
@@ -119,92 +233,11 @@ def reason_of(output: str) -> str:
     if holder := busy_holder(output):
         return f"one run at a time: {holder}"
     own = [line.removeprefix("error: ") for line in output.splitlines() if line.startswith("error: ")]
-    if own:
-        return own[-1]
-    _, _, message = output.rpartition("ERROR: ")
-    return " ".join(message.split()) or last_line(output)
+    return own[-1] if own else error_of(output)
 
-
-def need_server() -> None:
-    """Refuses to start where Prefect would wait for minutes: asks the server that is named, or looks at what one needs here.
-
-    Raises:
-        ServerError: there is and will be none.
-    """
-    settings = get_current_settings()
-    check_proxies()
-    if settings.api.url:
-        ask_server(settings.api.url)
-        return
-    if not settings.server.ephemeral.enabled:
-        raise ServerError(
-            "PREFECT_API_URL must name a server where PREFECT_SERVER_ALLOW_EPHEMERAL_MODE is false; it names none. "
-            "Start one (prefect server start) and name it, or unset PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"
-        )
-    check_home(settings.home)
-    names = ("PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_API_DATABASE_CONNECTION_URL")
-    if settings.server.database.connection_url:
-        name = next((name for name in names if name in os.environ), names[1])
-        check_database(settings.server.database.connection_url.get_secret_value(), name)
-
-
-def ask_server(url: str) -> None:
-    """Asks a server whether it is one of Prefect and well, as Prefect's own client would: with its keys, headers and proxies.
-
-    Args:
-        url: of its API.
-
-    Raises:
-        ServerError: nothing answers within some seconds, or something else does.
-    """
-    answers: list[str] = []
-
-    def ask() -> None:
-        try:
-            with get_client(httpx_settings={"timeout": _SECONDS}, sync_client=True) as client:
-                answers.append(client.request("GET", "/health").text.strip())
-        except PrefectHTTPStatusError as error:
-            known = (urlsplit(url).hostname or "").endswith(
-                ".prefect.cloud"
-            ) and error.response.status_code == HTTPStatus.NOT_FOUND
-            answers.append(
-                "true" if known else f"its answer is {error.response.status_code}"
-            )  # the cloud has another such page
-        except Exception as error:  # noqa: BLE001  # each is a reason, and is shown
-            answers.append(in_short(error))
-
-    thread = threading.Thread(target=contextvars.copy_context().run, args=(ask,), daemon=True)  # Prefect's settings are in it
-    thread.start()
-    thread.join(_SECONDS)  # names that nobody resolves, and answers that trickle, know no limit of their own
-    answer = answers[0] if answers else f"no answer in {_SECONDS:g} s"
-    if answer != "true":
-        raise ServerError(
-            f"PREFECT_API_URL must be the address of a Prefect API that answers, such as http://127.0.0.1:4200/api; {url!r} is "
-            f"not ({' '.join(answer.split())[:200]}). Start it (prefect server start), correct the address, or unset it"
-        )
-
-
-def main() -> None:
-    """Brings every stage up to date, each as a task of one Prefect flow; takes no options."""
-    output_path("diagnose", "index.html")  # outside a project it says so before a server starts
-    for line in mend_troubles(deep=False):
-        print(line)
-    need_server()
-    try:
-        state = rebuild(return_state=True)
-    except RuntimeError as error:
-        if "ephemeral Prefect API server" not in str(error):
-            raise
-        raise ServerError(
-            f"Prefect's temporary server did not start ({in_short(error)}). Look at its lines above, or do without: dvc repro"
-        ) from error
-    if not state.is_completed():
-        raise DarkroomError(str(state.message))
-    print(f"rebuild: {state.message}")
-
-
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-app.command()(main)
 
 if __name__ == "__main__":
-    run_program(app)
+    from pipelines.cli import app
+    from pipelines.stage_command import run_program
+
+    run_program(lambda: app(["flow", *sys.argv[1:]]))

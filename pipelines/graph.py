@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -116,25 +116,40 @@ def _end(process: subprocess.Popen[str]) -> None:
     process.kill()
 
 
-def stage_order() -> list[str]:
+def stage_order(targets: Sequence[str] = ()) -> list[str]:
     """The names of the stages, each after all that it depends on.
 
+    Args:
+        targets: only these and what they depend on; all stages if there are none.
+
     Raises:
-        GraphError: dvc.yaml is missing or wrong.
+        GraphError: DVC cannot read the graph, or has no such stage.
     """
-    return order_of(_ask_dvc("dag", "--dot"))
+    return order_of(_ask_dvc("dag", "--dot"), targets)
 
 
-def order_of(dot: str) -> list[str]:
+def order_of(dot: str, targets: Sequence[str] = ()) -> list[str]:
     r"""Sorts the nodes of a graph in the DOT language.
 
     >>> order_of('strict digraph  {\n"b";\n"a";\n"a" -> "b";\n}')
     ['a', 'b']
+    >>> order_of('strict digraph  {\n"a";\n"b";\n"c";\n"a" -> "b";\n"a" -> "c";\n}', ["c"])
+    ['a', 'c']
+
+    Raises:
+        GraphError: a target is none of them.
     """
     before: dict[str, set[str]] = {match["name"]: set() for match in _NODE.finditer(dot)}
     for edge in _EDGE.finditer(dot):
         before.setdefault(edge["after"], set()).add(edge["before"])
-    return list(TopologicalSorter(before).static_order())
+    order = list(TopologicalSorter(before).static_order())
+    if unknown := [name for name in targets if name not in before]:
+        raise GraphError(f"{DVC_FILE} must have the stage {unknown[0]!r}; it has {', '.join(order)}. Correct the name")
+    wanted = set(targets) or set(order)
+    for name in reversed(order):  # what depends on a stage comes before it here
+        if name in wanted:
+            wanted |= before[name]
+    return [name for name in order if name in wanted]
 
 
 def out_of_date() -> list[str]:
@@ -248,6 +263,16 @@ def last_line(text: str) -> str:
     """The last line of a program's output that is not blank, which is where DVC puts its error."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else ""
+
+
+def error_of(output: str) -> str:
+    r"""What DVC says is wrong, which may take several lines; its last line where it does not say so.
+
+    >>> error_of("Running\nERROR: failed to push\n  3 files\n")
+    'failed to push 3 files'
+    """
+    _, _, message = output.rpartition("ERROR: ")
+    return " ".join(message.split()) or last_line(output)
 
 
 def read_stages(graph: Path = DVC_FILE) -> dict[str, dict[str, Any]]:

@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from dataprep.core.errors import DarkroomError
 
 LOCK_FILE = Path(".darkroom/lock")
 
+_SECONDS_BETWEEN_TRIES = 0.5
 _NO_LOCKS_HERE = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)
 
 
@@ -50,6 +51,28 @@ def only_run(path: Path = LOCK_FILE) -> Iterator[bool]:
             os.ftruncate(handle, 0)
     finally:
         os.close(handle)
+
+
+@contextlib.contextmanager
+def in_turn(path: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Holds a lock; where another process holds it, says who, and waits.
+
+    Args:
+        path: of the lock.
+        say: hears once who is waited for.
+    """
+    with contextlib.ExitStack() as held:
+        told = False
+        while True:
+            try:
+                held.enter_context(only_run(path))
+                break
+            except LockError as error:
+                if not told:
+                    say(f"waits for its turn: {str(error).removeprefix('one run at a time: ')}")
+                told = True
+                time.sleep(_SECONDS_BETWEEN_TRIES)
+        yield
 
 
 def try_lock(handle: int) -> bool:

@@ -16,9 +16,12 @@ from pipelines.shipped_files import SHIPPED_GRAPH, installed_version
 
 _DVC_CONFIG = "[core]\n    analytics = false\n    check_update = false\n"
 
-_GITIGNORE = "/.darkroom/\n/raw/\n/data/\n/artifacts/\n/reports/\n/dvc_plots/\n*.torn-[0-9]*\n*.foreign-[0-9]*\n__pycache__/\n"
+_GITIGNORE = (
+    "/.darkroom/\n/raw/\n/data/\n/artifacts/\n/reports/\n/published/\n/dvc_plots/\n"
+    "*.torn-[0-9]*\n*.foreign-[0-9]*\n__pycache__/\n"
+)
 
-_DVCIGNORE = "__pycache__/\n.venv/\n.darkroom/\nraw/\n"
+_DVCIGNORE = "__pycache__/\n.venv/\n.darkroom/\nraw/\npublished/\n"
 
 _SAVED = """\
 Networks of your own: `<kind>.py`, a kind of network, or a `.keras` file, for the kinds that read one.

@@ -15,7 +15,9 @@ from dataprep.config.statistics import StatisticsConfig
 from dataprep.core.errors import ParamsError, shortened
 from models.config.diagnose import DiagnoseConfig
 from models.config.evaluate import EvaluateConfig
+from models.config.gate import GateConfig
 from models.config.model import ModelConfig
+from models.config.publish import PublishConfig
 from models.config.train import TrainConfig
 from models.layers.memory_estimate import check_memory
 from pipelines.params_errors import dotted, explain_first
@@ -27,7 +29,7 @@ _INVISIBLE_TO_DVC = {"size": "image_size", "nfiles": "num_files"}
 
 
 class Params(Section):
-    """All sections of params.yaml; one per stage, and `model` and `execute`, which stages share."""
+    """All sections of params.yaml: one per stage, `model` and `execute`, which stages share, and two that only a flow reads."""
 
     ingest: IngestConfig
     split: SplitConfig
@@ -38,6 +40,8 @@ class Params(Section):
     train: TrainConfig
     evaluate: EvaluateConfig
     diagnose: DiagnoseConfig
+    gate: GateConfig
+    publish: PublishConfig
     execute: ExecuteConfig
 
     @model_validator(mode="after")

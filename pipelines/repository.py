@@ -68,11 +68,12 @@ def _need_commit(history: History) -> None:
 
 
 def run_git(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs Git, which speaks English; OSError where there is none."""
-    environment = {**os.environ, "LC_ALL": "C"}  # its words are read
+    """Runs Git, which speaks English and asks nothing; OSError where there is none."""
+    environment = {**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}  # its words are read
     return subprocess.run(  # noqa: S603
         ["git", *arguments],  # noqa: S607
         env=environment,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
         errors="surrogateescape",  # it prints names of folders, which may be any bytes

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, TypeAlias, TypeVar, get_type_hints
 
@@ -36,6 +37,8 @@ PlaceOutputOption: TypeAlias = Annotated[UPath, typer.Option(parser=locate), OUT
 
 _SECONDS = 0.5
 """Between two readings of what is done: chunks come in bursts, and between those of one burst the rate would be millions."""
+_SECONDS_A_LINE = 30.0
+"""Between two lines in a log, where no terminal shows a bar."""
 
 T = TypeVar("T")
 
@@ -130,7 +133,10 @@ def need_docstrings() -> None:
 
 
 def track(chunks: Iterable[T], *, title: str, total: int, count: Callable[[T], int]) -> Iterator[T]:
-    """Passes chunks on and shows how many items are done, with rate and time left; nothing where no one looks, or of none."""
+    """Passes chunks on and shows how many items are done, with rate and time left; nothing of none.
+
+    A terminal gets a bar. A log gets a line every half minute, and so none of what is done sooner.
+    """
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -143,9 +149,15 @@ def track(chunks: Iterable[T], *, title: str, total: int, count: Callable[[T], i
     with Progress(*columns, console=console, transient=True, disable=not (console.is_terminal and total)) as progress:
         task = progress.add_task(title, total=total, rate="")
         done, read = 0, time.monotonic()
+        began = said = read
         for chunk in chunks:
             yield chunk
             done += count(chunk)
+            if not console.is_terminal and time.monotonic() - said >= _SECONDS_A_LINE:
+                said = time.monotonic()
+                rate = done / (said - began)
+                left = timedelta(seconds=round((total - done) / rate)) if rate else "unknown time"
+                print(f"{title}: {done:,} of {total:,}, {rate:,.0f}/s, {left} left", file=sys.stderr, flush=True)
             if time.monotonic() - read < _SECONDS:
                 continue
             progress.update(task, completed=done)

@@ -5,6 +5,7 @@ twice. The level is divided by the number of tests (Bonferroni). A difference th
 between the two cumulative distributions must be at least 0.15.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +17,11 @@ from models.evaluate.feature_table import FEATURE
 from models.evaluate.image_facts import FACTS
 
 LEAST = 0.15
+AXES = 8
+"""Components of the features that are tested, those with the most variance."""
+
 _LEVEL = 0.01
 _MOST = 5_000  # images of a split that are compared
-_FEATURES = 8  # components, those with the most variance
 _PAIRS: tuple[tuple[SplitName, SplitName], ...] = (("validation", "test"), ("train", "test"), ("train", "validation"))
 
 
@@ -49,7 +52,7 @@ def find_shifts(rows: pl.DataFrame, facts: pl.DataFrame, features: pl.DataFrame)
         facts: of the same images.
         features: of the same images.
     """
-    axes = [name for name in features.columns if name.startswith(FEATURE)][:_FEATURES]
+    axes = [name for name in features.columns if name.startswith(FEATURE)][:AXES]
     table = rows.select("id", "split", "cluster").hstack(facts.drop("id")).hstack(features.select(axes))
     single = table.unique("cluster", keep="first", maintain_order=True) if table["cluster"].n_unique() < table.height else table
     parts = {name: single.filter(pl.col("split") == name).head(_MOST) for name in ("train", "validation", "test")}
@@ -57,16 +60,33 @@ def find_shifts(rows: pl.DataFrame, facts: pl.DataFrame, features: pl.DataFrame)
     found: list[Shift] = []
     for pair in _PAIRS:
         by_axis: list[Shift] = []
-        for name in (*FACTS, *axes):
-            first, second = (parts[split][name].drop_nulls().to_numpy() for split in pair)
-            if min(len(first), len(second)) < 2:
-                continue
-            seen = ks_2samp(first, second)
-            medians = None if name in axes else (float(np.median(first)), float(np.median(second)))
-            shift = Shift(
-                "features" if name in axes else name, pair, float(seen.statistic), min(float(seen.pvalue) * tests, 1.0), medians
-            )
-            if shift.p_value < _LEVEL and shift.distance >= LEAST:
-                (by_axis if name in axes else found).append(shift)
+        for own in differences(parts[pair[0]], parts[pair[1]], [*FACTS, *axes]):
+            p_value, is_axis = min(own.p_value * tests, 1.0), own.name in axes
+            if p_value < _LEVEL and own.distance >= LEAST:
+                name, medians = ("features", None) if is_axis else (own.name, own.medians)
+                (by_axis if is_axis else found).append(Shift(name, pair, own.distance, p_value, medians))
         found += sorted(by_axis, key=lambda own: -own.distance)[:1]
     return sorted(found, key=lambda own: (-own.distance, own.fact))
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnDifference:
+    """One column in two samples: the statistic of Kolmogorov and Smirnov, its p-value, not corrected, and both medians."""
+
+    name: str
+    distance: float
+    p_value: float
+    medians: tuple[float, float]
+
+
+def differences(first: pl.DataFrame, second: pl.DataFrame, columns: Sequence[str]) -> list[ColumnDifference]:
+    """Tests each column between two samples; one of which a sample has fewer than two values is left out."""
+    found = []
+    for name in columns:
+        one, other = (part[name].drop_nulls().to_numpy() for part in (first, second))
+        if min(len(one), len(other)) < 2:
+            continue
+        seen = ks_2samp(one, other)
+        medians = (float(np.median(one)), float(np.median(other)))
+        found.append(ColumnDifference(name, float(seen.statistic), float(seen.pvalue), medians))
+    return found

@@ -1,7 +1,9 @@
 """The flow under a temporary Prefect server, with DVC played by a function: its words are those of DVC 3."""
 
+import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -11,17 +13,31 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import psutil
 import pytest
-from prefect.settings import PREFECT_API_URL, PREFECT_HOME, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE, temporary_settings
+from prefect.blocks.system import Secret
+from prefect.client.orchestration import get_client
+from prefect.client.schemas import State
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_HOME,
+    PREFECT_SERVER_ALLOW_EPHEMERAL_MODE,
+    get_current_settings,
+    temporary_settings,
+)
+from prefect.states import Completed, Running
 from prefect.testing.utilities import prefect_test_harness
-from typer.testing import CliRunner
+from pydantic import SecretStr
 
-from dataprep.core.errors import DarkroomError
-from pipelines import flows
+from dataprep.core.artifacts import write_document
+from pipelines import flows, prefect_start
 from pipelines.flows import outcome_of, reason_of
 from pipelines.graph import Finished
+from pipelines.judge import Run
 from pipelines.prefect_preconditions import ServerError
-from tests.closure import ROOT
+from pipelines.run_artifacts import WEBHOOK, end_killed_runs, tell
+from pipelines.run_ledger import LEDGER, Entry
+from tests.closure import ROOT, SHIPPED
 
 RAN = "Running stage 'train':\n> python -m pipelines.stages.train\ntrain: 9 images\nUpdating lock file 'dvc.lock'\n"
 CACHED = "Stage 'train' is cached - skipping run, checking out outputs\nUpdating lock file 'dvc.lock'\n"
@@ -63,57 +79,138 @@ def server() -> Iterator[None]:
 
 
 @pytest.fixture
-def play(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Finished]], list[str]]:
-    """Replaces DVC; returns the list of stages that are then asked for."""
+def play(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., list[str]]:
+    """Replaces DVC and what follows the stages; returns the list of what is then asked for."""
 
-    def replace(results: dict[str, Finished]) -> list[str]:
+    def replace(results: dict[str, Finished], stale: list[str] | None = None) -> list[str]:
         asked: list[str] = []
 
         def dvc(*arguments: str, on_line: Callable[[str], None]) -> Finished:
             assert arguments[:2] == ("repro", "--single-item")
-            asked.append(arguments[2])
+            asked.append(" ".join(arguments[2:]))
             on_line("a line of output")
-            return results[arguments[2]]
+            return results[arguments[-1]]
+
+        def finish(run: Run, line: str, *_: object, **__: object) -> State:
+            asked.append("finish")
+            return Completed(message=line)
+
+        def out_of_date() -> list[str]:
+            asked.append("status")
+            return list(results) if stale is None else stale
 
         monkeypatch.setattr(flows, "dvc", dvc)
-        monkeypatch.setattr(flows, "stage_order", lambda: list(results))
-        monkeypatch.setattr(flows, "publish", lambda: asked.append("publish"))
+        monkeypatch.setattr(flows, "stage_order", lambda targets: [name for name in results if not targets or name in targets])
+        monkeypatch.setattr(flows, "out_of_date", out_of_date)
+        monkeypatch.setattr(flows, "need_publishable", lambda _: None)
+        monkeypatch.setattr(flows, "mend_troubles", lambda **_: [])
+        monkeypatch.setattr(flows, "save_experiment", lambda name: f"kept {name}")
+        monkeypatch.setattr(flows, "_finish", finish)
+        shutil.copy(ROOT / "dvc.yaml", tmp_path)
+        shutil.copy(SHIPPED, tmp_path)
+        monkeypatch.chdir(tmp_path)
         return asked
 
     return replace
 
 
 @pytest.mark.usefixtures("server")
-def test_every_stage_is_a_task_in_order_and_the_outcome_is_shown(play: Callable[[dict[str, Finished]], list[str]]) -> None:
+def test_every_stage_is_a_task_in_order_and_the_outcome_is_shown(play: Callable[..., list[str]]) -> None:
     asked = play({"ingest": Finished(0, RAN), "train": Finished(0, CACHED), "diagnose": Finished(0, UNCHANGED)})
     state = flows.rebuild(return_state=True)
-    assert asked == ["ingest", "train", "diagnose", "publish"]
+    assert asked == ["ingest", "status", "train", "diagnose", "finish"]
     assert state.is_completed()
     assert state.message == "ingest ran, train cached, diagnose unchanged"
+    assert list(Path(".darkroom/flow_runs").iterdir()) == []  # a run that ended has no entry
 
 
 @pytest.mark.usefixtures("server")
-def test_the_first_failure_stops_the_flow_and_says_why(play: Callable[[dict[str, Finished]], list[str]]) -> None:
+def test_what_dvc_would_skip_is_not_asked_for(play: Callable[..., list[str]]) -> None:
+    asked = play({"ingest": Finished(0, RAN), "split": Finished(0, RAN), "train": Finished(0, RAN)}, stale=[])
+    state = flows.rebuild(return_state=True, trigger="schedule")
+    assert asked == ["ingest", "status", "finish"]
+    assert state.message == "schedule: ingest ran, split unchanged, train unchanged"
+
+
+@pytest.mark.usefixtures("server")
+def test_targets_are_forced_and_kept_as_an_experiment(play: Callable[..., list[str]]) -> None:
+    asked = play({"ingest": Finished(0, RAN), "split": Finished(0, RAN), "train": Finished(0, RAN)})
+    state = flows.rebuild(["ingest", "split"], force=True, experiment="mine", return_state=True)
+    assert asked == ["--force ingest", "--force split"]  # and nothing is published
+    assert state.message == "ingest ran, split ran; kept mine"
+
+
+@pytest.mark.usefixtures("server")
+def test_the_first_failure_stops_the_flow_and_says_why(play: Callable[..., list[str]]) -> None:
     asked = play({"ingest": Finished(0, RAN), "split": Finished(255, FAILED), "prepare": Finished(0, RAN)})
     state = flows.rebuild(return_state=True)
-    assert asked == ["ingest", "split"]
+    assert asked == ["ingest", "status", "split"]
     assert state.is_failed()
     assert state.message == "split: class 'b' has 2 images"
 
 
-def test_outside_a_project_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(DarkroomError, match=r"dvc.yaml must be in the current folder; it is not"):
-        flows.main()
+@pytest.mark.usefixtures("server")
+def test_a_run_that_was_killed_gets_an_end_and_so_do_its_tasks(play: Callable[..., list[str]]) -> None:
+    play({"ingest": Finished(0, RAN)})
+    api = str(get_current_settings().api.url or "")
+    with get_client(sync_client=True) as client:
+        run = client.create_flow_run(flows.rebuild, state=Running())
+        created = client.create_task_run(flows.run_stage, run.id, dynamic_key="0", state=Running())
+        with subprocess.Popen(["sleep", "60"]) as process:
+            began = psutil.Process(process.pid).create_time()
+            entry = Entry(flow_run=str(run.id), server=api, host=socket.gethostname(), pid=process.pid, began=began)
+            LEDGER.mkdir(parents=True)
+            write_document(LEDGER / f"{run.id}.json", entry)
+            assert end_killed_runs(api) == []  # it is at work
+            process.kill()
+        assert end_killed_runs("http://another.server/api") == []
+        assert flows.rebuild(return_state=True).is_completed()
+        assert str(client.read_flow_run(run.id).state_name) == "Crashed"
+        assert str(client.read_task_run(created.id).state_name) == "Crashed"
+    assert list(LEDGER.iterdir()) == []
 
 
-def test_help_and_unknown_arguments_start_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flows, "rebuild", lambda **_: pytest.fail("it ran"))
-    shown = CliRunner().invoke(flows.app, ["--help"])
-    assert shown.exit_code == 0
-    assert "Brings every stage up to date" in shown.output
-    for wrong in ("--hlep", "train"):
-        assert CliRunner().invoke(flows.app, [wrong]).exit_code == 2
+@pytest.fixture
+def webhook() -> Iterator[list[dict[str, str]]]:
+    """The news that a web server gets, whose address is Prefect's secret."""
+    got: list[dict[str, str]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as own:
+        threading.Thread(target=own.serve_forever, daemon=True).start()
+        Secret(value=SecretStr(f"http://127.0.0.1:{own.server_port}/")).save(WEBHOOK, overwrite=True)
+        yield got
+        own.shutdown()
+    with get_client(sync_client=True) as client:
+        client.delete_block_document(client.read_block_document_by_name(WEBHOOK, "secret").id)
+
+
+@pytest.mark.usefixtures("server")
+def test_a_failure_is_told_to_the_address_of_the_secret(play: Callable[..., list[str]], webhook: list[dict[str, str]]) -> None:
+    play({"ingest": Finished(0, RAN), "split": Finished(255, FAILED)})
+    flows.rebuild(return_state=True)
+    (news,) = webhook
+    assert re.fullmatch(r"Darkroom: run [\w-]+ ended as Failed\nsplit: class 'b' has 2 images", news["text"])
+
+
+@pytest.mark.usefixtures("server")
+def test_a_webhook_that_does_not_answer_fails_no_run(
+    play: Callable[..., list[str]], webhook: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    Secret(value=SecretStr("http://127.0.0.1:9/")).save(WEBHOOK, overwrite=True)
+    tell("subject", "body", said.append)
+    assert said[0].startswith("news could not be sent to the address in secret darkroom-webhook (ConnectError: ")
+    assert "127.0.0.1:9" not in said[0]  # the address is a secret
+    assert webhook == []
 
 
 @pytest.fixture
@@ -143,7 +240,7 @@ def answering() -> Iterator[Callable[[int, bytes], str]]:
 
 def refusal(url: str) -> str:
     with temporary_settings({PREFECT_API_URL: url}), pytest.raises(ServerError) as error:
-        flows.need_server()
+        prefect_start.need_server()
     line = str(error.value)
     start = "PREFECT_API_URL must be the address of a Prefect API that answers, such as http://127.0.0.1:4200/api; "
     start += f"{url!r} is not ("
@@ -154,7 +251,7 @@ def refusal(url: str) -> str:
 
 def test_a_server_that_is_well_is_taken(answering: Callable[[int, bytes], str]) -> None:
     with temporary_settings({PREFECT_API_URL: answering(200, b"true")}):
-        flows.need_server()
+        prefect_start.need_server()
 
 
 def test_a_server_that_is_dead_or_another_one_is_one_line(answering: Callable[[int, bytes], str]) -> None:
@@ -168,7 +265,7 @@ def test_a_server_that_is_dead_or_another_one_is_one_line(answering: Callable[[i
 
 
 def test_a_server_that_never_answers_costs_less_than_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flows, "_SECONDS", 0.3)
+    monkeypatch.setattr(prefect_start, "_SECONDS", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         start = time.monotonic()
         assert refusal(f"http://127.0.0.1:{silent.getsockname()[1]}/api") in ("no answer in 0.3 s", "ReadTimeout: timed out")
@@ -182,7 +279,7 @@ def test_without_any_server_it_is_one_line(tmp_path: Path) -> None:
             ServerError, match=r"^PREFECT_API_URL must name a server where PREFECT_SERVER_ALLOW_EPHEMERAL_MODE is false"
         ),
     ):
-        flows.need_server()
+        prefect_start.need_server()
     (tmp_path / "file").touch()
     with (
         temporary_settings(
@@ -192,7 +289,7 @@ def test_without_any_server_it_is_one_line(tmp_path: Path) -> None:
             ServerError, match=r"^PREFECT_HOME must be a folder that can be written; .*/file cannot be \(File exists\)"
         ),
     ):
-        flows.need_server()
+        prefect_start.need_server()
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,18 @@
 import errno
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from pipelines.lock import LockError, only_run, who_works
+from pipelines.lock import LockError, in_turn, only_run, who_works
 from tests.closure import ROOT, SHIPPED
 from tests.stage_command import stage_command
 
@@ -140,3 +143,25 @@ def test_who_works_is_asked_without_taking_the_lock_away(tmp_path: Path) -> None
     for pid in (4194305, os.getpid()):  # a killed process, and one of today with the number of a killed one
         lock.write_text(json.dumps({"pid": pid, "host": socket.gethostname(), "since": "then", "command": "killed"}))
         assert who_works(lock) is None
+
+
+def test_the_next_one_waits_for_its_turn_and_says_once_for_whom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.lock._SECONDS_BETWEEN_TRIES", 0.01)
+    said: list[str] = []
+    order: list[str] = []
+
+    def second() -> None:
+        with in_turn(tmp_path / "lock", said.append):
+            order.append("second")
+
+    with in_turn(tmp_path / "lock", said.append):
+        thread = threading.Thread(target=second)
+        thread.start()
+        while not said:
+            time.sleep(0.01)
+        time.sleep(0.05)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+    assert len(said) == 1
+    assert re.match(rf"waits for its turn: process {os.getpid()} on .* works in this folder since ", said[0])

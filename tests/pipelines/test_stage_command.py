@@ -36,3 +36,22 @@ def test_the_rate_is_of_what_was_done_since_the_first_reading(
 def test_of_nothing_no_bar_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert list(track([], title="ingest", total=0, count=len)) == []
     assert capsys.readouterr().err == ""
+
+
+def test_a_log_gets_a_line_now_and_then_and_no_bar(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FORCE_COLOR")
+    clock = iter([0.0, *[float(second) for second in range(10, 1000, 10) for _ in range(2)]])
+    monkeypatch.setattr("pipelines.stage_command.time.monotonic", lambda: next(clock, 1e9))
+    list(track(range(4), title="ingest", total=400, count=lambda _: 100))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines
+    assert all(line.startswith("ingest: ") and " of 400, " in line and line.endswith(" left") for line in lines)
+    assert len(lines) < 4
+
+
+def test_what_is_done_within_half_a_minute_is_no_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FORCE_COLOR")
+    list(track(range(50), title="ingest", total=50, count=lambda _: 1))
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,21 @@
+"""`darkroom serve` before Prefect is loaded."""
+
+import pytest
+from typer.testing import CliRunner
+
+from dataprep.core.errors import ParamsError
+from pipelines.cli import app
+from tests.closure import ROOT
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        ([], r"serve must have --cron, --interval or --watch; it has none\. For example: --cron '0 2 \* \* \*'"),
+        (["--cron", "0 2 * * *", "--interval", "60"], "--cron and --interval are two schedules"),
+    ],
+)
+def test_it_wants_one_schedule(options: list[str], fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(ParamsError, match=fault):
+        CliRunner().invoke(app, ["serve", *options], catch_exceptions=False)
