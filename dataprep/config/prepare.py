@@ -17,6 +17,10 @@ def _is_whole(value: object) -> object:
 
 
 FilterSize = Annotated[Literal[0, 3, 5, 7], BeforeValidator(_is_whole)]
+PIXELS_VERSION = 1
+"""Part of what a shard is made from, and said in a model file: to be raised with every change of `dataprep.prepare.transforms`
+that makes other pixels of the same image."""
+
 MAX_SIDE_PX = 32_766  # OpenCV resizes no longer side
 MAX_IMAGE_PX = 2**24
 MAX_SHARD_BYTES = 2**32

@@ -41,7 +41,19 @@ FOLDERS = {
         "feed",
         "draw",
     ),
-    "models": ("config", "layers", "backbones", "networks", "train", "evaluate", "diagnose", "report", "compare", "search"),
+    "models": (
+        "config",
+        "layers",
+        "backbones",
+        "networks",
+        "train",
+        "evaluate",
+        "predict",
+        "diagnose",
+        "report",
+        "compare",
+        "search",
+    ),
 }
 """In the order of the line: each folder imports from those before it only."""
 

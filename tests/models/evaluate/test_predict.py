@@ -170,7 +170,7 @@ def put(name: str, content: bytes) -> Change:
         (recipe(class_names=["a", "b"]), r"its class_names is \['a', 'b'\], theirs is \['class0', 'class1', 'class2'\]"),
         (of_size_9, r"its prepare\.image_size is \[9, 9\], theirs is \[8, 8\]"),
         (recipe(decode=None), "its decode is None"),
-        (recipe(version=2), r"must say in metadata\.json, under 'darkroom\.version', 1; it says 2"),
+        (recipe(version=3), r"must say in metadata\.json, under 'darkroom\.version', 2; it says 3"),
         (without_recipe, "must say in metadata.json, under 'darkroom', what it was trained on; it does not"),
         (put("metadata.json", b"[]"), "must say in metadata.json"),
         (put("metadata.json", b"{"), r"cannot be loaded as a Keras model \(metadata\.json: JSONDecodeError"),
