@@ -32,6 +32,7 @@ class PreparedImage:
         height: in pixels, upright, as it came; 0 of one that is refused.
         width: likewise.
         refused: why there are no pixels.
+        figures: of the prepared pixels, from `usual_facts.measure_figures`, where they were measured already.
     """
 
     name: str
@@ -39,6 +40,7 @@ class PreparedImage:
     height: int = 0
     width: int = 0
     refused: Refusal | None = None
+    figures: NDArray[np.float64] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,8 @@ class Prediction:
         name: of the image.
         refused: why it could not be used; then all below is empty.
         top: the most probable classes, at most `TOP`, the surest first.
-        accepted: whether the confidence reaches the threshold for the precision that was asked for; None where none was asked
-            for, or the model has no reference.
+        accepted: whether the confidence reaches the threshold for the precision that was asked for, and the image is not unlike
+            the training images; None where none was asked for, or the model has no reference.
         unlike: in what the image is unlike all training images, each a clause such as "strokes thinner than 99% of the training
             images"; empty of a usual image, None where the model has no reference.
         probabilities: (num_classes,) float32.
