@@ -16,6 +16,7 @@ from dataprep.core.errors import ParamsError, shortened
 from models.config.diagnose import DiagnoseConfig
 from models.config.evaluate import EvaluateConfig
 from models.config.model import ModelConfig
+from models.config.predict import PredictConfig
 from models.config.train import TrainConfig
 from models.layers.memory_estimate import check_memory
 from pipelines.params_errors import dotted, explain_first
@@ -27,7 +28,7 @@ _INVISIBLE_TO_DVC = {"size": "image_size", "nfiles": "num_files"}
 
 
 class Params(Section):
-    """All sections of params.yaml; one per stage, and `model` and `execute`, which stages share."""
+    """All sections of params.yaml; one per stage; `model` and `execute`, which stages share; `predict`, which none reads."""
 
     ingest: IngestConfig
     split: SplitConfig
@@ -38,6 +39,7 @@ class Params(Section):
     train: TrainConfig
     evaluate: EvaluateConfig
     diagnose: DiagnoseConfig
+    predict: PredictConfig
     execute: ExecuteConfig
 
     @model_validator(mode="after")
