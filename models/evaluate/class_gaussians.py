@@ -2,7 +2,7 @@
 
 The distance is Mahalanobis' (K. Lee, K. Lee, H. Lee, J. Shin, A Simple Unified Framework for Detecting Out-of-Distribution
 Samples, 2018), with a covariance for each class that leans on the common one where a class has few images (J. Friedman,
-Regularized Discriminant Analysis, 1989). On MNIST one covariance for all classes misses three times as many turned digits.
+Regularized Discriminant Analysis, 1989). On MNIST one covariance for all classes misses several times as many turned digits.
 """
 
 import math

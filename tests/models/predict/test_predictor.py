@@ -1,22 +1,26 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import keras
 import numpy as np
 import polars as pl
 import pytest
 
+from dataprep.core.errors import ArtifactError
 from dataprep.feed.batches import find_train_set
 from dataprep.store.shards import read_index
 from dataprep.store.statistics import read_statistics
 from models.config.model import ModelConfig
 from models.config.train import TrainConfig
-from models.evaluate.predict import load_model, predict
+from models.evaluate.predict import load_model, predict, projection_of, unlike_of
 from models.evaluate.predictions import PROBABILITY
+from models.evaluate.reference import encode_reference, make_reference
 from models.predict.predictor import Predictor
 from models.train.compiled_network import compile_network
 from models.train.model_bytes import encode_model
 from models.train.model_file import recipe_of
 from pipelines.params import Params
+from tests.models.made_up import split_of
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +79,48 @@ def test_the_top_is_sorted_and_saliency_has_a_map_for_each_image(model: Path, fi
     maps = predictor.saliency(np.stack([own.pixels for own in found if own.pixels is not None]))
     assert maps is not None
     assert len(maps) == 3
+
+
+def test_a_model_with_code_is_refused_and_the_code_is_not_run(tiny: Path, model: Path, tmp_path: Path) -> None:
+    index = read_index(tiny / "prepared", stage="prepare")
+    flag = tmp_path / "ran"
+    code = keras.layers.Lambda(lambda x: x if Path(str(flag)).write_text("ran") else x, output_shape=(8, 8, 1))
+    image = keras.Input((8, 8, 1), dtype="uint8")
+    x = keras.layers.Flatten()(code(keras.layers.Rescaling(1 / 255)(image)))
+    network = keras.Model(image, keras.layers.Dense(len(index.class_names), activation="softmax")(x))
+    network.compile(optimizer="adam", loss="categorical_crossentropy")
+    path = tmp_path / "lambda.keras"
+    path.write_bytes(encode_model(network, recipe=recipe_of(index)))
+    flag.unlink(missing_ok=True)
+    with pytest.raises(ArtifactError, match="cannot be loaded as a Keras model") as raised:
+        Predictor.load(path)
+    assert "\n" not in str(raised.value)
+    assert not flag.exists()
+
+
+def test_what_is_unlike_is_said_and_not_accepted(
+    tiny: Path, model: Path, files: list[Path], params: Params, tmp_path: Path
+) -> None:
+    prepared, index = tiny / "prepared", read_index(tiny / "prepared", stage="prepare")
+    classifier, split = load_model(model, index), split_of(prepared)
+    sizes = split.select("id").with_columns(width=pl.lit(12), height=pl.lit(12))
+    projection = projection_of(classifier, prepared, params.evaluate)
+    seen = list(predict(classifier, prepared, params.evaluate, projection))
+    rows, features = (pl.concat(getattr(own, name) for own in seen).sort("id") for name in ("predictions", "features"))
+    unlike = unlike_of(classifier, prepared, sizes, split, params.evaluate)
+    path = tmp_path / "reference.npz"
+    path.write_bytes(encode_reference(model, make_reference(rows, features, projection, unlike, split)))
+    predictor = Predictor.load(model, reference=path, precision=0.2)
+    assert predictor.note is None
+    usual = predictor.predict(files)
+    assert sum(bool(own.unlike) for own in usual) <= 0.25 * len(usual)
+    first = usual[0]
+    assert [neighbour.class_name for neighbour in predictor.nearest(first, 3)]
+    assert [own.distance for own in predictor.nearest(first, 3)] == sorted(own.distance for own in predictor.nearest(first, 3))
+    [noise] = predictor.predict([np.random.default_rng(0).integers(0, 256, (12, 12), dtype=np.uint8)])
+    assert noise.unlike
+    assert noise.accepted is False
+    without = Predictor.load(model)
+    assert without.note is not None
+    assert "reference.npz is missing" in without.note
+    assert without.predict(files[:1])[0].unlike is None
