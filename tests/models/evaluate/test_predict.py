@@ -16,19 +16,18 @@ import pytest
 
 from dataprep.core.artifacts import write_table
 from dataprep.core.errors import ArtifactError
-from dataprep.feed.batches import find_train_set, ordered_batches
+from dataprep.feed.batches import ordered_batches
 from dataprep.store.shards import ShardIndex, read_index
-from dataprep.store.statistics import read_statistics
 from models.config.model import ModelConfig
 from models.config.train import TrainConfig
 from models.evaluate.model_memory import check_batch
 from models.evaluate.predict import Classifier, load_model, predict
 from models.evaluate.predictions import PREDICTIONS, class_names_of, predictions_frame, read_predictions
-from models.train.compiled_network import compile_network
 from models.train.model_bytes import encode_model
 from models.train.model_file import recipe_of
 from pipelines.params import Params
 from tests.models.made_up import predictions
+from tests.models.untrained_model import write_untrained
 
 Change = Callable[[dict[str, bytes]], Any]
 
@@ -39,12 +38,7 @@ def index_of(tiny: Path) -> ShardIndex:
 
 @pytest.fixture(scope="module")
 def model(tiny: Path, small: ModelConfig, short: TrainConfig, params: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("model") / "model.keras"
-    index = read_index(tiny / "prepared", stage="prepare")
-    train_set = find_train_set(tiny / "prepared", tiny / "augmented")
-    network = compile_network(small, short, train_set, read_statistics(tiny / "statistics.json", index), augment=params.augment)
-    path.write_bytes(encode_model(network, recipe=recipe_of(index)))
-    return path
+    return write_untrained(tmp_path_factory.mktemp("model") / "model.keras", tiny, small, short, params)
 
 
 def test_every_image_of_every_split_is_predicted_once(tiny: Path, model: Path, params: Params, tmp_path: Path) -> None:
