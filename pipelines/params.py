@@ -17,6 +17,7 @@ from models.config.diagnose import DiagnoseConfig
 from models.config.evaluate import EvaluateConfig
 from models.config.gate import GateConfig
 from models.config.model import ModelConfig
+from models.config.predict import PredictConfig
 from models.config.publish import PublishConfig
 from models.config.train import TrainConfig
 from models.layers.memory_estimate import check_memory
@@ -29,7 +30,7 @@ _INVISIBLE_TO_DVC = {"size": "image_size", "nfiles": "num_files"}
 
 
 class Params(Section):
-    """All sections of params.yaml: one per stage, `model` and `execute`, which stages share, and two that only a flow reads."""
+    """All sections of params.yaml: one per stage, `model` and `execute`, which stages share, and three that no stage reads."""
 
     ingest: IngestConfig
     split: SplitConfig
@@ -40,6 +41,7 @@ class Params(Section):
     train: TrainConfig
     evaluate: EvaluateConfig
     diagnose: DiagnoseConfig
+    predict: PredictConfig
     gate: GateConfig
     publish: PublishConfig
     execute: ExecuteConfig

@@ -26,6 +26,11 @@ def _is_odd(window_px: int) -> int:
 
 
 WindowSize = Annotated[int, Field(ge=3, le=255), AfterValidator(_is_odd)]
+
+PIXELS_VERSION = 1
+"""Part of what a shard is made from, and said in a model file: to be raised with every change of `dataprep.prepare.transforms`
+that makes other pixels of the same image."""
+
 MAX_SIDE_PX = 32_766  # OpenCV resizes no longer side
 MAX_IMAGE_PX = 2**24
 MAX_SHARD_BYTES = 2**32

@@ -3,13 +3,10 @@
 Nothing that a file does stops the run. A decoder's exception, a limit that is passed and a worker that dies each become a row.
 """
 
-import signal
-import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from types import FrameType
 
 import cv2
 import numpy as np
@@ -24,6 +21,7 @@ from dataprep.decode.image import Pixels, Undecodable, digest_bytes, digest_pixe
 from dataprep.decode.to_8_bits import count_clipped, digest_samples, to_uint8
 from dataprep.decode.value_range import MEASURED, SCALED, format_level, lacking_width, measure_extent
 from dataprep.execute.executor import run_guarded
+from dataprep.execute.file_time_limit import FileTooSlowError, alarm, file_seconds
 from dataprep.ingest.perceptual_features import WIDEST, extract_features, shrunk
 from dataprep.ingest.quality import MEASURES, measure, measured_copy
 from dataprep.source.other_files import is_text
@@ -49,6 +47,8 @@ _DECODED = {
     "message": pl.String(),
     "is_text": pl.Boolean(),  # of what is no image
 }
+
+WORKER_DIED = "the process that decoded it died, twice; it ran out of memory or time, or the decoder failed"
 
 FACTS: dict[str, pl.DataType] = {
     "path": pl.Binary(),
@@ -100,10 +100,6 @@ class _Look:
     measured: Pixels | None = field(default=None, repr=False)
 
 
-class _TooSlow(BaseException):
-    """The time for one file is over. It is no `Exception`, since decoders catch those."""
-
-
 def examine(
     found: pl.DataFrame, *, source: Source, decoding: Decoding, limits: LimitsConfig, execute: ExecuteConfig
 ) -> Iterator[pl.DataFrame]:
@@ -131,23 +127,21 @@ def examine(
 
 def examine_files(task: ExamineTask) -> pl.DataFrame:
     """Looks into the files of one task, in this process; columns as in `FACTS`."""
-    with _alarm() as timed:
+    with alarm() as timed:
         looks = [_look(task, path, num_bytes, timed=timed) for path, num_bytes in task.files]
     return _table(looks)
 
 
 def _look(task: ExamineTask, path: bytes, num_bytes: int, *, timed: bool) -> _Look:
     if num_bytes > task.limits.max_bytes:
-        message = f"{num_bytes:,} bytes are more than ingest.limits.max_bytes = {task.limits.max_bytes:,}"
-        return _Look(path, reason="too_many_bytes", message=message)
+        return _Look(path, reason="too_many_bytes", message=too_many_bytes(num_bytes, task.limits))
     try:
-        with _time_limit(task.limits.seconds) if timed else nullcontext():
+        with file_seconds(task.limits.seconds) if timed else nullcontext():
             return _look_inside(task, path, num_bytes)
     except (MemoryError, cv2.error) as error:
         return _Look(path, reason="too_much_memory", message=f"{type(error).__name__} while it was read or measured")
-    except _TooSlow:
-        message = f"reading and decoding it takes more than ingest.limits.seconds = {task.limits.seconds:g}"
-        return _Look(path, reason="too_slow", message=message)
+    except FileTooSlowError:
+        return _Look(path, reason="too_slow", message=too_slow(task.limits))
 
 
 def _look_inside(task: ExamineTask, path: bytes, num_bytes: int) -> _Look:
@@ -164,11 +158,10 @@ def _look_inside(task: ExamineTask, path: bytes, num_bytes: int) -> _Look:
         loaded = load(content, task.decode)
         doubt = loaded.doubt or verify(content)
         height, width = loaded.shape
-        if min(height, width) < task.limits.min_side:
-            raise Undecodable("too_small", f"{width} x {height} pixels; ingest.limits.min_side = {task.limits.min_side}")
+        check_side(height, width, task.limits.min_side)
         look, pixels = _to_pixels(look, loaded.image, task.decode)
         _check_range(look, task.decode)
-        if _is_constant(pixels):
+        if is_constant(pixels):
             raise Undecodable("constant", _of_one_value(content, pixels, look, task.decode))
         return replace(
             look,
@@ -229,7 +222,7 @@ def _of_one_value(content: bytes, pixels: Pixels, look: _Look, decoding: Decodin
     _, on_other = _to_pixels(look, load(content, other).image, other)
     if np.array_equal(on_other, pixels):
         return message
-    if _is_constant(on_other):
+    if is_constant(on_other):
         return "every pixel is equally transparent; it shows nothing on any background"
     return (
         f"{message} on ingest.decode.background = {decoding.background}, the color of what is drawn; its shape stands in its "
@@ -244,7 +237,27 @@ def _every_pixel(pixels: Pixels, look: _Look) -> str:
     return f"{message} where {format_level(look.black_level)} becomes 0 and {format_level(look.white_level)} becomes 255"
 
 
-def _is_constant(image: Pixels) -> bool:
+def too_many_bytes(num_bytes: int, limits: LimitsConfig) -> str:
+    """The message about a file that is too large to be read."""
+    return f"{num_bytes:,} bytes are more than ingest.limits.max_bytes = {limits.max_bytes:,}"
+
+
+def too_slow(limits: LimitsConfig) -> str:
+    """The message about a file that takes too long."""
+    return f"reading and decoding it takes more than ingest.limits.seconds = {limits.seconds:g}"
+
+
+def check_side(height: int, width: int, min_side: int) -> None:
+    """Refuses an image that is narrower or lower than `ingest.limits.min_side`.
+
+    Raises:
+        Undecodable: it is.
+    """
+    if min(height, width) < min_side:
+        raise Undecodable("too_small", f"{width} x {height} pixels; ingest.limits.min_side = {min_side}")
+
+
+def is_constant(image: Pixels) -> bool:
     """Whether all pixels are equal. Bytes are compared: for a small image in a tenth of numpy's time; one row often decides."""
     _, width, channels = image.shape
     row = image[0].tobytes()
@@ -281,34 +294,4 @@ def _one_by_one(task: ExamineTask) -> list[ExamineTask]:
 
 def _worker_died(task: ExamineTask) -> pl.DataFrame:
     (path, _), *_ = task.files
-    message = "the process that decoded it died, twice; it ran out of memory or time, or the decoder failed"
-    return _table([_Look(path, reason="worker_died", message=message)])
-
-
-@contextmanager
-def _alarm() -> Iterator[bool]:
-    """Makes the system's alarm raise `_TooSlow`. Yields whether it can: the system has alarms, and this is the main thread."""
-    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
-        yield False
-        return
-    before = signal.signal(signal.SIGALRM, _ring)
-    try:
-        yield True
-    finally:
-        signal.signal(signal.SIGALRM, before)
-
-
-@contextmanager
-def _time_limit(seconds: float) -> Iterator[None]:
-    """Raises `_TooSlow` when the time is over. Where the decoder does not return, twice the time ends this process."""
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    signal.setitimer(signal.ITIMER_PROF, 2 * seconds)  # of CPU time; nobody handles SIGPROF, so it ends the process
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.setitimer(signal.ITIMER_PROF, 0)
-
-
-def _ring(_number: int, _frame: FrameType | None) -> None:
-    raise _TooSlow
+    return _table([_Look(path, reason="worker_died", message=WORKER_DIED)])

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from dataprep.config.base import SPLITS
 from dataprep.config.decode import DecodeConfig, Decoding
 from dataprep.config.execute import ExecuteConfig
-from dataprep.config.prepare import PrepareConfig, SaturateConfig
+from dataprep.config.prepare import PIXELS_VERSION, PrepareConfig, SaturateConfig
 from dataprep.core.artifacts import Place
 from dataprep.core.errors import ArtifactError, SourceError, shortened
 from dataprep.core.name_encoding import printable
@@ -25,7 +25,7 @@ from dataprep.decode.image import Pixels, Undecodable, digest_bytes
 from dataprep.decode.value_range import levels_of, with_levels
 from dataprep.execute.executor import run_tasks
 from dataprep.prepare.quick_decode import decode_quickly
-from dataprep.prepare.transforms import PIXELS_VERSION, least_size, shape_of, steps
+from dataprep.prepare.transforms import least_size, shape_of, steps
 from dataprep.source.raw_folder import ReadKnown, Source, open_source
 from dataprep.store.manifest import class_names
 from dataprep.store.shards import (

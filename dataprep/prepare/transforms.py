@@ -15,9 +15,6 @@ from numpy.typing import NDArray
 from dataprep.config.prepare import PrepareConfig, ResizeConfig, ResizeMode, SaturateConfig
 from dataprep.decode.image import Pixels, to_gray, to_rgb
 
-PIXELS_VERSION = 1
-"""Part of what a shard is made from: to be raised with every change that makes other pixels of the same image."""
-
 _SAUVOLA_K, _SAUVOLA_RANGE = 0.2, 128.0  # as in the paper, for 8 bits
 
 Transform: TypeAlias = Callable[[Pixels], Pixels]

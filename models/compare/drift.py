@@ -13,9 +13,9 @@ import polars as pl
 from dataprep.core.artifacts import Count, Document, Fraction
 from models.diagnose.shifts import AXES, LEAST, differences
 from models.diagnose.significance import holm
-from models.evaluate.feature_table import FEATURE, Floats, matrix
+from models.evaluate.feature_table import FEATURE, Floats, matrix, nearest
 from models.evaluate.image_facts import FACTS
-from models.evaluate.reference import NEIGHBOURS, nearest
+from models.evaluate.reference import NEIGHBOURS
 
 LEVEL = 0.01
 

@@ -28,6 +28,8 @@ FITTED_IMAGES = 2_000
 _WIDEST = 512
 """A wider layer is first reduced by a random projection, or the components take minutes."""
 
+_BLOCK = 1024  # rows whose distances stand in memory at once
+
 FEATURES = TableFormat(
     kind="features",
     version=1,
@@ -112,6 +114,16 @@ def squared_distances(queries: Floats, others: Floats) -> Floats:
     for own, other in zip(queries.T, others.T, strict=True):
         total += (own[:, np.newaxis] - other[np.newaxis, :]) ** 2
     return total
+
+
+def nearest(features: Floats, known: Floats) -> tuple[np.ndarray, np.ndarray]:
+    """Of each row (N, k) the number of the nearest of M known rows (M, k), and the distance to it."""
+    numbers, distances = np.empty(len(features), np.int64), np.empty(len(features), np.float32)
+    for start in range(0, len(features), _BLOCK):
+        squared = squared_distances(features[start : start + _BLOCK], known)
+        numbers[start : start + _BLOCK] = squared.argmin(axis=1)
+        distances[start : start + _BLOCK] = np.sqrt(squared.min(axis=1))
+    return numbers, distances
 
 
 def _rounded(values: Floats) -> Floats:

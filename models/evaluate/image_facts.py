@@ -52,7 +52,7 @@ def measure_facts(images: Pixels, ids: list[str]) -> pl.DataFrame:
     """
     copies = np.stack([measured_copy(image) for image in images])
     measured = measure(copies)
-    strokes = _stroke_widths(copies[..., 0]) if images.shape[3] == 1 else [None] * len(images)
+    strokes = stroke_widths(copies[..., 0]) if images.shape[3] == 1 else [None] * len(images)
     columns: dict[str, Any] = {name: measured[name].astype(np.float32) for name in _MEASURES}
     return pl.DataFrame({"id": ids, **columns, "stroke_width": strokes}, schema=IMAGE_FACTS.columns)
 
@@ -88,11 +88,11 @@ def median_stroke_width(images: Pixels) -> float | None:
     """The median width of strokes, in pixels; None of images in color, and where none has strokes."""
     if images.shape[3] != 1:
         return None
-    widths = [width for width in _stroke_widths(images[..., 0]) if width is not None]
+    widths = [width for width in stroke_widths(images[..., 0]) if width is not None]
     return float(np.median(widths)) if widths else None
 
 
-def _stroke_widths(gray: NDArray[np.uint8]) -> list[float | None]:
+def stroke_widths(gray: NDArray[np.uint8]) -> list[float | None]:
     """The width of the strokes of each of N images (N, H, W), whichever of ink and paper is darker.
 
     Twice the mean distance to the edge on the skeleton (T. Y. Zhang, C. Y. Suen, 1984). On handwritten digits it correlates at

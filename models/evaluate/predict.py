@@ -17,13 +17,15 @@ from dataprep.decode.image import Pixels
 from dataprep.feed.batches import ordered_batches
 from dataprep.store.shards import ShardIndex, read_index
 from models.config.evaluate import EvaluateConfig
+from models.evaluate.deep_features import with_deep_features
 from models.evaluate.denoising import Denoiser
 from models.evaluate.feature_table import Projection, feature_frame, fit_projection
 from models.evaluate.image_facts import measure_facts
 from models.evaluate.model_memory import check_batch
 from models.evaluate.predictions import predictions_frame
+from models.evaluate.unlike import Unlike, fit_unlike
 from models.layers.autoencoder_parts import autoencoder_of, noise_std
-from models.layers.features import last_hidden_features, with_last_hidden_features
+from models.layers.features import last_hidden_features
 from models.layers.keras_file import Fault, Shapes, check_needs, load_checked
 from models.train.boosted_trees import BoostedTrees
 from models.train.model_file import check_recipe, model_fault, open_model_file, read_trees_document
@@ -39,24 +41,35 @@ class Classifier:
     Attributes:
         network: gives the probabilities, or the features that the trees take.
         trees: what classifies in the place of the network's head; None where the head does.
-        both: gives the outputs of the last hidden layer and the probabilities; None where trees classify, and where the network
-            has no such layer.
+        deep: gives the outputs of the last hidden layer, these with more beside them (`deep_features`), and the probabilities;
+            None where trees classify, and where the network has no such layer.
     """
 
     network: keras.Model
     trees: BoostedTrees | None
-    both: keras.Model | None
+    deep: keras.Model | None
+
+    @property
+    def has_features(self) -> bool:
+        """Whether there is a last hidden layer."""
+        return self.trees is not None or self.deep is not None
 
     def see(self, images: Pixels) -> tuple[Floats, Floats]:
         """What (N, H, W, C) uint8 images are to the last hidden layer, (N, D), and their probabilities (N, num_classes)."""
+        hidden, _, probabilities = self.see_deep(images)
+        return hidden, probabilities
+
+    def see_deep(self, images: Pixels) -> tuple[Floats, Floats, Floats]:
+        """As `see`, with the deep features (N, E) between the two; D and E are 0 where there is no hidden layer."""
         if self.trees is not None:
             features: Floats = self.network.predict_on_batch(images)
-            return features, self.trees.predict(features)
-        if self.both is not None:
-            features, probabilities = self.both.predict_on_batch(images)
-            return features, probabilities
+            return features, features, self.trees.predict(features)
+        if self.deep is not None:
+            hidden, deep, probabilities = self.deep.predict_on_batch(images)
+            return hidden, deep, probabilities
         probabilities = self.network.predict_on_batch(images)
-        return np.zeros((len(images), 0), np.float32), probabilities
+        nothing = np.zeros((len(images), 0), np.float32)
+        return nothing, nothing, probabilities
 
     def predict_on_batch(self, images: Pixels) -> Floats:
         """The probabilities alone."""
@@ -103,9 +116,9 @@ def load_model(path: Path, index: ShardIndex) -> Classifier:
 
 
 def _with_features(network: keras.Model) -> keras.Model | None:
-    """The network with a second output, or None where it has no hidden layer that one can name."""
+    """The network with two more outputs, or None where it has no hidden layer that one can name."""
     try:
-        return with_last_hidden_features(network)
+        return with_deep_features(network)
     except (TrainError, AttributeError, ValueError):  # Keras finds no way from the images to that layer
         return None
 
@@ -132,9 +145,24 @@ def projection_of(classifier: Classifier, prepared: Place, config: EvaluateConfi
         prepared: the folder of the shards.
         config: images per batch.
     """
-    if classifier.trees is None and classifier.both is None:
+    if not classifier.has_features:
         return None
     return fit_projection(lambda images: classifier.see(images)[0], prepared, config.batch_size)
+
+
+def unlike_of(
+    classifier: Classifier, prepared: Place, manifest: pl.DataFrame, split: pl.DataFrame, config: EvaluateConfig
+) -> Unlike:
+    """Finds what is usual among the train images.
+
+    Args:
+        classifier: the network.
+        prepared: the folder of the shards.
+        manifest: id, width and height are read.
+        split: the split table; id and cluster are read.
+        config: images per batch.
+    """
+    return fit_unlike(lambda images: classifier.see_deep(images)[1:], prepared, manifest, split, config.batch_size)
 
 
 def predict(

@@ -59,6 +59,14 @@ def settle_keras(threads: int) -> Environment:
     return Environment(threads=asked, instruction_set=_instruction_set(), device=_device())
 
 
+def settle_keras_where_free(threads: int) -> None:
+    """As `settle_keras`; where TensorFlow computes in this process already, its threads stay, and last digits may differ."""
+    try:
+        settle_keras(threads)
+    except RuntimeError:  # TensorFlow's answer when its threads are changed too late
+        return
+
+
 def threads_of(path: Path) -> int:
     """The threads that a model was trained with, 0 where its file does not say: predictions are rounded as in training.
 

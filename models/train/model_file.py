@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from dataprep.config.prepare import PIXELS_VERSION
 from dataprep.core.artifacts import missing
 from dataprep.core.errors import ArtifactError, in_short, shortened
 from dataprep.store.shards import ShardIndex
@@ -16,7 +17,7 @@ from models.layers.keras_file import open_keras_file
 RECIPE = "darkroom"
 """The key of the recipe in metadata.json."""
 
-VERSION = 1
+VERSION = 2
 """Of what stands under that key."""
 
 TREES = "boosted_trees.json"
@@ -30,7 +31,8 @@ _STAGE = "train"
 
 def recipe_of(index: ShardIndex) -> dict[str, object]:
     """What a model must know of the images that it was trained on: class names, and all that was done to them."""
-    return {"version": VERSION, **index.model_dump(include={"class_names", "decode", "prepare"}, mode="json")}
+    made_by = {"version": VERSION, "pixels_version": PIXELS_VERSION}
+    return {**made_by, **index.model_dump(include={"class_names", "decode", "prepare"}, mode="json")}
 
 
 @contextmanager

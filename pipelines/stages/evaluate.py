@@ -13,7 +13,7 @@ from models.train.keras_start import load_keras
 
 load_keras()  # before any other module imports it
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import polars as pl
 
@@ -24,18 +24,20 @@ from dataprep.store.split_table import read_split
 from models.evaluate.examples import opened_examples
 from models.evaluate.feature_table import FEATURES
 from models.evaluate.image_facts import IMAGE_FACTS
-from models.evaluate.predict import Seen, denoiser_of, load_model, predict, projection_of
+from models.evaluate.predict import Seen, denoiser_of, load_model, predict, projection_of, unlike_of
 from models.evaluate.predictions import PREDICTIONS
-from models.evaluate.reference import encode_reference
+from models.evaluate.reference import encode_reference, make_reference
 from models.evaluate.robustness import Robustness, measure_robustness
 from models.evaluate.saliency import measure_saliency
 from models.evaluate.saliency_table import SALIENCY
+from models.evaluate.usual_facts import read_sizes
 from models.train.keras_environment import settle_keras, threads_of
 from pipelines.params import read_params
 from pipelines.stage_command import OutputOption, PathOption, PlaceOption, run, track
 
 
 def main(
+    manifest: PathOption,
     prepared: PlaceOption,
     split: PathOption,
     model: PathOption,
@@ -48,21 +50,18 @@ def main(
 ) -> None:
     params = read_params()
     settle_keras(threads_of(model))
-    index = read_index(prepared, stage="prepare")
+    index, assigned, sizes = read_index(prepared, stage="prepare"), read_split(split), read_sizes(manifest)
     classifier = load_model(model, index)
     projection = projection_of(classifier, prepared, params.evaluate)
     total = sum(entry.num_images for entry in index.shards)
-    seen = list(track(predict(classifier, prepared, params.evaluate, projection), title="evaluate", total=total, count=len))
-    rows, measured, reduced = _by_id(seen)
+    seen = predict(classifier, prepared, params.evaluate, projection)
+    rows, measured, reduced = _by_id(track(seen, title="evaluate", total=total, count=len))
+    threshold, denoiser = params.model.acceptance_threshold, denoiser_of(classifier.network)
     tried = measure_robustness(
-        classifier.predict_on_batch,
-        prepared,
-        read_split(split),
-        params.augment,
-        params.evaluate,
-        threshold=params.model.acceptance_threshold,
-        denoiser=denoiser_of(classifier.network),
+        classifier.predict_on_batch, prepared, assigned, params.augment, params.evaluate, threshold=threshold, denoiser=denoiser
     )
+    usual = unlike_of(classifier, prepared, sizes, assigned, params.evaluate)
+    known = make_reference(rows, reduced, projection, usual, assigned)
     counts = {"worst_images": params.diagnose.worst_images, "images_per_cell": params.diagnose.images_per_cell}
     examples = opened_examples(rows, params.diagnose.split, **counts)
     write_files(
@@ -71,14 +70,14 @@ def main(
             facts: encode_table(measured, IMAGE_FACTS),
             features: encode_table(reduced, FEATURES),
             robustness: encode_document(tried),
-            reference: encode_reference(model, rows, measured, reduced, projection),
+            reference: encode_reference(model, known),
             saliency: encode_table(measure_saliency(classifier, prepared, examples), SALIENCY),
         }
     )
     _say(rows, tried)
 
 
-def _by_id(seen: Sequence[Seen]) -> tuple[pl.DataFrame, ...]:
+def _by_id(seen: Iterable[Seen]) -> tuple[pl.DataFrame, ...]:
     """The tables of predictions, facts and features."""
     parts = zip(*[(own.predictions, own.facts, own.features) for own in seen], strict=True)
     return tuple(pl.concat(part).sort("id") for part in parts)

@@ -44,6 +44,7 @@ READERS = {
     "diagnose.images_per_cell": ["evaluate", "diagnose"],
     "diagnose.split": ["evaluate", "diagnose"],
     "diagnose.worst_images": ["evaluate", "diagnose"],
+    "predict": [],
     "execute": [],
 }
 

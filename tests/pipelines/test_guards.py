@@ -52,6 +52,7 @@ FOLDERS = {
         "networks",
         "train",
         "evaluate",
+        "predict",
         "diagnose",
         "report",
         "compare",

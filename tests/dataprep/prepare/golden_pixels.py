@@ -1,6 +1,6 @@
 """Digests of what the transforms make of a few made-up images.
 
-`python -m tests.dataprep.prepare.golden_pixels` writes them anew; see `PIXELS_VERSION` in dataprep/prepare/transforms.py.
+`python -m tests.dataprep.prepare.golden_pixels` writes them anew; see `PIXELS_VERSION` in dataprep/config/prepare.py.
 """
 
 import itertools
@@ -9,10 +9,10 @@ from typing import Any, get_args
 
 import numpy as np
 
-from dataprep.config.prepare import PrepareConfig, ResizeConfig
+from dataprep.config.prepare import PIXELS_VERSION, PrepareConfig, ResizeConfig
 from dataprep.core.rng import uniforms_for
 from dataprep.decode.image import Pixels, digest_pixels
-from dataprep.prepare.transforms import PIXELS_VERSION, steps_of
+from dataprep.prepare.transforms import steps_of
 from tests.closure import ROOT
 
 GOLDEN = ROOT / "tests/golden/pixels.json"

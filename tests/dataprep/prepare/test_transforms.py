@@ -10,11 +10,10 @@ from hypothesis.extra.numpy import arrays
 from skimage.filters import threshold_otsu
 from skimage.transform import resize as skimage_resize
 
-from dataprep.config.prepare import PrepareConfig, ResizeConfig
+from dataprep.config.prepare import PIXELS_VERSION, PrepareConfig, ResizeConfig
 from dataprep.decode.image import Pixels, to_gray
 from dataprep.prepare.transforms import (
     _STEPS,
-    PIXELS_VERSION,
     denoise,
     equalise,
     invert,
@@ -416,7 +415,7 @@ def test_pixels_are_those_of_their_version() -> None:
     changed = [name for name in sorted({*made, *golden["digests"]}) if made.get(name) != golden["digests"].get(name)]
     assert (changed, PIXELS_VERSION) == ([], golden["pixels_version"]), (
         "pixels changed, or what the golden file covers. Where pixels did, raise PIXELS_VERSION in "
-        "dataprep/prepare/transforms.py; "
+        "dataprep/config/prepare.py; "
         "then regenerate: python -m tests.dataprep.prepare.golden_pixels"
     )
 

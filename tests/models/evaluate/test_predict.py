@@ -16,19 +16,18 @@ import pytest
 
 from dataprep.core.artifacts import write_table
 from dataprep.core.errors import ArtifactError
-from dataprep.feed.batches import find_train_set, ordered_batches
+from dataprep.feed.batches import ordered_batches
 from dataprep.store.shards import ShardIndex, read_index
-from dataprep.store.statistics import read_statistics
 from models.config.model import ModelConfig
 from models.config.train import TrainConfig
 from models.evaluate.model_memory import check_batch
 from models.evaluate.predict import Classifier, load_model, predict
 from models.evaluate.predictions import PREDICTIONS, class_names_of, predictions_frame, read_predictions
-from models.train.compiled_network import compile_network
 from models.train.model_bytes import encode_model
 from models.train.model_file import recipe_of
 from pipelines.params import Params
 from tests.models.made_up import predictions
+from tests.models.untrained_model import write_untrained
 
 Change = Callable[[dict[str, bytes]], Any]
 
@@ -39,12 +38,7 @@ def index_of(tiny: Path) -> ShardIndex:
 
 @pytest.fixture(scope="module")
 def model(tiny: Path, small: ModelConfig, short: TrainConfig, params: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("model") / "model.keras"
-    index = read_index(tiny / "prepared", stage="prepare")
-    train_set = find_train_set(tiny / "prepared", tiny / "augmented")
-    network = compile_network(small, short, train_set, read_statistics(tiny / "statistics.json", index), augment=params.augment)
-    path.write_bytes(encode_model(network, recipe=recipe_of(index)))
-    return path
+    return write_untrained(tmp_path_factory.mktemp("model") / "model.keras", tiny, small, short, params)
 
 
 def test_every_image_of_every_split_is_predicted_once(tiny: Path, model: Path, params: Params, tmp_path: Path) -> None:
@@ -170,7 +164,7 @@ def put(name: str, content: bytes) -> Change:
         (recipe(class_names=["a", "b"]), r"its class_names is \['a', 'b'\], theirs is \['class0', 'class1', 'class2'\]"),
         (of_size_9, r"its prepare\.image_size is \[9, 9\], theirs is \[8, 8\]"),
         (recipe(decode=None), "its decode is None"),
-        (recipe(version=2), r"must say in metadata\.json, under 'darkroom\.version', 1; it says 2"),
+        (recipe(version=3), r"must say in metadata\.json, under 'darkroom\.version', 2; it says 3"),
         (without_recipe, "must say in metadata.json, under 'darkroom', what it was trained on; it does not"),
         (put("metadata.json", b"[]"), "must say in metadata.json"),
         (put("metadata.json", b"{"), r"cannot be loaded as a Keras model \(metadata\.json: JSONDecodeError"),

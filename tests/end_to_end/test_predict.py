@@ -1,0 +1,103 @@
+"""`darkroom predict` on a project that was run: the answers of evaluate, refused files, strangers' models, and the docs."""
+
+import csv
+import json
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tests.closure import ROOT
+from tests.conftest import random_image, write_png
+from tests.end_to_end.conftest import Project
+
+
+@pytest.fixture(scope="module")
+def project(make_ran_project: Callable[[], Project]) -> Project:
+    return make_ran_project()
+
+
+def test_raw_files_are_answered_as_evaluate_answers_and_a_bad_file_is_a_row(project: Project) -> None:
+    (project.root / "strange").mkdir()
+    (project.root / "strange/=bad.png").write_bytes(b"no image")
+    (project.root / "strange/notes").write_text("no image either")
+    write_png(project.root / "strange/noise.png", random_image(1, (20, 20, 1)))
+    ended = project.run("darkroom", "predict", "raw/tiny", "strange", "--out", "reports/predictions.csv", "--report")
+    assert ended.exit_code == 3, ended.output
+    rows = list(csv.DictReader((project.root / "reports/predictions.csv").open()))
+    expected = {
+        f"raw/tiny/{row['id']}": row for row in pl.read_parquet(project.root / "artifacts/predictions.parquet").to_dicts()
+    }
+    ours = {row["path"]: row for row in rows if row["path"].startswith("raw")}
+    assert sorted(ours) == sorted(expected)
+    for path, row in expected.items():
+        assert ours[path]["class"] == row["predicted"]
+        assert float(ours[path]["confidence"]) == pytest.approx(row["confidence"], abs=1e-6)
+    *_, bad, noise = rows
+    assert (bad["path"], bad["reason"], bad["class"]) == ("strange/=bad.png", "not_an_image", "")
+    assert noise["unlike_training"]
+    assert noise["accepted"] == "false"
+    assert "60 images" not in ended.output
+    assert "predict: 62 images -> 61 predicted" in ended.output
+    assert "left out: 1 file" in ended.output
+    assert "refused: 'strange/=bad.png: not_an_image'" in ended.output
+    assert (project.root / "reports/predictions.html").read_text().count("<figure") == 61
+
+
+def doctored(project: Project, name: str, change: Callable[[dict[str, Any]], object]) -> str:
+    """The project's model with other metadata."""
+    with (
+        zipfile.ZipFile(project.root / "artifacts/model.keras") as source,
+        zipfile.ZipFile(project.root / name, "w") as target,
+    ):
+        for member in source.namelist():
+            content = source.read(member)
+            if member == "metadata.json":
+                metadata = json.loads(content)
+                change(metadata)
+                content = json.dumps(metadata).encode()
+            target.writestr(member, content)
+    return name
+
+
+def test_a_stranger_s_model_is_one_line(project: Project) -> None:
+    (project.root / "cut.keras").write_bytes((project.root / "artifacts/model.keras").read_bytes()[:2000])
+    cases = {
+        doctored(project, "none.keras", lambda metadata: metadata.pop("darkroom")): "what it was trained on; it does not",
+        doctored(project, "old.keras", lambda metadata: metadata["darkroom"].update(version=1)): "2; it says 1",
+        "cut.keras": "cannot be loaded as a Keras model",
+        "absent.keras": "absent.keras is missing",
+    }
+    for name, words in cases.items():
+        ended = project.run("darkroom", "predict", "raw/tiny", "--model", name)
+        assert ended.exit_code == 2
+        assert ended.output.count("\n") == 1
+        assert ended.output.startswith("error: ")
+        assert words in ended.output
+
+
+def test_the_example_of_the_page_runs(project: Project) -> None:
+    [example] = re.findall(r"```python\n(.*?)```", (ROOT / "docs/predict.md").read_text(encoding="utf-8"), re.DOTALL)
+    ended = project.run("python", "-c", example)
+    assert ended.exit_code == 0, ended.output
+    answers = [line.split() for line in ended.output.splitlines() if line.startswith("raw/tiny")]
+    assert len(answers) == 60
+    assert {name.split("/")[2] == class_name for name, class_name, *_ in answers} <= {True, False}
+    assert {words[1] for words in answers} <= {"class0", "class1", "class2"}
+
+
+def test_without_a_reference_it_says_so_and_predicts(project: Project, tmp_path: Path) -> None:
+    alone = tmp_path / "model.keras"
+    alone.write_bytes((project.root / "artifacts/model.keras").read_bytes())
+    ended = project.run(
+        "darkroom", "predict", "raw/tiny/class0/00.png", "--model", str(alone), "--out", str(tmp_path / "x.jsonl")
+    )
+    assert ended.exit_code == 0, ended.output
+    assert "warning: images are not compared with the training images" in ended.output
+    [row] = [json.loads(line) for line in (tmp_path / "x.jsonl").read_text().splitlines()]
+    assert row["class"] in ("class0", "class1", "class2")
+    assert (row["accepted"], row["unlike_training"]) == (None, None)
