@@ -45,13 +45,12 @@ class ClassGaussians:
             features: (N, D) deep features.
             classes: (N,) numbers of classes.
         """
-        with threadpool_limits(limits=1):
-            reduced = (features - self.projection.mean) @ self.projection.axes
-            found = np.zeros(len(features))
-            for number in np.unique(classes):
-                own = classes == number
-                white = (reduced[own] - self.means[number]) @ self.whitening[number]
-                found[own] = np.sqrt(np.square(white, dtype=np.float64).mean(axis=1))
+        reduced = (features - self.projection.mean) @ self.projection.axes
+        found = np.zeros(len(features))
+        for number in np.unique(classes):
+            own = classes == number
+            white = (reduced[own] - self.means[number]) @ self.whitening[number]
+            found[own] = np.sqrt(np.square(white, dtype=np.float64).mean(axis=1))
         return found
 
 

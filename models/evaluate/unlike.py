@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from dataprep.core.artifacts import Place
 from dataprep.core.confidence_intervals import estimate
@@ -111,7 +112,8 @@ def fit_unlike(look: Look, prepared: Place, manifest: pl.DataFrame, split: pl.Da
     )
     if not judged.ids:
         return Unlike(facts, gaussians, np.inf, np.nan)
-    distances = np.zeros(len(judged.ids)) if gaussians is None else gaussians.distances(judged.features, judged.classes)
+    with threadpool_limits(limits=1):  # sums are rounded by the number of threads
+        distances = np.zeros(len(judged.ids)) if gaussians is None else gaussians.distances(judged.features, judged.classes)
     outside, clusters = facts.outside(judged.figures), clusters_of(judged.ids, split)
     limit = np.inf if gaussians is None else choose_limit(distances, outside, clusters)
     return Unlike(facts, gaussians, limit, float((outside | (distances > limit)).mean()))

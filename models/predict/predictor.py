@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from dataprep.config.ingest import LimitsConfig
 from dataprep.core.errors import ArtifactError, DarkroomError
@@ -64,6 +65,7 @@ class Predictor:
         self.precision, self.batch_size = precision, batch_size
         self.threshold = reference.acceptance.threshold_for(precision) if reference and precision is not None else None
         self._classifier = classifier
+        self._numerics = ThreadpoolController()  # finding the libraries takes as long as predicting a hundred images
         self._network_lock = threading.Lock()  # Keras traces a network at its first call, and saliency changes it for a while
 
     @classmethod
@@ -201,10 +203,11 @@ class Predictor:
         """Predicts images that were not refused, all at once."""
         pixels = np.stack([image.pixels for image in images if image.pixels is not None])
         hidden, deep, probabilities = self._see(pixels)
-        unlike = self._unlike(images, pixels, deep, probabilities)
         features = np.zeros((len(images), 0), np.float32)
-        if self.reference and self.reference.projection:
-            features = self.reference.projection.reduce(hidden)
+        with self._numerics.limit(limits=1):  # small products: several threads would get in TensorFlow's way
+            unlike = self._unlike(images, pixels, deep, probabilities)
+            if self.reference and self.reference.projection:
+                features = self.reference.projection.reduce(hidden)
         return [
             Prediction(
                 name=image.name,

@@ -94,6 +94,7 @@ def test_sixteen_bits_are_scaled_by_the_range_of_the_training_images(preparation
         (encoded(Image.fromarray(noise(3, 9)), "PNG"), "too_small"),
         (encoded(Image.fromarray(noise()), "PNG")[:-200], "undecodable"),
         (encoded(Image.fromarray(noise()), "JPEG")[:-200], "damaged"),
+        (encoded(Image.fromarray(noise()), "PNG")[:-12], "undecodable"),  # the end alone, which no decoder misses
     ],
 )
 def test_a_bad_file_is_refused_for_a_reason_of_ingest(content: bytes, reason: str, preparation: Preparation) -> None:
