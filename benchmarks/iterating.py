@@ -23,7 +23,9 @@ _WRITERS = DIGITS | {"ingest.pattern": "*/{label}/{group}/{name}", "train.epochs
 DATA_SETS = {
     "MNIST, 500 train images": Planted("mnist", 14, "", DIGITS | _MOSTLY_HELD_OUT),
     "CIFAR-10, 2,000 train images": Planted("cifar", 6, "", PHOTOGRAPHS | {"split.fractions": [0.2, 0.4, 0.4]}),
-    "handwriting by writer, 25 epochs": Planted("mnist", 28, "", _WRITERS, plant=planting.handwriting),
+    "handwriting by writer, 25 epochs": Planted(
+        "mnist", 14, "", _WRITERS | {"split.fractions": [0.3, 0.35, 0.35]}, plant=planting.handwriting
+    ),
     "color photographs of 100 pixels, stored as 16 x 16 gray, 900 train images": Planted(
         "cifar",
         20,

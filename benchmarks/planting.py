@@ -43,17 +43,17 @@ def thick_strokes(folder: Path) -> None:
         save(path, _thickened(_read(path), 2))
 
 
-def writers(folder: Path) -> None:
+def writers(folder: Path, count: int = WRITERS) -> None:
     """Gives every image a writer, `<split>/<class>/<writer>/<file>`, which says nothing about it."""
     for number, path in enumerate(files_of(folder)):
-        writer = path.parent / f"w{number % WRITERS:02d}"
+        writer = path.parent / f"w{number % count:02d}"
         writer.mkdir(exist_ok=True)
         path.rename(writer / path.name)
 
 
 def handwriting(folder: Path) -> None:
-    """Gives every image a writer with a slant, a size and a pen of his own."""
-    writers(folder)
+    """Gives every image one of 250 writers with a slant, a size and a pen of his own: with few, no difference is certain."""
+    writers(folder, 250)
     for path in files_of(folder):
         hand = rng_for(0, path.parent.name)
         slant, grown, thick = hand.uniform(-0.35, 0.35), hand.uniform(0.8, 1.15), hand.integers(0, 2)
