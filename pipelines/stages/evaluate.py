@@ -30,6 +30,7 @@ from models.evaluate.reference import encode_reference, make_reference
 from models.evaluate.robustness import Robustness, measure_robustness
 from models.evaluate.saliency import measure_saliency
 from models.evaluate.saliency_table import SALIENCY
+from models.evaluate.trial_cost import affordable
 from models.evaluate.usual_facts import read_sizes
 from models.train.keras_environment import settle_keras, threads_of
 from pipelines.params import read_params
@@ -57,8 +58,9 @@ def main(
     seen = predict(classifier, prepared, params.evaluate, projection)
     rows, measured, reduced = _by_id(track(seen, title="evaluate", total=total, count=len))
     threshold, denoiser = params.model.acceptance_threshold, denoiser_of(classifier.network)
+    images = affordable(params.evaluate, classifier.network)
     tried = measure_robustness(
-        classifier.predict_on_batch, prepared, assigned, params.augment, params.evaluate, threshold=threshold, denoiser=denoiser
+        classifier.predict_on_batch, prepared, assigned, params.augment, images, threshold=threshold, denoiser=denoiser
     )
     usual = unlike_of(classifier, prepared, sizes, assigned, params.evaluate)
     known = make_reference(rows, reduced, projection, usual, assigned)
