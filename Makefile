@@ -47,9 +47,11 @@ bench: .venv/installed ## every benchmark; wants the real images (DARKROOM_DATA)
 	python -m benchmarks.planted
 	python -m benchmarks.newcomer
 	python -m benchmarks.lamp
+	python -m benchmarks.serving
 
 picture: .venv/installed ## the README's pictures
 	python docs/picture.py reports/index.html docs/images
+	python docs/picture_try.py docs/images
 	darkroom preview augment --output docs/augment.png
 
 .venv: .venv/installed

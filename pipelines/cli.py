@@ -20,10 +20,19 @@ def _collect() -> typer.Typer:
     for module in pkgutil.iter_modules(commands.__path__):
         verb = getattr(importlib.import_module(f"{commands.__name__}.{module.name}"), module.name)
         if isinstance(verb, typer.Typer):
-            collected.add_typer(verb, name=module.name)
+            collected.add_typer(verb, name=verb_name(module.name))
         else:
-            collected.command(name=module.name)(verb)
+            collected.command(name=verb_name(module.name))(verb)
     return collected
+
+
+def verb_name(module: str) -> str:
+    """What is typed for a module of `pipelines/commands/`.
+
+    >>> verb_name("serve_model"), verb_name("try_")
+    ('serve-model', 'try')
+    """
+    return module.rstrip("_").replace("_", "-")  # some words are Python's own
 
 
 def _show_version(asked: bool) -> None:  # noqa: FBT001  # typer's callback of an option

@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -29,6 +30,9 @@ from tests.quick import is_quick, nothing_slow, nothing_slow_loaded
 settings.register_profile("darkroom", deadline=None)
 settings.register_profile("quick", deadline=None, max_examples=25)
 settings.load_profile("darkroom")
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 SHARED = ROOT.parent / "shared"
 
@@ -93,6 +97,15 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real images are not in {folder}; name their folder in DARKROOM_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> "Iterator[Browser]":
+    """One Chromium for all tests of pages."""
+    from tests.browser import chromium  # playwright takes long to import, and few tests need it
+
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,8 @@ from dataprep.core.time_limit import OutOfTime, cpu_seconds
 
 FIELDS = ("label", "group", "split", "origin", "name")
 
-_TOKEN = re.compile(r"\{(?P<field>[^{}]*)\}|(?P<deep>\*\*/?)|(?P<any>\*)|(?P<literal>[^{}*]+|[{}])")
+FIELD_OR_WILDCARD = re.compile(r"\{(?P<field>[^{}]*)\}|(?P<deep>\*\*/?)|(?P<any>\*)|(?P<literal>[^{}*]+|[{}])")
+"""The pieces of a pattern, from its start to its end."""
 
 _REGEX = "regex:"
 
@@ -60,7 +61,7 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
         return _compile_regex(pattern)
     parts: list[str] = []
     seen: list[str] = []
-    for token in _TOKEN.finditer(pattern):
+    for token in FIELD_OR_WILDCARD.finditer(pattern):
         field = token["field"]
         if field is not None:
             _check_field(field, seen, pattern)

@@ -19,12 +19,13 @@ def heat_addresses(saliency: pl.DataFrame) -> dict[str, str]:
         saliency: the table of saliency maps.
     """
     return {
-        image_id: _address(np.frombuffer(heat, dtype=np.uint8).reshape(height, width))
+        image_id: heat_address(np.frombuffer(heat, dtype=np.uint8).reshape(height, width))
         for image_id, height, width, heat in saliency.iter_rows()
     }
 
 
-def _address(heat: "np.ndarray[tuple[int, int], np.dtype[np.uint8]]") -> str:
+def heat_address(heat: "np.ndarray[tuple[int, int], np.dtype[np.uint8]]") -> str:
+    """The data address of one map, (h, w) uint8."""
     part = np.linspace(0, 1, _LEVELS)[:, np.newaxis]
     colors = np.rint(_FAINT * (1 - part) + _STRONG * part).astype(np.uint8)
     picture = Image.frombytes("P", heat.shape[::-1], (heat // (256 // _LEVELS)).tobytes())

@@ -83,15 +83,15 @@ def picture_address(image: Pixels, *, max_px: int, quality: int) -> str:
         max_px: a larger one is shrunk to this height and width.
         quality: of WebP, 0 to 100.
     """
-    picture = _as_picture(image)
+    picture = as_picture(image)
     picture.thumbnail((max_px, max_px))
     return _address(picture, None if max(picture.size) <= _LOSSLESS_PX else quality)
 
 
 def sheet_address(image: Pixels, *, most_bytes: int) -> str:
     """Encodes a page of pictures, (H, W, 3) uint8: as PNG, or as WebP with loss where that has more bytes than allowed."""
-    as_png = _address(_as_picture(image), None)
-    return as_png if len(as_png) <= most_bytes else _address(_as_picture(image), _SHEET_QUALITY)
+    as_png = _address(as_picture(image), None)
+    return as_png if len(as_png) <= most_bytes else _address(as_picture(image), _SHEET_QUALITY)
 
 
 def draw_tile_sheets(tiles: Sequence[Pixels], *, most_bytes: int) -> list[str]:
@@ -138,12 +138,13 @@ def _sheet_of(tiles: Sequence[Pixels]) -> Pixels:
 def _shrunk(image: Pixels, max_px: int) -> Pixels:
     if max(image.shape[:2]) <= max_px:
         return image
-    picture = _as_picture(image)
+    picture = as_picture(image)
     picture.thumbnail((max_px, max_px))
     return np.asarray(picture, dtype=np.uint8).reshape(picture.height, picture.width, image.shape[2])
 
 
-def _as_picture(image: Pixels) -> Image.Image:
+def as_picture(image: Pixels) -> Image.Image:
+    """(H, W, C) uint8 as Pillow has it."""
     return Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
 
 

@@ -58,6 +58,8 @@ FOLDERS = {
         "compare",
         "search",
         "start",
+        "serve",
+        "export",
     ),
 }
 """In the order of the line: each folder imports from those before it only."""
@@ -119,6 +121,7 @@ def test_keras_is_imported_where_the_design_says_and_nowhere_else() -> None:
         "models/train",
         "models/evaluate",
         "models/search",
+        "models/export",
     }
     prefect = {str(path.relative_to(ROOT)) for path in SOURCES if "prefect" in top_level(path)}
     assert prefect <= SCHEDULE

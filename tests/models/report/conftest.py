@@ -1,15 +1,15 @@
 """One page and one browser for all tests of the report."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from models.report.content import Content
 from models.report.page import render
 from pipelines.params import Params
+from tests.browser import complaints_of
 from tests.models.report.made_up_page import ROWS, WRONG, MadeUp, made_up_content
 
 
@@ -24,17 +24,6 @@ def html(content: Content) -> str:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("needs Chromium: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="session")
 def open_page(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., "object"]:
     """Opens HTML from a file; when it is closed, nothing may have been complained about, asked for or popped up."""
 
@@ -46,17 +35,7 @@ def open_page(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Cal
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         page = context.new_page()
         page.set_default_timeout(10_000)
-        complaints: list[str] = []
-
-        def refuse(dialog: Dialog) -> None:
-            complaints.append(dialog.message)
-            dialog.dismiss()
-
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("dialog", refuse)
-        asked = ("http", "ws", "ftp")
-        page.on("request", lambda request: complaints.append(request.url) if request.url.startswith(asked) else None)
+        complaints = complaints_of(page)
         page.goto(path.as_uri())
         yield page
         assert complaints == []

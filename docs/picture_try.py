@@ -1,0 +1,44 @@
+"""Takes the picture of the page to try a model in headless Chromium: `python docs/picture_try.py docs/images`.
+
+`darkroom try` runs on the project in this folder; a digit is drawn as a person would.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+from shutil import which
+
+from playwright.sync_api import sync_playwright
+
+_SETTLING_MS = 800
+_THREE = ((0.3, 0.14), (0.62, 0.12), (0.68, 0.3), (0.45, 0.46), (0.7, 0.6), (0.62, 0.86), (0.3, 0.86))
+
+
+def main(folder: Path) -> None:
+    chromium = which("chromium")
+    if chromium is None:
+        sys.exit("Chromium is missing. Install it: apt-get install chromium")
+    darkroom = str(Path(sys.executable).with_name("darkroom"))
+    with subprocess.Popen([darkroom, "try", "--no-browser"], stdout=subprocess.PIPE, text=True) as served:  # noqa: S603
+        address = next(line.split()[3] for line in served.stdout or () if line.startswith("try the model: "))
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+            page = browser.new_page(viewport={"width": 1240, "height": 800}, color_scheme="light")
+            page.goto(address)
+            box = page.locator("#paper").bounding_box()
+            if box is None:
+                sys.exit("The page has nothing to draw on")
+            places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in _THREE]
+            page.mouse.move(*places[0])
+            page.mouse.down()
+            for place in places[1:]:
+                page.mouse.move(*place, steps=6)
+            page.mouse.up()
+            page.wait_for_timeout(_SETTLING_MS)
+            page.screenshot(path=folder / "try.png")
+            browser.close()
+        served.terminate()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,165 @@
+"""The FastAPI application: images in, predictions out. The page to try a model is added to it by `try_page`."""
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from typing import Annotated, Any, TypeVar
+
+import anyio.to_thread
+from anyio import CapacityLimiter
+from fastapi import FastAPI, File, Request, UploadFile
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from models.predict.prediction import Prediction, PreparedImage
+from models.predict.preparation import refused
+from models.serve.answers import Answers, Health, Problem, ProblemReason, answer_of, shown_name
+from models.serve.limits import RequestLimits
+from models.serve.model_worker import BusyError, ModelWorker
+from models.serve.request_guards import RequestGuards, problem
+from models.serve.service_metrics import CONTENT_TYPE, ServiceMetrics
+
+PREPARING_THREADS = 2
+"""Requests whose images are decoded at the same time: so many images, of the most pixels, stand in memory at once."""
+
+_REASONS: dict[int, ProblemReason] = {
+    400: "bad_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_many_bytes",
+    422: "bad_request",
+}
+
+T = TypeVar("T")
+
+
+class Service:
+    """What the routes share: the model's thread, the limits, the counts."""
+
+    def __init__(self, worker: ModelWorker, limits: RequestLimits, metrics: ServiceMetrics) -> None:
+        self.worker, self.limits, self.metrics = worker, limits, metrics
+        self._preparing = CapacityLimiter(PREPARING_THREADS)
+
+    async def prepared(self, files: Sequence[tuple[str, bytes]]) -> list[PreparedImage]:
+        """Prepares files, each a name and its content, beside the event loop; a file that is too large is refused."""
+        return await self.beside(lambda: [self.prepare(name, content) for name, content in files])
+
+    async def beside(self, calculate: Callable[[], T]) -> T:
+        """Calculates something in one of a few threads."""
+        return await anyio.to_thread.run_sync(calculate, limiter=self._preparing)
+
+    def prepare(self, name: str, content: bytes) -> PreparedImage:
+        """Prepares a file in this thread; one that is too large is refused."""
+        if len(content) > self.limits.image_bytes:
+            return refused(
+                name, "too_many_bytes", f"has {len(content):,} bytes; one image may have {self.limits.image_bytes:,}"
+            )
+        return self.worker.model.prepare(content, name)
+
+
+def make_service(
+    worker: ModelWorker, *, limits: RequestLimits, host_names: Collection[str] = (), paths: Sequence[str] = ()
+) -> tuple[FastAPI, Service]:
+    """Makes the application.
+
+    Args:
+        worker: owns the model; it must run before the first request.
+        limits: of one request.
+        host_names: names, beside localhost and IP addresses, under which it may be asked.
+        paths: of routes that are added to it, to be counted under their own names.
+    """
+    metrics = ServiceMetrics(("/predict", "/healthz", "/metrics", "/openapi.json", *paths))
+    worker.on_batch = metrics.note_batch
+    service = Service(worker, limits, metrics)
+    # No pages of documentation: those of FastAPI load scripts from elsewhere. The document itself is /openapi.json.
+    app = FastAPI(title="Darkroom", summary="Classifies images.", version="1", docs_url=None, redoc_url=None)
+    _add_predict(app, service)
+    _add_state(app, service)
+    _add_problems(app)
+    app.add_middleware(
+        RequestGuards,
+        host_names=host_names,
+        most_bytes=limits.request_bytes,
+        on_request=metrics.note_request,
+    )
+    return app, service
+
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "The request cannot be read, or names another host."},
+    403: {"model": Problem, "description": "A page of another site asked."},
+    413: {"model": Problem, "description": "Too many bytes or images."},
+    422: {"model": Problem, "description": "A part is missing, or no image could be used."},
+    500: {"model": Problem, "description": "The network failed."},
+    503: {"model": Problem, "description": "Too many images wait for the network."},
+}
+"""What a route that takes images may answer beside its answer."""
+
+_GUARDED: dict[int | str, dict[str, Any]] = {status: PROBLEMS[status] for status in (400, 403, 413)}
+
+
+def _add_predict(app: FastAPI, service: Service) -> None:
+    limits = service.limits
+
+    @app.post("/predict", responses=PROBLEMS)
+    async def predict(
+        files: Annotated[list[UploadFile], File(description="Image files: JPEG, PNG, BMP, GIF, TIFF, WebP, PNM.")],
+    ) -> Answers:
+        """Classifies images. Those that cannot be used have a reason; status 422 says that none could be used."""
+        if len(files) > limits.images:
+            raise ProblemError(413, "too_many_images", f"a request may have {limits.images:,} images; got {len(files):,}")
+        prepared = await service.prepared([(shown_name(file.filename), await file.read()) for file in files])
+        predictions: list[Prediction] = await asyncio.wrap_future(service.worker.predict(prepared))
+        service.metrics.note_images(predictions)
+        answers = [answer_of(own) for own in predictions]
+        if all(own.refused for own in answers):
+            raise ProblemError(422, "no_usable_image", "no image could be used; `images` says why", answers)
+        return Answers(images=answers)
+
+
+def _add_state(app: FastAPI, service: Service) -> None:
+    model = service.worker.model
+
+    @app.get("/healthz", responses={**_GUARDED, 503: {"model": Problem, "description": "The thread of the model ended."}})
+    async def healthz() -> Health:
+        """Whether the service answers."""
+        if not service.worker.is_alive:
+            raise ProblemError(503, "model_failed", "the thread of the model ended. Start the service again")
+        return Health(classes=len(model.class_names), image_shape=model.shape)
+
+    @app.get("/metrics", responses={**_GUARDED, 200: {"content": {"text/plain": {}}}}, response_class=Response)
+    async def metrics() -> Response:
+        """Counts and times in Prometheus' text format."""
+        return Response(service.metrics.text(), media_type=CONTENT_TYPE)
+
+
+class ProblemError(Exception):
+    """A request that is refused, with what is answered."""
+
+    def __init__(self, status: int, reason: ProblemReason, message: str, images: Sequence[Any] = ()) -> None:
+        super().__init__(message)
+        self.status, self.answer = status, Problem(reason=reason, message=message, images=list(images))
+
+
+def _add_problems(app: FastAPI) -> None:
+    @app.exception_handler(ProblemError)
+    async def refused_by_route(_: Request, error: ProblemError) -> Response:
+        return Response(error.answer.model_dump_json(), error.status, media_type="application/json")
+
+    @app.exception_handler(HTTPException)
+    async def refused_by_framework(_: Request, error: HTTPException) -> Response:
+        return problem(error.status_code, _REASONS.get(error.status_code, "bad_request"), str(error.detail))
+
+    @app.exception_handler(RequestValidationError)
+    async def not_as_documented(_: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return problem(422, "bad_request", f"{where}: {first['msg']}. GET /openapi.json describes the request")
+
+    @app.exception_handler(BusyError)
+    async def busy(_: Request, __: BusyError) -> Response:
+        return problem(503, "busy", "too many images wait for the network. Send fewer at once, or again in a second")
+
+    @app.exception_handler(Exception)
+    async def failed(_: Request, __: Exception) -> Response:
+        return problem(500, "model_failed", "the request could not be answered. The log of the service says why")

@@ -1,0 +1,37 @@
+"""`darkroom serve-model`: a model that answers over HTTP."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def serve_model(
+    model: Annotated[Path, typer.Option(help="The model; reference.npz beside it knows the training images.")] = Path(
+        "artifacts/model.keras"
+    ),
+    host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 = all of this machine.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 = any that is free.")] = 8000,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A name under which it may be asked, beside localhost; repeatable.")
+    ] = None,
+    max_images: Annotated[int, typer.Option(min=1, help="In one request.")] = 64,
+    max_megabytes: Annotated[int, typer.Option(min=1, help="Of one request.")] = 64,
+    max_megapixels: Annotated[int, typer.Option(min=1, help="Of one image.")] = 20,
+) -> None:
+    """Serves a model over HTTP: POST /predict, GET /healthz, /metrics, /openapi.json. See docs/serve.md."""
+    from pipelines.environment import settle
+
+    settle()  # before any library reads it
+    from models.serve.limits import IMAGE_BYTES, RequestLimits
+    from pipelines.model_server import Listening
+    from pipelines.model_server import serve_model as serve
+
+    whole = max_megabytes * 1_000_000
+    limits = RequestLimits(
+        images=max_images,
+        image_bytes=min(IMAGE_BYTES, whole),
+        request_bytes=whole,
+        pixels=max_megapixels * 1_000_000,
+    )
+    serve(model, Listening(host, port, tuple(allow_host or ())), limits)

@@ -1,0 +1,55 @@
+"""Pages in headless Chromium, and what must not happen on them."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Browser, Dialog, Page, sync_playwright
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser; a test is skipped where there is none. Playwright can run once in a thread."""
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+def complaints_of(page: Page, *, own: str | None = None) -> list[str]:
+    """Fills, while the page is open, with what it complains of, pops up, or asks for over the network.
+
+    Args:
+        page: not yet loaded.
+        own: the address that it may ask; None = none.
+    """
+    complaints: list[str] = []
+
+    def refuse(dialog: Dialog) -> None:
+        complaints.append(dialog.message)
+        dialog.dismiss()
+
+    def is_foreign(address: str) -> bool:
+        return address.startswith(("http", "ws", "ftp")) and not (own and address.startswith(f"{own}/"))
+
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("dialog", refuse)
+    page.on("request", lambda request: complaints.append(request.url) if is_foreign(request.url) else None)
+    return complaints
+
+
+def draw_line(page: Page, box: str, points: Sequence[tuple[float, float]]) -> None:
+    """Draws with the mouse through places of an element, each a fraction of its width and height."""
+    found = page.locator(box).bounding_box()
+    assert found is not None
+    at = [(found["x"] + x * found["width"], found["y"] + y * found["height"]) for x, y in points]
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    for point in at[1:]:
+        page.mouse.move(*point, steps=4)
+    page.mouse.up()
