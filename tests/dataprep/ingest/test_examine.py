@@ -78,6 +78,9 @@ def test_decoding_that_takes_too_long_costs_one_file(tmp_path: Path, monkeypatch
     slow = (tmp_path / "1.png").read_bytes()
 
     def load(content: bytes, config: Decoding) -> Loaded:
+        if content == slow:
+            assert 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= 60
+            signal.setitimer(signal.ITIMER_REAL, 0.01)  # the minute is soon over, for this file alone
         while content == slow:
             try:
                 time.sleep(60)
@@ -86,9 +89,9 @@ def test_decoding_that_takes_too_long_costs_one_file(tmp_path: Path, monkeypatch
         return image.load(content, config)
 
     monkeypatch.setattr(examine_module, "load", load)
-    rows = look(tmp_path, *files, limits=LIMITS.model_copy(update={"seconds": 0.2}))
+    rows = look(tmp_path, *files, limits=LIMITS.model_copy(update={"seconds": 60.0}))
     assert [row["reason"] for row in rows] == [None, "too_slow", None]
-    assert rows[1]["message"] == "reading and decoding it takes more than ingest.limits.seconds = 0.2"
+    assert rows[1]["message"] == "reading and decoding it takes more than ingest.limits.seconds = 60"
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
     assert signal.getitimer(signal.ITIMER_PROF) == (0.0, 0.0)
 
