@@ -227,11 +227,14 @@ def test_black_and_white_levels_in_any_order_over_one_cache_give_what_a_fresh_ru
         (ingesting.source / f"class1/deep{number}.png").write_bytes(png(np.rint(1000 * values).astype(np.uint16)))
     (ingesting.source / "class1/one.png").write_bytes(png(np.full((40, 40), 700, dtype=np.uint16)))
     levels = {"auto": ("auto", "auto"), "full": ("full", "full"), "values": (0.1, 0.9), "no width": ("auto", -5)}
+    configs = {
+        name: with_values(INGEST, decode__black_level=black, decode__white_level=white, max_quarantined_fraction=1.0)
+        for name, (black, white) in levels.items()
+    }
+    fresh_runs = {name: run(ingesting.source, config) for name, config in configs.items()}
     for name in ("auto", "full", "values", "auto", "values", "no width", "full", "no width", "auto"):  # from each to each other
-        black, white = levels[name]
-        config = with_values(INGEST, decode__black_level=black, decode__white_level=white, max_quarantined_fraction=1.0)
-        fresh = run(ingesting.source, config)
-        assert_frame_equal(ingesting.run(config), fresh)
+        fresh = fresh_runs[name]
+        assert_frame_equal(ingesting.run(configs[name]), fresh)
         assert (fresh["reason"] == "unsupported_mode").sum() == (2 if name == "full" else 0)
         assert (fresh["reason"] == "unknown_range").sum() == (5 if name == "no width" else 0)
 
