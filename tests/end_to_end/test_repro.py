@@ -134,10 +134,10 @@ from pathlib import Path
 from dvc.dependency import ParamsDependency
 from dvc.repo import Repo
 
-for text in json.load(sys.stdin):
-    Path("params.yaml").write_text(text)
-    with Repo() as repo:
-        deps = [(stage.name, dep) for stage in repo.index.stages for dep in stage.deps if isinstance(dep, ParamsDependency)]
+with Repo() as repo:
+    deps = [(stage.name, dep) for stage in repo.index.stages for dep in stage.deps if isinstance(dep, ParamsDependency)]
+    for text in json.load(sys.stdin):
+        Path("params.yaml").write_text(text)
         print(json.dumps([stage for stage, dep in deps if dep.workspace_status()]))
 """
 """Stages whose parameters `dvc status` would call changed, for one params.yaml after the other; files are not looked at."""
