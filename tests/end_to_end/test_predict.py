@@ -1,6 +1,7 @@
 """`darkroom predict` on a project that was run: the answers of evaluate, refused files, strangers' models, and the docs."""
 
 import csv
+import io
 import json
 import re
 import zipfile
@@ -28,7 +29,7 @@ def test_raw_files_are_answered_as_evaluate_answers_and_a_bad_file_is_a_row(proj
     write_png(project.root / "strange/noise.png", random_image(1, (20, 20, 1)))
     ended = project.run("darkroom", "predict", "raw/tiny", "strange", "--out", "reports/predictions.csv", "--report")
     assert ended.exit_code == 3, ended.output
-    rows = list(csv.DictReader((project.root / "reports/predictions.csv").open()))
+    rows = list(csv.DictReader(io.StringIO(project.read("reports/predictions.csv"))))
     expected = {
         f"raw/tiny/{row['id']}": row for row in pl.read_parquet(project.root / "artifacts/predictions.parquet").to_dicts()
     }
