@@ -10,7 +10,7 @@ from shutil import which
 
 from playwright.sync_api import sync_playwright
 
-_SETTLING_MS = 800
+_SETTLING_MS = 4000
 _THREE = ((0.3, 0.14), (0.62, 0.12), (0.68, 0.3), (0.45, 0.46), (0.7, 0.6), (0.62, 0.86), (0.3, 0.86))
 
 

@@ -111,8 +111,14 @@ def _tryout(predictor: Predictor, params: Params | None) -> Tryout:
 
 def _note(predictor: Predictor) -> str | None:
     """What the page says; the line in the terminal names files."""
-    lacking = "Images are not compared with the training images, and none is accepted or declined: the terminal says why."
-    return lacking if predictor.note else None
+    if predictor.note:
+        return "Images are not compared with the training images, and none is accepted or declined: the terminal says why."
+    if predictor.precision is not None and predictor.threshold is None:
+        return (
+            "No answer is accepted: the validation images are too few, or too many of them are read wrongly, to be certain of "
+            f"a precision of {predictor.precision:g} (predict.precision)."
+        )
+    return None
 
 
 def _pictures(predictor: Predictor) -> TrainPictures | None:

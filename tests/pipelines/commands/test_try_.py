@@ -1,5 +1,6 @@
 import threading
 import webbrowser
+from types import SimpleNamespace
 
 import pytest
 
@@ -21,3 +22,20 @@ def test_the_browser_is_opened_unless_told_otherwise(
     model_server._show("http://127.0.0.1:8000", opens_browser=opens_browser)
     assert opened == ["http://127.0.0.1:8000/"] * opens_browser
     assert "http://127.0.0.1:8000/" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("note", "precision", "threshold", "said"),
+    [
+        ("no reference", 0.99, None, "Images are not compared with the training images, and none is accepted"),
+        (None, 0.99, None, "No answer is accepted: the validation images are too few"),
+        (None, 0.99, 0.8, None),
+        (None, None, None, None),
+    ],
+)
+def test_the_page_says_why_no_answer_is_accepted(
+    note: str | None, precision: float | None, threshold: float | None, said: str | None
+) -> None:
+    found = model_server._note(SimpleNamespace(note=note, precision=precision, threshold=threshold))  # type: ignore[arg-type]
+    assert (found or "").startswith(said or "")
+    assert (found is None) == (said is None)
