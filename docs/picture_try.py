@@ -5,13 +5,21 @@
 
 import subprocess
 import sys
+from math import cos, radians, sin
 from pathlib import Path
 from shutil import which
 
 from playwright.sync_api import sync_playwright
 
 _SETTLING_MS = 4000
-_THREE = ((0.3, 0.14), (0.62, 0.12), (0.68, 0.3), (0.45, 0.46), (0.7, 0.6), (0.62, 0.86), (0.3, 0.86))
+
+
+def _arc(x: float, y: float, radius: float, start: int, stop: int) -> list[tuple[float, float]]:
+    """Places on a circle, from one angle to another, in degrees, clockwise from the right."""
+    return [(x + radius * cos(radians(angle)), y + radius * sin(radians(angle))) for angle in range(start, stop, 10)]
+
+
+_THREE = (*_arc(0.47, 0.29, 0.19, -150, 90), *_arc(0.47, 0.68, 0.22, -90, 140))
 
 
 def main(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -122,7 +123,9 @@ def _onnx(path: Path) -> Run:
 def _tflite(path: Path) -> Run:
     import tensorflow as tf
 
-    interpreter = tf.lite.Interpreter(model_path=str(path))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that the interpreter moves to a package of its own, ai_edge_litert
+        interpreter = tf.lite.Interpreter(model_path=str(path))
     (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
 
     def run(images: Pixels) -> NDArray[np.float32]:

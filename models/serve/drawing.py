@@ -60,11 +60,12 @@ def easel_like(images: Pixels | None, *, height: int, width: int, is_inverted: b
     paper = round(float(np.median([measure_look(image)["background"] for image in images])))
     ink = 0 if paper > 127 else 255
     strokes = measure_facts(images, [str(number) for number in range(len(images))])["stroke_width"].median()
-    widest = max(images.shape[1:3])
-    pen = float(strokes) / widest if isinstance(strokes, float) else _PEN_FRACTION
+    pen = _PEN_FRACTION
+    if isinstance(strokes, float):  # of soft edges, which a file's pixels add to a pen: half a pixel
+        pen = strokes / max(images.shape[1:3]) - 0.5 / max(size)
     if is_inverted:
         paper, ink = 255 - paper, 255 - ink
-    return Easel(*size, paper, ink, min(max(pen, 1 / widest), 0.25))
+    return Easel(*size, paper, ink, min(max(pen, 1 / CANVAS_PX), 0.25))
 
 
 def file_of_drawing(canvas: bytes, easel: Easel) -> bytes:
