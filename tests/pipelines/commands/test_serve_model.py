@@ -25,6 +25,13 @@ def test_a_port_that_is_taken_is_one_line() -> None:
         model_server._bound(Listening("no.such.host.invalid", 0))
 
 
+def test_an_answer_does_not_wait_for_an_acknowledgement() -> None:
+    with model_server._bound(Listening("127.0.0.1", 0)) as bound, socket.create_connection(bound.getsockname()):
+        accepted, _ = bound.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 @pytest.mark.parametrize("verb", ["serve-model", "try"])
 def test_it_listens_on_loopback_unless_told_otherwise(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[Listening] = []
