@@ -46,6 +46,8 @@ READERS = {
     "diagnose.worst_images": ["evaluate", "diagnose"],
     "predict": [],
     "execute": [],
+    "gate": [],
+    "publish": [],
 }
 
 
@@ -79,7 +81,7 @@ def test_the_first_run_runs_everything(ran: Path) -> None:
 def test_the_model_file_says_what_it_was_made_of(project: Project) -> None:
     with zipfile.ZipFile(project.root / "artifacts/model.keras") as file:
         said = json.loads(file.read("metadata.json"))["darkroom"]
-    assert sorted(said) == ["class_names", "decode", "environment", "model", "prepare", "version"]
+    assert sorted(said) == ["class_names", "decode", "environment", "model", "pixels_version", "prepare", "version"]
     assert said["model"] == read_params(project.root / "params.yaml").model.model_dump(mode="json")
 
 
@@ -249,12 +251,25 @@ def test_an_experiment_with_another_network_runs(project: Project) -> None:
     assert "path: models/networks/mlp.py" in project.read("dvc.lock")
 
 
-def test_the_flow_ends_with_one_line_when_a_stage_fails(project: Project) -> None:
-    project.set({"split.fractions": [0.5, 0.5, 0.5]})
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ({"split.fractions": [0.5, 0.5, 0.5]}, "params.yaml: split.fractions must sum to 1; got 0.5 + 0.5 + 0.5 = 1.5"),
+        (
+            {"ingest.source": "raw/none"},
+            "ingest: params.yaml: ingest.source must be a folder of images; 'raw/none' does not exist",
+        ),
+    ],
+    ids=["parameters", "a stage"],
+)
+def test_the_flow_ends_with_one_line_when_parameters_or_a_stage_are_wrong(
+    project: Project, values: dict[str, object], line: str
+) -> None:
+    project.set(values)
     ended = project.run("python", "-m", "pipelines.flows")
     assert ended.exit_code == 2
     assert ended.output.count("Traceback") == 0
-    assert "error: ingest: params.yaml: split.fractions must sum to 1; got 0.5 + 0.5 + 0.5 = 1.5" in ended.output
+    assert f"error: {line}" in ended.output
 
 
 def test_class_names_are_shown_as_they_are(project: Project) -> None:
