@@ -99,9 +99,9 @@ def real_data() -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> "Iterator[Browser]":
-    """One Chromium for all tests of pages."""
+    """One Chromium for the tests of a file: while it is there an event loop runs, and tests of other files start their own."""
     from tests.browser import chromium  # playwright takes long to import, and few tests need it
 
     with chromium() as browser:

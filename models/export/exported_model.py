@@ -3,7 +3,8 @@
 import importlib.util
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -102,7 +103,8 @@ def _to_onnx(network: "keras.Model", path: Path) -> None:
 
 
 def _to_tflite(network: "keras.Model", path: Path) -> None:
-    network.export(path, format="litert", verbose=False)
+    with _moving_interpreter():
+        network.export(path, format="litert", verbose=False)
 
 
 def _saved_model(path: Path) -> Run:
@@ -123,8 +125,7 @@ def _onnx(path: Path) -> Run:
 def _tflite(path: Path) -> Run:
     import tensorflow as tf
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that the interpreter moves to a package of its own, ai_edge_litert
+    with _moving_interpreter():
         interpreter = tf.lite.Interpreter(model_path=str(path))
     (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
 
@@ -136,6 +137,14 @@ def _tflite(path: Path) -> Run:
         return np.asarray(interpreter.get_tensor(given["index"]))
 
     return run
+
+
+@contextmanager
+def _moving_interpreter() -> Iterator[None]:
+    """Keeps quiet that the interpreter of TensorFlow moves to a package of its own, ai_edge_litert."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
 
 
 _CONVERT: dict[ModelFormat, Callable[["keras.Model", Path], None]] = {

@@ -23,7 +23,7 @@ def html(content: Content) -> str:
     return render(content)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def open_page(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., "object"]:
     """Opens HTML from a file; when it is closed, nothing may have been complained about, asked for or popped up."""
 
@@ -44,7 +44,7 @@ def open_page(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Cal
     return open_page
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def kept_page(open_page: Callable[..., "object"], html: str) -> Iterator[Page]:
     with open_page(html) as page:  # type: ignore[attr-defined]
         yield page

@@ -32,7 +32,8 @@ def test_the_threads_of_the_training_are_read(threads: int, tmp_path: Path) -> N
 
 
 def test_a_model_that_names_no_environment_has_no_number_of_threads(tmp_path: Path) -> None:
-    assert threads_of(write_model(tmp_path / "model.keras", b'{"darkroom": {"version": 1}}')) == 0
+    metadata = json.dumps({"darkroom": {"version": VERSION}}).encode()
+    assert threads_of(write_model(tmp_path / "model.keras", metadata)) == 0
 
 
 @pytest.mark.parametrize("threads", [-3, 0, 1025, 10**9, 10**400, 2.5, "2", True, None, [2]], ids=repr)
