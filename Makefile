@@ -29,7 +29,7 @@ lock: .venv/installed ## resolve requirements.lock anew from pyproject.toml
 		--generate-hashes --no-emit-index-url --no-emit-find-links --quiet \
 		--custom-compile-command "make lock" --output-file requirements.lock
 
-bench: .venv/installed ## every benchmark; wants the real images (DARKROOM_DATA) and about two hours
+bench: .venv/installed ## every benchmark; wants the real images (DARKROOM_DATA) and some hours
 	python -m benchmarks.ingest_speed
 	python -m benchmarks.quality
 	python -m benchmarks.damage
@@ -45,6 +45,7 @@ bench: .venv/installed ## every benchmark; wants the real images (DARKROOM_DATA)
 	python -m benchmarks.gain
 	python -m benchmarks.whole
 	python -m benchmarks.planted
+	python -m benchmarks.iterating
 	python -m benchmarks.newcomer
 	python -m benchmarks.lamp
 	python -m benchmarks.serving
