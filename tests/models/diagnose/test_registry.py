@@ -36,6 +36,7 @@ FOLDER = Path(findings.__path__[0])
 SMALL = {"kind": "cnn", "filters": [2], "dense_units": [256], "dropout": 0.8}
 
 
+@pytest.fixture(scope="module")
 def cases(params: Params) -> list[Facts]:
     """Trainings that end in every finding."""
     scores = [(0.9, 0.895, 0.89), (1.0, 0.93, 0.93), (0.99, 0.98, 0.9), (1.0, 0.999, 0.995), (1.0, 0.995, 0.99)]
@@ -81,8 +82,8 @@ def cases(params: Params) -> list[Facts]:
 
 
 @pytest.mark.parametrize("name", FINDINGS)
-def test_a_finding_bears_the_name_of_its_file_and_is_seen_in_some_case(name: str, params: Params) -> None:
-    seen = [finding for facts in cases(params) if (finding := FINDINGS[name](facts))]
+def test_a_finding_bears_the_name_of_its_file_and_is_seen_in_some_case(name: str, cases: list[Facts]) -> None:
+    seen = [finding for facts in cases if (finding := FINDINGS[name](facts))]
     assert {finding.id for finding in seen} == {name}
     assert (FOLDER / f"{name}.py").is_file()
     assert (ROOT / f"tests/models/diagnose/findings/test_{name}.py").is_file()
@@ -90,8 +91,8 @@ def test_a_finding_bears_the_name_of_its_file_and_is_seen_in_some_case(name: str
 
 
 @pytest.mark.parametrize("name", FINDINGS)
-def test_points_lie_in_their_interval_and_sentences_end(name: str, params: Params) -> None:
-    for facts in cases(params):
+def test_points_lie_in_their_interval_and_sentences_end(name: str, cases: list[Facts]) -> None:
+    for facts in cases:
         finding = FINDINGS[name](facts)
         if finding:
             assert finding.interval[0] <= finding.points <= finding.interval[1]
@@ -100,10 +101,8 @@ def test_points_lie_in_their_interval_and_sentences_end(name: str, params: Param
             assert not any(cause.endswith(".") for cause in finding.causes)
 
 
-def test_each_command_sets_parameters_that_params_yaml_takes(params: Params, tmp_path: Path) -> None:
-    proposed = [
-        action for facts in cases(params) for finding in found_in(facts) for action in finding.actions if action.command
-    ]
+def test_each_command_sets_parameters_that_params_yaml_takes(cases: list[Facts], tmp_path: Path) -> None:
+    proposed = [action for facts in cases for finding in found_in(facts) for action in finding.actions if action.command]
     assert len({action.command for action in proposed}) > 4
     for action in proposed:
         content = YAML(typ="safe").load(SHIPPED.read_text())

@@ -20,6 +20,8 @@ from tests.models.made_up import answers
 from tests.models.report.made_up_page import HOSTILE, MANIFEST, ROWS, UNUSUAL, VALIDATION, WRONG, MadeUp, made_up_content
 from tests.models.report.test_page import LONG_NAMES
 
+pytestmark = pytest.mark.processes  # Chromium is started
+
 OpenPage = Callable[..., AbstractContextManager[Page]]
 
 

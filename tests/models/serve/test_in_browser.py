@@ -13,6 +13,8 @@ from tests.browser import complaints_of, draw_line
 from tests.models.serve.conftest import Served
 from tests.models.serve.stub_model import HOSTILE
 
+pytestmark = pytest.mark.processes  # Chromium is started
+
 
 @dataclass(frozen=True, slots=True)
 class Opened:
