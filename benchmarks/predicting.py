@@ -6,7 +6,7 @@ Run where a line was run (the recipe mnist-cnn, say), with the folder that the i
 
 First the probabilities of the split's files are compared with artifacts/predictions.parquet. Then both ways take turns, with
 the network loaded and traced: `evaluate` from prepared shards (probabilities, features and facts), and the way of the command
-from raw files (guarded processes; probabilities, features, figures, what is unlike). The start of the processes is told apart:
+from raw files (guarded processes; probabilities, features, figures, what is unlike). The start of the processes is left out:
 the clock of "after start" begins when their first images are there, which are not counted.
 """
 

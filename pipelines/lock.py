@@ -62,15 +62,15 @@ def in_turn(path: Path, say: Callable[[str], None]) -> Iterator[None]:
         say: hears once who is waited for.
     """
     with contextlib.ExitStack() as held:
-        told = False
+        has_said = False
         while True:
             try:
                 held.enter_context(only_run(path))
                 break
             except LockError as error:
-                if not told:
+                if not has_said:
                     say(f"waits for its turn: {str(error).removeprefix('one run at a time: ')}")
-                told = True
+                has_said = True
                 time.sleep(_SECONDS_BETWEEN_TRIES)
         yield
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from dataprep.config.base import SPLITS
 from dataprep.core.artifacts import read_document
 from dataprep.core.errors import ArtifactError, DarkroomError
 from dataprep.store.manifest import read_manifest
@@ -122,10 +123,7 @@ def status_lines(status: Status) -> list[str]:
     if status.images:
         lines.append(f"images: {', '.join(f'{count:,} {name}' for name, count in status.images.items())}")
     if status.scores is not None:
-        for split in ("test", "validation"):
-            own = status.scores.validation if split == "validation" else status.scores.test
-            low, high = own.accuracy_interval
-            lines.append(f"{split} accuracy: {own.accuracy:.4f} ({low:.4f} to {high:.4f}; {own.images:,} images)")
+        lines += [f"{split} accuracy: {status.scores.of_split(split).in_words}" for split in reversed(SPLITS[1:])]
     if status.verdict is not None:
         headline, action = status.verdict
         lines += [f"verdict: {headline}", *([f"proposed: {action}"] if action else [])]

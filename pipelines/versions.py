@@ -177,9 +177,4 @@ def switch_to(version: Version) -> None:
 
 def scores_in_words(version: Version) -> str:
     """For example `test 0.9887 (0.9715 to 0.9956; 357 images), validation ...`."""
-    parts = []
-    for split in reversed(SPLITS[1:]):
-        own = version.scores[split]
-        low, high = own.accuracy_interval
-        parts.append(f"{split} {own.accuracy:.4f} ({low:.4f} to {high:.4f}; {own.images:,} images)")
-    return ", ".join(parts)
+    return ", ".join(f"{split} {version.scores[split].in_words}" for split in reversed(SPLITS[1:]))

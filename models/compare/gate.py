@@ -1,8 +1,8 @@
 """Whether a new model may take the place of the published one.
 
 Two accuracies on two test sets say nothing about two models, since the sets differ. So both answer the same images, those that
-stand in validation and test today, and are compared image by image. An image that the published model was trained on would
-flatter it, and so would one of the same writer, or a copy:
+stand in validation and test today, and are compared image by image. The published model does too well on images that it was
+trained on, on their copies, and on images of the same writer:
 
     today's test:  a, b, c, d      the published model was trained on b; c is a near duplicate of b
     compared on:   a, d            2 images are left out and counted

@@ -78,14 +78,16 @@ def gather_evidence(
         robustness: what evaluate measured.
         seed: of what is drawn.
     """
+    contradicted = _not_found_fine(find_suspects(rows), manifest)
+    has_folds = bool(tables.folds.height)
     return Evidence(
         robustness=robustness,
         baselines=measure_baselines(prepared, split, seed=seed),
         slices=find_slices(rows, tables.facts, tables.features, manifest, seed=seed),
         calibration=calibrate(rows.filter(pl.col("split") == "validation"), seed=seed),
-        suspects=_not_found_fine(find_suspects(rows, tables.folds), manifest),
-        contradicted=_not_found_fine(find_suspects(rows), manifest),
-        has_folds=bool(tables.folds.height),
+        suspects=_not_found_fine(find_suspects(rows, tables.folds), manifest) if has_folds else contradicted,
+        contradicted=contradicted,
+        has_folds=has_folds,
         shifts=find_shifts(rows, tables.facts, tables.features),
         shared=find_shared(manifest, split),
     )

@@ -33,6 +33,12 @@ class Accuracy(Document):
         return 1 - self.accuracy
 
     @property
+    def in_words(self) -> str:
+        """For example `0.9887 (0.9715 to 0.9956; 357 images)`."""
+        low, high = self.accuracy_interval
+        return f"{self.accuracy:.4f} ({low:.4f} to {high:.4f}; {self.images:,} images)"
+
+    @property
     def worth(self) -> int:
         """The number of independent images that measure as well, for people."""
         return round(self.effective_images)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from dataprep.core.rng import rng_for
-from models.evaluate.feature_table import Floats, Projection
+from models.evaluate.feature_table import Floats, Projection, leading_axes
 
 COMPONENTS = 256
 """Principal components that are kept, at most."""
@@ -89,8 +89,5 @@ def _components(features: Floats, count: int) -> Projection:
     if centred.shape[1] > _WIDEST:
         mixing = rng_for(0, "deep features").standard_normal((centred.shape[1], _WIDEST)) / np.sqrt(_WIDEST)
         scaled, mixing = scaled @ mixing, scale[:, np.newaxis] * mixing
-    variances, axes = np.linalg.eigh(scaled.T @ scaled)
-    order = np.argsort(-variances, kind="stable")[:count]
-    kept = axes[:, [place for place in order if variances[place] > 1e-9 * max(variances.max(), 1e-30)] or order[:1]]
-    signs = np.sign(kept[np.abs(kept).argmax(axis=0), np.arange(kept.shape[1])])
-    return Projection(mean.astype(np.float32), (mixing @ (kept * signs)).astype(np.float32))
+    axes = mixing @ leading_axes(scaled.T @ scaled, count, least=1)
+    return Projection(mean.astype(np.float32), axes.astype(np.float32))

@@ -76,12 +76,25 @@ def principal_components(outputs: Floats) -> Projection:
         if centred.shape[1] > _WIDEST:
             mixing = rng_for(0, "projection").standard_normal((centred.shape[1], _WIDEST)) / np.sqrt(_WIDEST)
             centred = centred @ mixing
-        variances, axes = np.linalg.eigh(centred.T @ centred)
-        order = np.argsort(-variances, kind="stable")[:COMPONENTS]
-        kept = axes[:, [place for place in order if variances[place] > 1e-9 * max(variances.max(), 1e-30)]]
-        signs = np.sign(kept[np.abs(kept).argmax(axis=0), np.arange(kept.shape[1])])
-        whole = kept * signs if mixing is None else mixing @ (kept * signs)
+        kept = leading_axes(centred.T @ centred, COMPONENTS)
+        whole = kept if mixing is None else mixing @ kept
     return Projection(mean.astype(np.float32), whole.astype(np.float32))
+
+
+def leading_axes(scatter: NDArray[np.float64], most: int, least: int = 0) -> NDArray[np.float64]:
+    """The axes of a scatter matrix (D, D) with the most variance, (D, k); each has its largest part above 0.
+
+    Args:
+        scatter: x.T @ x of centred vectors x (N, D).
+        most: axes at most; those without variance are left out.
+        least: axes at least, with variance or without.
+    """
+    variances, axes = np.linalg.eigh(scatter)
+    order = np.argsort(-variances, kind="stable")[:most]
+    count = max(int((variances[order] > 1e-9 * max(variances.max(), 1e-30)).sum()), least)
+    kept = axes[:, order[:count]]
+    signed: NDArray[np.float64] = kept * np.sign(kept[np.abs(kept).argmax(axis=0), np.arange(kept.shape[1])])
+    return signed
 
 
 def feature_frame(ids: list[str], features: Floats) -> pl.DataFrame:

@@ -103,13 +103,10 @@ def fit_unlike(look: Look, prepared: Place, manifest: pl.DataFrame, split: pl.Da
     gaussians = fit_gaussians(train.features, train.labels, num_classes) if train.features.shape[1] else None
     quantiles = quantiles_of(train.figures)
     judged = _looked(look, prepared, manifest, "validation", JUDGED_IMAGES, batch_size)
-    facts = next(
-        own
-        for looseness in LOOSENESS
-        if (own := usual_facts(train.figures, quantiles, looseness)).outside(judged.figures).sum()
-        <= FIGURES_SHARE * len(judged.ids)
-        or looseness == LOOSENESS[-1]
-    )
+    for looseness in LOOSENESS:  # the last where none is loose enough
+        facts = usual_facts(train.figures, quantiles, looseness)
+        if facts.outside(judged.figures).sum() <= FIGURES_SHARE * len(judged.ids):
+            break
     if not judged.ids:
         return Unlike(facts, gaussians, np.inf, np.nan)
     with threadpool_limits(limits=1):  # sums are rounded by the number of threads

@@ -240,7 +240,7 @@ class Predictor:
 
         measured = [image.figures for image in images if image.figures is not None]
         figures = np.stack(measured) if len(measured) == len(images) else measure_figures(pixels)
-        heights, widths = (np.array([getattr(image, side) for image in images], np.float64) for side in ("height", "width"))
+        heights, widths = np.array([(image.height, image.width) for image in images], np.float64).T
         whole = np.hstack([figures, figures_of_files(heights, widths)])
         return self.reference.unlike.reasons(whole, deep, probabilities, self.class_names)
 

@@ -53,7 +53,6 @@ def render(content: Content) -> str:
     absent = {place for place, is_there in (("map", points), ("suspects", content.suspects)) if not is_there}
     return environment.get_template("page.html").render(
         content=content,
-        network=content.network,
         scores=scores,
         asked={split: _asked(content.data, split) for split in SPLITS},
         shown=scores[content.shown_split],
@@ -131,9 +130,13 @@ def _by_class(content: Content) -> dict[str, list[str]]:
 
 
 def page_environment(folder: Path) -> Environment:
-    """The templates of a folder; all that they show is escaped."""
+    """The templates of a folder, and those of the report that pages share; all that they show is escaped."""
     environment = Environment(
-        loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader([folder, _HERE / "templates"]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["percent"] = lambda fraction, digits=1: f"{100 * fraction:.{digits}f}%"
     environment.filters["breakable"] = breakable

@@ -86,7 +86,7 @@ class ModelWorker:
         Args:
             model: answers.
             most_waiting: images that may wait.
-            on_batch: is told how many images went through the network together.
+            on_batch: gets the number of images that went through the network together.
         """
         self.model, self.on_batch = model, on_batch
         self._most_waiting = most_waiting

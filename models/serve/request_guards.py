@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from models.serve.answers import Problem, ProblemReason
 
 OnRequest: TypeAlias = Callable[[str, int, float], None]
-"""Is told of each request: its path, the status of the answer, and how many seconds it took."""
+"""Called after each request, with its path, the status of the answer, and the seconds that it took."""
 
 _LOOPBACK_NAME = "localhost"
 
@@ -41,7 +41,7 @@ class RequestGuards:
             app: what is guarded.
             host_names: names, beside localhost and IP addresses, under which the service may be asked.
             most_bytes: of the body of a request.
-            on_request: is told of each request.
+            on_request: is called after each request.
         """
         self._app = app
         self._host_names = {name.lower() for name in host_names} | {_LOOPBACK_NAME}
