@@ -23,7 +23,7 @@ import typer
 from dataprep.store.shards import read_index
 from dataprep.store.split_table import read_split
 from models.evaluate.predictions import read_predictions
-from models.predict.guarded_files import FileToRead, prepare_guarded
+from models.predict.isolated_preparation import FileToRead, prepare_guarded
 from models.predict.prediction import Prediction
 from models.predict.predictor import Predictor
 from models.train.probability_columns import PROBABILITY

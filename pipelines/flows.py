@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Literal
 
-from pipelines import prefect_start  # noqa: F401  # before Prefect, which reads settings when it is imported
+from pipelines import prefect_settings  # noqa: F401  # before Prefect, which reads settings when it is imported
 
 # isort: split
 from prefect import flow, get_run_logger, task
@@ -34,12 +34,12 @@ from pipelines.doctor import mend_troubles
 from pipelines.graph import busy_holder, dvc, error_of, out_of_date, read_stages, stage_order
 from pipelines.judge import Run
 from pipelines.lock import in_turn
+from pipelines.model_versions import published_version
 from pipelines.os_errors import os_error_line
 from pipelines.params import read_params
+from pipelines.prefect_artifacts import end_killed_runs, publish_artifacts, tell
 from pipelines.publish import need_publishable, number_of_next, publish_version, push
-from pipelines.run_artifacts import end_killed_runs, publish_artifacts, tell
-from pipelines.run_ledger import entered
-from pipelines.versions import published_version
+from pipelines.runs_at_work import entered
 
 Outcome = Literal["ran", "cached", "unchanged"]
 Trigger = Literal["by hand", "schedule", "source changed"]

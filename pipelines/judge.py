@@ -24,8 +24,8 @@ from models.evaluate.image_facts import read_facts
 from models.evaluate.predictions import PREDICTIONS, read_predictions, with_clusters
 from models.train.model_file import check_recipe, open_model_file
 from pipelines.graph import option_value, output_path
+from pipelines.model_versions import Published, Version, md5_of
 from pipelines.params import read_params
-from pipelines.versions import Published, Version, md5_of
 
 _MANIFEST = ["id", "label", "digest", "group", "status", "reason"]
 

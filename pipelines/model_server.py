@@ -15,13 +15,13 @@ from dataprep.core.artifacts import locate
 from dataprep.core.errors import ArtifactError, DarkroomError
 from dataprep.store.manifest import read_manifest, usable
 from models.predict.predictor import Predictor
-from models.serve.added_images import CannotAddError, RawFolder, raw_folder
-from models.serve.drawing import easel_like
+from models.serve.labelled_drawings import CannotAddError, RawFolder, raw_folder
 from models.serve.limits import RequestLimits, within_limits
 from models.serve.model_worker import ModelWorker
 from models.serve.service import make_service
 from models.serve.train_pictures import TrainPictures
 from models.serve.try_page import PATHS, Tryout, add_try_page
+from models.serve.user_drawings import easel_like
 from pipelines.graph import option_value, output_path
 from pipelines.params import PARAMS_FILE, Params, read_params
 from pipelines.raw_folder import locate_raw_folder

@@ -10,7 +10,7 @@ from dataprep.core.name_encoding import encode_name, printable
 from dataprep.source.name_endings import IMAGE_ENDINGS, ending_of
 from dataprep.source.raw_folder import list_source
 from dataprep.source.remote_folder import check_url, is_url
-from models.predict.guarded_files import FileToRead
+from models.predict.isolated_preparation import FileToRead
 from models.predict.prediction import Refusal
 
 _LIST = "-"

@@ -14,7 +14,7 @@ from dataprep.core.artifacts import write_bytes, write_text
 from dataprep.core.errors import first_five
 from dataprep.source.name_endings import IMAGE_ENDINGS, ending_of
 from dataprep.store.manifest import SKIPPED
-from models.predict.guarded_files import prepare_guarded
+from models.predict.isolated_preparation import prepare_guarded
 from models.predict.prediction import Prediction, PreparedImage
 from models.predict.prediction_table import Form, encode_rows, prediction_frame
 from models.predict.predictor import Predictor

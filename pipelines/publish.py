@@ -11,8 +11,8 @@ from dataprep.core.errors import DarkroomError, on_one_line
 from models.config.publish import PublishConfig
 from pipelines.dvc_lock_copies import DVC_LOCK
 from pipelines.graph import dvc, error_of, last_line
+from pipelines.model_versions import VERSIONS, Version, keep_files, next_number, record_path, scores_in_words, switch_to
 from pipelines.version_commit import committed, need_committable, tags
-from pipelines.versions import VERSIONS, Version, keep_files, next_number, record_path, scores_in_words, switch_to
 
 
 class PushError(DarkroomError):

@@ -8,7 +8,7 @@ from models.compare.drift import Drift
 from models.compare.gate import Judgement
 from models.diagnose.diagnosis import Diagnosis
 from models.diagnose.metrics import Metrics
-from pipelines.versions import Version
+from pipelines.model_versions import Version
 
 
 def score_rows(metrics: Metrics, earlier: Version | None) -> list[dict[str, object]]:

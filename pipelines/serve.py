@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from pipelines import prefect_start  # noqa: F401  # before Prefect, which reads settings when it is imported
+from pipelines import prefect_settings  # noqa: F401  # before Prefect, which reads settings when it is imported
 
 # isort: split
 from prefect.client.orchestration import get_client
@@ -23,9 +23,9 @@ from pydantic import ValidationError
 
 from dataprep.core.errors import ParamsError, in_short
 from pipelines.flows import rebuild
+from pipelines.prefect_artifacts import end_killed_runs
 from pipelines.prefect_preconditions import ServerError
-from pipelines.prefect_start import need_server
-from pipelines.run_artifacts import end_killed_runs
+from pipelines.prefect_settings import need_server
 from pipelines.source_watch import Watch, look, state_of_source
 
 LOOPBACK = "127.0.0.1"

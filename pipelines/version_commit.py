@@ -10,10 +10,10 @@ from pathlib import Path
 from dataprep.core.errors import DarkroomError, first_five, on_one_line
 from pipelines.dvc_lock_copies import DVC_LOCK
 from pipelines.graph import DVC_FILE, declared_outputs, last_line, read_stages
+from pipelines.model_versions import TAG
 from pipelines.params import PARAMS_FILE
 from pipelines.project_graph import RECORD
 from pipelines.repository import read_history, run_git
-from pipelines.versions import TAG
 
 _UNFINISHED = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD")
 """What Git keeps of an operation that a commit would end."""

@@ -21,7 +21,7 @@ from dataprep.source.path_pattern import PathFacts, compile_pattern, read_paths
 from dataprep.source.pattern_proposal import propose_pattern
 from dataprep.source.raw_folder import Source, list_source
 from dataprep.source.unlisted_folders import UNKNOWN, check_folders
-from dataprep.survey.label_columns import propose_columns
+from dataprep.survey.column_proposal import propose_columns
 from dataprep.survey.nested_copies import common_folder, nested_copies
 from dataprep.survey.sample_looks import choose_sample, look_at_sample
 

@@ -73,7 +73,7 @@ def find_suspects(predictions: pl.DataFrame, folds: pl.DataFrame | None = None) 
 
     Args:
         predictions: the table of predictions, by id.
-        folds: what networks say of train images that they were not trained on (`models.train.fold_table`); none, or empty:
+        folds: what networks say of train images they did not see (`models.train.out_of_fold_table`); none, or empty:
             nothing is known.
 
     Returns:

@@ -14,9 +14,9 @@ from dataprep.core.artifacts import Place
 from dataprep.core.errors import DarkroomError
 from dataprep.feed.batches import ordered_batches
 from dataprep.store.shards import ShardIndex, read_index
-from models.export.new_folder import new_folder
+from models.export.atomic_folder import atomic_folder
 from models.report.pictures import as_picture
-from models.serve.added_images import label_fault
+from models.serve.labelled_drawings import label_fault
 
 ImageFormat: TypeAlias = Literal["npz", "folder", "tfrecord"]
 
@@ -42,7 +42,7 @@ def export_images(prepared: Place, *, form: ImageFormat, folder: Path) -> int:
         DarkroomError: the folder is there, or a class is called as no folder can be.
     """
     index = read_index(prepared, stage="prepare")
-    with new_folder(folder) as unfinished:
+    with atomic_folder(folder) as unfinished:
         for split in SPLITS:
             _WRITERS[form](prepared, index, split, unfinished)
     return sum(entry.num_images for entry in index.shards)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dataprep.core.errors import ArtifactError, DarkroomError, in_short
 from dataprep.decode.image import Pixels
-from models.export.new_folder import new_folder
+from models.export.atomic_folder import atomic_folder
 
 if TYPE_CHECKING:
     import keras
@@ -77,7 +77,7 @@ def export_model(
     need_converter(form)
     if classifier.trees is not None:
         raise DarkroomError("the model's classes come from boosted trees, which these formats do not hold. Train with a head")
-    with new_folder(folder) as unfinished:
+    with atomic_folder(folder) as unfinished:
         path = unfinished / NAMES[form]
         try:
             _CONVERT[form](classifier.network, path)

@@ -17,11 +17,11 @@ from models.predict.preparation import refused
 from models.report.heat import heat_address
 from models.report.page import page_environment, policy_hash, read_style
 from models.report.pictures import picture_address
-from models.serve.added_images import CannotAddError, RawFolder, add_image
 from models.serve.answers import ClassProbability, ImageAnswer, answer_of, shown_name
-from models.serve.drawing import Easel, file_of_drawing
+from models.serve.labelled_drawings import CannotAddError, RawFolder, add_image
 from models.serve.model_worker import Look, NearImage
 from models.serve.service import PROBLEMS, Service
+from models.serve.user_drawings import Easel, file_of_drawing
 
 PATHS = ("/", "/try", "/add")
 """Routes of the page."""

@@ -29,7 +29,7 @@ from dataprep.store.statistics import Statistics
 from models.config.model import ModelConfig
 from models.config.train import TrainConfig
 from models.train.compiled_network import compile_network
-from models.train.fold_table import LABEL_FOLDS, NO_FOLDS
+from models.train.out_of_fold_table import LABEL_FOLDS, NO_FOLDS
 from models.train.probability_columns import probability_columns
 from models.train.progress import UNWATCHED, Progress
 from models.train.two_phases import fit_in_phases

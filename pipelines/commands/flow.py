@@ -18,7 +18,7 @@ def flow(
     output_path("diagnose", "index.html")  # outside a project it says so before Prefect is loaded
     from pipelines.flows import rebuild, turn
     from pipelines.prefect_preconditions import ServerError
-    from pipelines.prefect_start import need_server
+    from pipelines.prefect_settings import need_server
 
     need_server()
     with turn(lambda line: print(line, flush=True)):  # before a temporary server starts: each of several would have its own

@@ -28,9 +28,9 @@ from models.evaluate.predict import Seen, denoiser_of, load_model, predict, proj
 from models.evaluate.predictions import PREDICTIONS
 from models.evaluate.reference import encode_reference, make_reference
 from models.evaluate.robustness import Robustness, measure_robustness
+from models.evaluate.robustness_budget import affordable
 from models.evaluate.saliency import measure_saliency
 from models.evaluate.saliency_table import SALIENCY
-from models.evaluate.trial_cost import affordable
 from models.evaluate.usual_facts import read_sizes
 from models.train.keras_environment import settle_keras, threads_of
 from pipelines.params import read_params

@@ -29,12 +29,12 @@ from models.train.checkpoints import Checkpoints, fingerprint_of
 from models.train.compiled_network import compile_network
 from models.train.describe_network import describe_network
 from models.train.devices import device_line, settle_devices
-from models.train.fold_table import LABEL_FOLDS
 from models.train.image_weights import with_weights
 from models.train.keras_environment import Environment
 from models.train.label_folds import predict_folds
 from models.train.model_bytes import encode_model
 from models.train.model_file import recipe_of
+from models.train.out_of_fold_table import LABEL_FOLDS
 from models.train.progress import Progress
 from models.train.tensorboard import tensorboard_callbacks
 from models.train.two_phases import fit_in_phases

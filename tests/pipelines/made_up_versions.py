@@ -8,7 +8,7 @@ from models.compare.data_changes import DataCounts
 from models.compare.drift import Drift, Shifted
 from models.compare.gate import Check, Judgement
 from models.diagnose.metrics import Accuracy
-from pipelines.versions import KEPT, Version
+from pipelines.model_versions import KEPT, Version
 from tests.closure import ROOT, SHIPPED
 
 

@@ -30,13 +30,13 @@ from prefect.testing.utilities import prefect_test_harness
 from pydantic import SecretStr
 
 from dataprep.core.artifacts import write_document
-from pipelines import flows, prefect_start
+from pipelines import flows, prefect_settings
 from pipelines.flows import outcome_of, reason_of
 from pipelines.graph import Finished
 from pipelines.judge import Run
+from pipelines.prefect_artifacts import WEBHOOK, end_killed_runs, tell
 from pipelines.prefect_preconditions import ServerError
-from pipelines.run_artifacts import WEBHOOK, end_killed_runs, tell
-from pipelines.run_ledger import LEDGER, Entry
+from pipelines.runs_at_work import LEDGER, Entry
 from tests.closure import ROOT, SHIPPED
 
 RAN = "Running stage 'train':\n> python -m pipelines.stages.train\ntrain: 9 images\nUpdating lock file 'dvc.lock'\n"
@@ -240,7 +240,7 @@ def answering() -> Iterator[Callable[[int, bytes], str]]:
 
 def refusal(url: str) -> str:
     with temporary_settings({PREFECT_API_URL: url}), pytest.raises(ServerError) as error:
-        prefect_start.need_server()
+        prefect_settings.need_server()
     line = str(error.value)
     start = "PREFECT_API_URL must be the address of a Prefect API that answers, such as http://127.0.0.1:4200/api; "
     start += f"{url!r} is not ("
@@ -251,7 +251,7 @@ def refusal(url: str) -> str:
 
 def test_a_server_that_is_well_is_taken(answering: Callable[[int, bytes], str]) -> None:
     with temporary_settings({PREFECT_API_URL: answering(200, b"true")}):
-        prefect_start.need_server()
+        prefect_settings.need_server()
 
 
 def test_a_server_that_is_dead_or_another_one_is_one_line(answering: Callable[[int, bytes], str]) -> None:
@@ -265,7 +265,7 @@ def test_a_server_that_is_dead_or_another_one_is_one_line(answering: Callable[[i
 
 
 def test_a_server_that_never_answers_costs_less_than_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prefect_start, "_SECONDS", 0.3)
+    monkeypatch.setattr(prefect_settings, "_SECONDS", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         start = time.monotonic()
         assert refusal(f"http://127.0.0.1:{silent.getsockname()[1]}/api") in ("no answer in 0.3 s", "ReadTimeout: timed out")
@@ -279,7 +279,7 @@ def test_without_any_server_it_is_one_line(tmp_path: Path) -> None:
             ServerError, match=r"^PREFECT_API_URL must name a server where PREFECT_SERVER_ALLOW_EPHEMERAL_MODE is false"
         ),
     ):
-        prefect_start.need_server()
+        prefect_settings.need_server()
     (tmp_path / "file").touch()
     with (
         temporary_settings(
@@ -289,7 +289,7 @@ def test_without_any_server_it_is_one_line(tmp_path: Path) -> None:
             ServerError, match=r"^PREFECT_HOME must be a folder that can be written; .*/file cannot be \(File exists\)"
         ),
     ):
-        prefect_start.need_server()
+        prefect_settings.need_server()
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from dataprep.core.errors import ArtifactError, DarkroomError
 from models.config.publish import PublishConfig
 from pipelines import publish
 from pipelines.graph import Finished
+from pipelines.model_versions import next_number, published_version, read_versions
 from pipelines.publish import PushError, message_of, need_publishable, number_of_next, publish_version, push
 from pipelines.version_commit import CommitError, need_committable
-from pipelines.versions import next_number, published_version, read_versions
 from tests.pipelines.made_up_versions import version, write_outputs, write_project
 
 QUIET = PublishConfig(commit=False, push=False, remote=None)

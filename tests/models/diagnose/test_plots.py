@@ -14,7 +14,7 @@ from models.diagnose.metrics import measure
 from models.diagnose.plots import encode_plots
 from models.diagnose.slices import Slice
 from models.evaluate.calibration import calibrate
-from models.train.fold_table import NO_FOLDS
+from models.train.out_of_fold_table import NO_FOLDS
 from pipelines.params import Params
 from tests.models.made_up import answers, facts_of, predictions, quiet_evidence, robustness_of
 

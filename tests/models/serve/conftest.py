@@ -14,12 +14,12 @@ from PIL import Image
 from dataprep.config.decode import Decoding
 from dataprep.store.shards import ShardIndex
 from models.predict.preparation import Preparation
-from models.serve.added_images import RawFolder
-from models.serve.drawing import Easel
+from models.serve.labelled_drawings import RawFolder
 from models.serve.limits import RequestLimits, within_limits
 from models.serve.model_worker import ModelWorker
 from models.serve.service import Service, make_service
 from models.serve.try_page import PATHS, Tryout, add_try_page
+from models.serve.user_drawings import Easel
 from pipelines.params import Params
 from tests.models.serve.stub_model import CLASS_NAMES, StubModel
 

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from dataprep.decode.image import Pixels, Undecodable
-from models.serve.drawing import Easel, easel_like, file_of_drawing
 from models.serve.try_page import Tryout, render_page
+from models.serve.user_drawings import Easel, easel_like, file_of_drawing
 from tests.models.serve.conftest import Served
 from tests.models.serve.stub_model import HOSTILE
 

@@ -15,8 +15,8 @@ from dataprep.store.statistics import read_statistics
 from models.config.model import ModelConfig
 from models.config.train import TrainConfig
 from models.train import label_folds
-from models.train.fold_table import LABEL_FOLDS, NO_FOLDS, read_folds
 from models.train.label_folds import predict_folds
+from models.train.out_of_fold_table import LABEL_FOLDS, NO_FOLDS, read_folds
 from tests.dataprep.augment.augmenting import config_with
 
 

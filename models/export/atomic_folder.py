@@ -10,7 +10,7 @@ from dataprep.core.errors import DarkroomError
 
 
 @contextmanager
-def new_folder(folder: Path) -> Iterator[Path]:
+def atomic_folder(folder: Path) -> Iterator[Path]:
     """Yields a folder beside, which gets its name at the end of the block, or is removed.
 
     Raises:

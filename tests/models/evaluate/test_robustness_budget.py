@@ -2,7 +2,7 @@ import keras
 import pytest
 
 from models.config.evaluate import EvaluateConfig
-from models.evaluate.trial_cost import affordable, multiplications
+from models.evaluate.robustness_budget import affordable, multiplications
 from pipelines.params import Params
 from tests.models.networks.building import build
 

@@ -8,7 +8,7 @@ import pytest
 from dataprep.config.ingest import LabelTableConfig
 from dataprep.core.errors import ParamsError
 from dataprep.source.path_pattern import compile_pattern, read_path
-from models.serve.added_images import CannotAddError, RawFolder, add_image, raw_folder
+from models.serve.labelled_drawings import CannotAddError, RawFolder, add_image, raw_folder
 from pipelines.params import Params
 from tests.conftest import SHARED
 

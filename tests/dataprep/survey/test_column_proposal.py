@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from dataprep.core.errors import SourceError
-from dataprep.survey.label_columns import propose_columns
+from dataprep.survey.column_proposal import propose_columns
 
 PATHS = [b"img/%02d.jpg" % number for number in range(20)]
 IDS = [f"{number:02d}" for number in range(20)]

@@ -11,7 +11,7 @@ from dataprep.config.execute import ExecuteConfig
 from dataprep.decode.image import Decoded
 from dataprep.decode.image import decode as decode_as_ever
 from dataprep.store.shards import ShardIndex
-from models.predict.guarded_files import FileToRead, ReadTask, prepare_files, prepare_guarded
+from models.predict.isolated_preparation import FileToRead, ReadTask, prepare_files, prepare_guarded
 from models.predict.prediction import PreparedImage, Refusal
 from models.predict.preparation import Preparation
 from pipelines.params import Params
@@ -96,7 +96,7 @@ def prepare_or_die(task: ReadTask) -> list[PreparedImage]:
 def test_a_file_that_kills_its_worker_costs_itself(
     index: ShardIndex, params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.predict.guarded_files.prepare_files", prepare_or_die)
+    monkeypatch.setattr("models.predict.isolated_preparation.prepare_files", prepare_or_die)
     paths = [write_png(tmp_path / f"{name}.png", random_image(1)) for name in ("a", "killer", "b")]
     execute = ExecuteConfig(backend="local", workers=1, address=None)
     chunks = prepare_guarded([to_read(path) for path in paths], index, params.ingest.limits, execute, figures=False)

@@ -16,9 +16,9 @@ from pipelines.earlier_runs import commit_of
 from pipelines.graph import DVC_FILE, GraphError, busy_holder, dvc, error_of, last_line, output_path
 from pipelines.kept_workspace import need_copies
 from pipelines.lock import only_run
+from pipelines.model_versions import TAG, VERSIONS, Version, keep_files, md5_of, switch_to
 from pipelines.params import PARAMS_FILE
 from pipelines.repository import run_git
-from pipelines.versions import TAG, VERSIONS, Version, keep_files, md5_of, switch_to
 
 FILES = (DVC_LOCK, DVC_FILE, PARAMS_FILE)
 

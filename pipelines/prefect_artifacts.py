@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable
 from uuid import UUID
 
-from pipelines import prefect_start  # noqa: F401  # before Prefect, which reads settings when it is imported
+from pipelines import prefect_settings  # noqa: F401  # before Prefect, which reads settings when it is imported
 
 # isort: split
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
@@ -22,8 +22,8 @@ from models.compare.gate import Judgement
 from models.diagnose.diagnosis import Diagnosis
 from pipelines.graph import output_path
 from pipelines.judge import Run
-from pipelines.run_ledger import killed_runs, remove
 from pipelines.run_summary import data_page, diagnosis_page, score_rows
+from pipelines.runs_at_work import killed_runs, remove
 
 WEBHOOK = "darkroom-webhook"
 """The name of Prefect's secret that holds the address to which news is sent."""
