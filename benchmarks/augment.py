@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.ingest_stage import ROOT
 from dataprep.config.augment import OPERATIONS, AugmentConfig
 from dataprep.decode.image import Pixels
-from pipelines.params import read_params
+from pipelines.parameters.params import read_params
 
 ROUNDS = 5
 BATCH = 64

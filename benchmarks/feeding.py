@@ -24,7 +24,7 @@ from dataprep.config.augment import OPERATIONS, AugmentConfig
 from dataprep.core.rng import stable_hashes
 from dataprep.decode.image import Pixels
 from dataprep.feed.batches import Order, TrainSet, find_train_set
-from pipelines.params import read_params
+from pipelines.parameters.params import read_params
 
 ROUNDS = 5
 BATCH = 64

@@ -25,7 +25,7 @@ from benchmarks.real_images import files_of, unpacked
 from benchmarks.writers import draw_digit
 from dataprep.core.rng import rng_for
 from dataprep.decode.image import Pixels
-from pipelines.params import read_params
+from pipelines.parameters.params import read_params
 from tests.end_to_end.conftest import ENVIRONMENT, Project
 
 LABELS = "labels.csv"

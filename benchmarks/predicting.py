@@ -27,8 +27,8 @@ from models.predict.isolated_preparation import FileToRead, prepare_guarded
 from models.predict.prediction import Prediction
 from models.predict.predictor import Predictor
 from models.train.probability_columns import PROBABILITY
-from pipelines.environment import settle
-from pipelines.params import read_params
+from pipelines.environment_variables import settle
+from pipelines.parameters.params import read_params
 
 _CLOSE = 1e-6
 

@@ -38,7 +38,7 @@ from dataprep.execute.executor import num_workers, run_tasks
 from dataprep.prepare.packing import prepare_images
 from dataprep.prepare.quick_decode import decode_quickly
 from dataprep.prepare.transforms import least_size
-from pipelines.params import read_params
+from pipelines.parameters.params import read_params
 
 ROUNDS = 5
 PHOTOGRAPHS = 1200

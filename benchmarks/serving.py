@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from benchmarks.ingest_stage import ROOT
-from dataprep.source.embedded_digits import write_digits
+from dataprep.source.digits_dataset import write_digits
 
 ROUNDS = 3
 CLIENTS = 16

@@ -30,7 +30,7 @@ from dataprep.feed.batches import Order, ShardFile, TrainSet, train_batches
 from dataprep.prepare.quick_decode import decode_quickly
 from dataprep.prepare.transforms import resize, saturate
 from dataprep.store.shards import ShardContent, ShardIndex, ShardKey, num_buckets, write_index, write_shard
-from pipelines.params import read_params
+from pipelines.parameters.params import read_params
 
 ROUNDS = 5
 ROUNDS_OF_FILTERS = 2  # they are slow, and far from the others

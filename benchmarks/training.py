@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.ingest_stage import ROOT
 from benchmarks.real_images import files_of, unpacked
 from benchmarks.whole import fresh_project
-from pipelines.environment import settle
+from pipelines.environment_variables import settle
 
 ROUNDS = 5
 CONTENDERS = ("stream", "not deterministic", "by hand")
@@ -35,7 +35,7 @@ def train(name: str, root: Path) -> float:
     from dataprep.store.shards import read_index
     from dataprep.store.statistics import read_statistics
     from models.train.keras_environment import settle_keras
-    from pipelines.params import read_params
+    from pipelines.parameters.params import read_params
 
     params = read_params(root / "params.yaml")
     config = params.train.model_copy(update={"epochs": 2, "deterministic": name == "stream"})

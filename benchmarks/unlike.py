@@ -22,7 +22,7 @@ from dataprep.core.rng import rng_for
 from dataprep.decode.image import Pixels
 from models.predict.prediction import Prediction
 from models.predict.predictor import Predictor
-from pipelines.environment import settle
+from pipelines.environment_variables import settle
 
 _DARK = 0.3  # of each gray level
 _INK = 100  # of 255: what is a stroke before it is thinned

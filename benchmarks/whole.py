@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.real_images import unpacked
-from pipelines.params import read_params
+from pipelines.parameters.params import read_params
 from tests.end_to_end.conftest import ENVIRONMENT, STAGES, Project, copy_project
 
 ROUNDS = 3

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pipelines import commands
-from pipelines.stage_command import run_program
+from pipelines.run.stage_runner import run_program
 
 
 def main() -> None:
@@ -37,7 +37,7 @@ def verb_name(module: str) -> str:
 
 def _show_version(asked: bool) -> None:  # noqa: FBT001  # typer's callback of an option
     if asked:
-        from pipelines.shipped_files import installed_version
+        from pipelines.project.shipped_files import installed_version
 
         print(f"darkroom {installed_version()}")
         raise typer.Exit

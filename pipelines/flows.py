@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Literal
 
-from pipelines import prefect_settings  # noqa: F401  # before Prefect, which reads settings when it is imported
+from pipelines.schedule import prefect_settings  # noqa: F401  # before Prefect, which reads settings when it is imported
 
 # isort: split
 from prefect import flow, get_run_logger, task
@@ -30,16 +30,16 @@ from prefect.tasks import exponential_backoff
 from dataprep.core.errors import DarkroomError
 from models.compare.gate import Judgement
 from models.config.publish import PublishConfig
-from pipelines.doctor import mend_troubles
-from pipelines.graph import busy_holder, dvc, error_of, out_of_date, read_stages, stage_order
-from pipelines.judge import Run
-from pipelines.lock import in_turn
-from pipelines.model_versions import published_version
-from pipelines.os_errors import os_error_line
-from pipelines.params import read_params
-from pipelines.prefect_artifacts import end_killed_runs, publish_artifacts, tell
-from pipelines.publish import need_publishable, number_of_next, publish_version, push
-from pipelines.runs_at_work import entered
+from pipelines.parameters.params import read_params
+from pipelines.repair.doctor import mend_troubles
+from pipelines.run.os_errors import os_error_line
+from pipelines.schedule.prefect_artifacts import end_killed_runs, publish_artifacts, tell
+from pipelines.schedule.runs_at_work import entered
+from pipelines.versions.compare_with_published import Run
+from pipelines.versions.model_versions import published_version
+from pipelines.versions.publish import need_publishable, number_of_next, publish_version, push
+from pipelines.workspace.dvc_graph import busy_holder, dvc, error_of, out_of_date, read_stages, stage_order
+from pipelines.workspace.lock import in_turn
 
 Outcome = Literal["ran", "cached", "unchanged"]
 Trigger = Literal["by hand", "schedule", "source changed"]
@@ -238,6 +238,6 @@ def reason_of(output: str) -> str:
 
 if __name__ == "__main__":
     from pipelines.cli import app
-    from pipelines.stage_command import run_program
+    from pipelines.run.stage_runner import run_program
 
     run_program(lambda: app(["flow", *sys.argv[1:]]))

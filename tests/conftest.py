@@ -2,7 +2,7 @@
 
 import sys
 
-from pipelines.environment import settle
+from pipelines.environment_variables import settle
 
 if "dataprep" not in sys.modules:  # as each stage does, before any library reads it; a worker has its own settings by then
     settle()
@@ -22,7 +22,7 @@ from PIL import Image
 
 from dataprep.config.execute import ExecuteConfig
 from dataprep.decode.image import Pixels
-from pipelines.params import Params, read_params
+from pipelines.parameters.params import Params, read_params
 from tests.closure import ROOT, SHIPPED
 from tests.quick import is_quick, nothing_slow, nothing_slow_loaded
 

@@ -10,7 +10,7 @@ from dataprep.ingest.build_manifest import ALL_ISSUES
 from dataprep.store.manifest import REASONS
 from models.config.model import NormaliseConfig
 from models.diagnose.registry import FINDINGS
-from pipelines.graph import read_stages
+from pipelines.workspace.dvc_graph import read_stages
 from tests.closure import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dataprep.augment.drawn_parameters import Drawn, Variation, sample_variation
 from dataprep.augment.geometry import GEOMETRIC, matrices, warp
 from dataprep.augment.noise import add_noise, add_salt_and_pepper
-from dataprep.augment.operations import Drawn, Variation, sample_variation
 from dataprep.config.augment import AugmentConfig
 from dataprep.core.rng import rng_for
 from dataprep.decode.image import Pixels

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dataprep.augment.operations import Variation
+from dataprep.augment.drawn_parameters import Variation
 from dataprep.decode.image import Pixels
 
 GEOMETRIC = ("horizontal_flip", "vertical_flip", "zoom", "shear", "rotation", "shift")

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dataprep.augment.operations import Drawn
+from dataprep.augment.drawn_parameters import Drawn
 from dataprep.core.rng import rng_for
 from dataprep.decode.image import Pixels
 

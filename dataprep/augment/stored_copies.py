@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dataprep.augment.apply import apply_variation
 from dataprep.augment.balance import copies_per_class, repeats_per_image
-from dataprep.augment.operations import Variation, active_operations, check_suited, sample_variation
+from dataprep.augment.drawn_parameters import Variation, active_operations, check_suited, sample_variation
 from dataprep.config.augment import AugmentConfig
 from dataprep.config.execute import ExecuteConfig
 from dataprep.core.artifacts import Place

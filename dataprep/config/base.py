@@ -38,8 +38,8 @@ Each section of the union is a `Section` with `kind: Literal["its name"]` and ke
     class TrainConfig(Section):
         optimizer: Annotated[AdamConfig | SgdConfig, ByKind]
 
-Only the keys of the chosen kind may stand in params.yaml. `pipelines.params_errors` turns each mistake into one line: an
-unknown kind names the known ones, and a key of another kind names the kinds that have it.
+Only the keys of the chosen kind may stand in params.yaml. `params_errors` turns each mistake into one line:
+an unknown kind names the known ones, and a key of another kind names the kinds that have it.
 
 Where the kinds are files that are found by listing a folder, as networks are, no union can name them. The base class of the
 sections then has them in a class variable `kinds`, by name (`models.config.network_kinds`).

@@ -23,9 +23,9 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from upath import UPath
 
+from dataprep.core.column_constraints import Values, first_mistake
 from dataprep.core.errors import ArtifactError, first_five, in_short, on_one_line, shortened
-from dataprep.core.table_columns import Values, first_mistake
-from dataprep.core.temporary_files import unfinished
+from dataprep.core.unfinished_files import unfinished
 
 Place: TypeAlias = Path | UPath
 """A file or folder of this machine, or one on any file system that fsspec knows."""

@@ -7,10 +7,10 @@ DarkroomError
 ├── ExecuteError    workers cannot be started, or a task crashes them
 ├── TrainError      the network did not learn anything useful
 ├── ArtifactError   a file made by an earlier step is missing, damaged or of another format version
-├── LockError       another run is at work (pipelines/lock.py)
-├── RepositoryError the folder is no Git repository with a commit, and DVC needs one (pipelines/repository.py)
-├── ServerError     no Prefect server can be reached or started (pipelines/prefect_preconditions.py)
-└── GraphError      DVC's graph or its lock file cannot be read (pipelines/graph.py)
+├── LockError       another run is at work (pipelines/workspace/lock.py)
+├── RepositoryError the folder is no Git repository with a commit, and DVC needs one (pipelines/workspace/repository_checks.py)
+├── ServerError     no Prefect server can be reached or started (pipelines/schedule/prefect_preconditions.py)
+└── GraphError      DVC's graph or its lock file cannot be read (pipelines/workspace/dvc_graph.py)
 
 Some errors are about one file or one calculation. They become a row of a table or one of the errors above, so they have other
 bases: ChangedError (an OSError), OutOfTime (core/time_limit.py), Undecodable, DamageError, BrokenScanError and

@@ -25,7 +25,7 @@ from dataprep.decode import deep_samples, to_8_bits, value_range
 from dataprep.decode import jpeg_damage as damage
 from dataprep.decode import jpeg_structure as jpeg
 from dataprep.decode import png_chunks as png
-from dataprep.decode import tiff_directory as tiff
+from dataprep.decode import tiff_damage as tiff
 from dataprep.decode.deep_samples import Range, Samples, depth_of, has_separate_planes, read_samples
 from dataprep.decode.to_8_bits import to_uint8
 from dataprep.decode.value_range import Extent, lacking_width, measure_extent, range_of

@@ -8,8 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dataprep.augment.apply import apply_variation
-from dataprep.augment.mixing import mix_images, mixed_alone, sample_mixing
-from dataprep.augment.operations import (
+from dataprep.augment.drawn_parameters import (
     Strength,
     Variation,
     active_operations,
@@ -19,6 +18,7 @@ from dataprep.augment.operations import (
     section_of,
     suited_operations,
 )
+from dataprep.augment.mixing import mix_images, mixed_alone, sample_mixing
 from dataprep.config.augment import MIXINGS, OPERATIONS, AugmentConfig
 from dataprep.core.artifacts import Place
 from dataprep.core.rng import rng_for, stable_hashes

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from dataprep.augment.apply import augment_images
 from dataprep.augment.balance import repeats_per_class, repeats_per_image, total_per_class
+from dataprep.augment.drawn_parameters import active_operations
 from dataprep.augment.mixing import (
     NOT_MIXED,
     Mixing,
@@ -36,7 +37,6 @@ from dataprep.augment.mixing import (
     mixed_alone,
     sample_mixing,
 )
-from dataprep.augment.operations import active_operations
 from dataprep.config.augment import AugmentConfig
 from dataprep.config.base import SplitName
 from dataprep.core.artifacts import Place
@@ -266,14 +266,25 @@ def chosen_batches(
         purpose: names the draws; another word chooses other images.
         batch_size: of the batches that are read; those that are yielded are smaller.
     """
-    draws = []
+    limit = chosen_limit(prepared, split, count, purpose)
+    for images, labels, ids in ordered_batches(prepared, split, batch_size):
+        if (rows := chosen_rows(ids, limit, purpose)).size:
+            yield images[rows], labels[rows], [ids[row] for row in rows]
+
+
+def chosen_limit(prepared: Place, split: SplitName, count: int, purpose: str) -> float:
+    """The largest draw of the images that `chosen_batches` chooses, with the same arguments; -1 where there is none."""
+    draws = [np.zeros(0)]
     for file in files_of_split(prepared, split):
         with file.open() as shard:
             draws.append(uniforms_for(stable_hashes(shard.ids()), 0, purpose))
     chosen = np.sort(np.concatenate(draws))[:count]
-    for images, labels, ids in ordered_batches(prepared, split, batch_size):
-        if (rows := np.flatnonzero(np.isin(uniforms_for(stable_hashes(ids), 0, purpose), chosen))).size:
-            yield images[rows], labels[rows], [ids[row] for row in rows]
+    return float(chosen[-1]) if chosen.size else -1.0
+
+
+def chosen_rows(ids: list[str], limit: float, purpose: str) -> NDArray[np.int64]:
+    """Which of N images are chosen, by the `chosen_limit` of their split."""
+    return np.flatnonzero(uniforms_for(stable_hashes(ids), 0, purpose) <= limit)
 
 
 def stored_batches(files: Iterable[ShardFile], batch_size: int) -> Iterator[tuple[Pixels, NDArray[np.int64], list[str]]]:

@@ -19,9 +19,9 @@ import polars as pl
 from dataprep.config.ingest import IngestConfig
 from dataprep.core import name_encoding
 from dataprep.core.artifacts import TableFormat, read_table, write_table
+from dataprep.core.column_constraints import Values
 from dataprep.core.errors import ArtifactError
 from dataprep.core.name_encoding import encode_name
-from dataprep.core.table_columns import Values
 from dataprep.decode.image import decoder_mark
 from dataprep.ingest import examine, near_duplicates, perceptual_features, quality
 from dataprep.ingest.perceptual_features import LENGTH

@@ -15,7 +15,7 @@ import polars as pl
 
 from dataprep.core.errors import ChangedError, ParamsError, SourceError
 from dataprep.core.name_encoding import decode_name, encode_name
-from dataprep.source.embedded_digits import write_digits
+from dataprep.source.digits_dataset import write_digits
 from dataprep.source.name_endings import link_may_be_folder
 from dataprep.source.remote_folder import Entry, check_url, holds_anything, is_url, list_files, read_remote_file
 

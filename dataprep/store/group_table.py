@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from dataprep.core.artifacts import TableFormat, encode_table, read_table
-from dataprep.core.table_columns import NO_CONTROLS, Values
+from dataprep.core.column_constraints import NO_CONTROLS, Values
 from dataprep.store.split_table import with_split
 
 GROUPS = TableFormat(

@@ -8,7 +8,7 @@ import polars as pl
 
 from dataprep.config.base import SPLITS
 from dataprep.core.artifacts import Family, TableFormat, read_table, write_table
-from dataprep.core.table_columns import NO_CONTROLS, Values
+from dataprep.core.column_constraints import NO_CONTROLS, Values
 from dataprep.decode.image import DecodeReason
 from dataprep.decode.value_range import SCALED
 

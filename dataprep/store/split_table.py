@@ -8,8 +8,8 @@ import polars as pl
 
 from dataprep.config.base import SPLITS
 from dataprep.core.artifacts import TableFormat, encode_table, read_table
+from dataprep.core.column_constraints import NO_CONTROLS, Values
 from dataprep.core.errors import ArtifactError
-from dataprep.core.table_columns import NO_CONTROLS, Values
 
 EXCLUDED = "excluded"
 """The split of images that would leak in any split: they are not used."""

@@ -15,7 +15,7 @@ from dataprep.config.ingest import IngestConfig, LabelTableConfig
 from dataprep.core.errors import SourceError, first_five
 from dataprep.core.name_encoding import decode_name, encode_name
 from dataprep.ingest.label_table import label_files, read_label_table
-from dataprep.ingest.labels import survey_labels
+from dataprep.ingest.path_labels import survey_labels
 from dataprep.source.name_endings import likely_images
 from dataprep.source.path_pattern import PathFacts, compile_pattern, read_paths
 from dataprep.source.pattern_proposal import propose_pattern

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from models.compare.changes import Comparison
+from models.compare.answer_changes import Comparison
 from models.report.page import page_environment, policy_hash, read_style
 
 MOST_IMAGES = 60

@@ -21,7 +21,7 @@ What a kind may say beside:
   255. `model.normalise.method` must then be `none`;
 - `gives_probabilities: ClassVar[bool] = True`: it has a head of its own. What `build` gives are then probabilities
   (N, num_classes) of the sort that `model.head` names, which it checks;
-- an autoencoder, in layers that are named as `models.layers.autoencoder_parts` says: it is then trained to give clean images
+- an autoencoder, in layers that are named as `models.layers.autoencoder_lookup` says: it is then trained to give clean images
   beside the probabilities, and `evaluate` measures how well it does;
 - a key `batch_normalisation`: where it is true, a batch needs two images, and the verdict on training names it;
 - keys `varied_copies` and `fine_tune`, where `build` calls `models.layers.features.frozen_features`: training then computes

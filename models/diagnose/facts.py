@@ -17,7 +17,7 @@ from models.diagnose.error_parts import Part, Standing, certain_parts, cut_error
 from models.diagnose.evidence import Evidence
 from models.diagnose.label_suspects import Doubtful, find_doubtful
 from models.diagnose.leakage_estimate import LeakageEstimate
-from models.diagnose.learning_curve import LearningCurve, learning_curve
+from models.diagnose.loss_curve import LossCurve, learning_curve
 from models.diagnose.metrics import ClassRecall, Metrics
 from models.diagnose.saved_model_gap import TrainGap, find_gap
 from models.diagnose.weak_classes import RareClass, find_rare_classes, find_weak_classes
@@ -139,7 +139,7 @@ class Facts:
     metrics: Metrics
     pictures: Pictures
     gap: TrainGap | None
-    curve: LearningCurve | None
+    curve: LossCurve | None
     stands: Standing | None
     parts: list[Part]
     certain: list[Part]

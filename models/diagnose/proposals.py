@@ -2,7 +2,7 @@
 
 import math
 
-from dataprep.augment.operations import section_of
+from dataprep.augment.drawn_parameters import section_of
 from dataprep.config.augment import LABELS, AugmentConfig
 from models.diagnose.facts import Facts, Settings
 from models.diagnose.finding import Value

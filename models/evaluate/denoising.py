@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from dataprep.augment.apply import augment_images
-from dataprep.augment.operations import alone
+from dataprep.augment.drawn_parameters import alone
 from dataprep.config.augment import AugmentConfig, NoiseConfig
 from dataprep.config.base import SplitName
 from dataprep.core.artifacts import Count, Document, Place

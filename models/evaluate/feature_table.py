@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from dataprep.core.artifacts import Family, Place, TableFormat, read_table
+from dataprep.core.column_constraints import NO_CONTROLS, Values
 from dataprep.core.rng import rng_for
-from dataprep.core.table_columns import NO_CONTROLS, Values
 from dataprep.decode.image import Pixels
 from dataprep.feed.batches import chosen_batches
 from models.evaluate.image_facts import of_same_images

@@ -1,7 +1,7 @@
 """What each prepared image looks like in a few figures, by which unlike images and systematic errors are found."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from skimage.morphology import skeletonize
 
 from dataprep.core.artifacts import TableFormat, read_table
+from dataprep.core.column_constraints import NO_CONTROLS, Values
 from dataprep.core.errors import ArtifactError
-from dataprep.core.table_columns import NO_CONTROLS, Values
 from dataprep.decode.image import Pixels
 from dataprep.ingest.quality import measure, measured_copy
 
@@ -23,6 +23,9 @@ FACTS = (*_MEASURES, "stroke_width")
 stroke_width: in pixels, twice the mean distance of the centre lines of the strokes to their edges; missing for images in color
 and where there is no stroke.
 """
+
+FIGURES = (*FACTS, "brightest", "darkest")
+"""`FACTS`, and the gray levels that 1% and 95% of the pixels reach: what says whether an image is usual (`usual_facts`)."""
 
 IMAGE_FACTS = TableFormat(
     kind="image facts",
@@ -50,11 +53,27 @@ def measure_facts(images: Pixels, ids: list[str]) -> pl.DataFrame:
     Returns:
         The rows of the table.
     """
+    return facts_frame(ids, measure_figures(images))
+
+
+def measure_figures(images: Pixels) -> NDArray[np.float64]:
+    """The figures of prepared images (N, H, W, C): (N, F) in the order of `FIGURES`, nan where an image has no strokes."""
     copies = np.stack([measured_copy(image) for image in images])
     measured = measure(copies)
-    strokes = stroke_widths(copies[..., 0]) if images.shape[3] == 1 else [None] * len(images)
-    columns: dict[str, Any] = {name: measured[name].astype(np.float32) for name in _MEASURES}
-    return pl.DataFrame({"id": ids, **columns, "stroke_width": strokes}, schema=IMAGE_FACTS.columns)
+    strokes: Sequence[float | None] = stroke_widths(copies[..., 0]) if images.shape[3] == 1 else [None] * len(images)
+    widths = np.array([np.nan if width is None else width for width in strokes])
+    return np.stack([widths if name == "stroke_width" else measured[name] for name in FIGURES], axis=1)
+
+
+def facts_frame(ids: list[str], figures: NDArray[np.float64]) -> pl.DataFrame:
+    """The rows of the table.
+
+    Args:
+        ids: of N images.
+        figures: (N, F) of the same, from `measure_figures`.
+    """
+    columns = {name: figures[:, FIGURES.index(name)].astype(np.float32) for name in FACTS}
+    return pl.DataFrame({"id": ids, **columns}, schema=IMAGE_FACTS.columns).with_columns(pl.col("stroke_width").fill_nan(None))
 
 
 def read_facts(path: Path, predictions: pl.DataFrame) -> pl.DataFrame:
@@ -103,7 +122,8 @@ def stroke_widths(gray: NDArray[np.uint8]) -> list[float | None]:
 
 def _stroke_width(image: NDArray[np.uint8]) -> float | None:
     _, light = cv2.threshold(image, 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    ink = np.pad(light if 2 * int(light.sum()) <= light.size else 1 - light, 1)  # the border of the image is an edge
+    ink = light if 2 * int(light.sum()) <= light.size else 1 - light
+    ink = cv2.copyMakeBorder(ink, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)  # the border of the image is an edge
     skeleton = skeletonize(ink)
     if not skeleton.any():
         return None

@@ -20,16 +20,16 @@ from models.config.evaluate import EvaluateConfig
 from models.evaluate.deep_features import with_deep_features
 from models.evaluate.denoising import Denoiser
 from models.evaluate.feature_table import Projection, feature_frame, fit_projection
-from models.evaluate.image_facts import measure_facts
+from models.evaluate.image_facts import facts_frame, measure_figures
 from models.evaluate.model_memory import check_batch
 from models.evaluate.predictions import predictions_frame
-from models.evaluate.unlike import Unlike, fit_unlike
-from models.layers.autoencoder_parts import autoencoder_of, noise_std
+from models.evaluate.unlike import Looked
+from models.layers.autoencoder_lookup import autoencoder_of, noise_std
 from models.layers.features import last_hidden_features
 from models.layers.keras_file import Fault, Shapes, check_needs, load_checked
-from models.train.boosted_trees import BoostedTrees
 from models.train.model_file import check_recipe, model_fault, open_model_file, read_trees_document
 from models.train.probability_columns import LARGEST_PROBABILITY
+from models.train.saved_trees import BoostedTrees
 
 Floats = NDArray[np.float32]
 
@@ -78,11 +78,19 @@ class Classifier:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is known of some images after they were predicted: rows of the tables of predictions, facts and features."""
+    """What is known of some images of one split after they were predicted.
+
+    Attributes:
+        predictions: rows of the table of predictions.
+        facts: rows of the table of image facts.
+        features: rows of the table of features.
+        looked: what says whether later images are unlike these.
+    """
 
     predictions: pl.DataFrame
     facts: pl.DataFrame
     features: pl.DataFrame
+    looked: Looked
 
     def __len__(self) -> int:
         return self.predictions.height
@@ -150,21 +158,6 @@ def projection_of(classifier: Classifier, prepared: Place, config: EvaluateConfi
     return fit_projection(lambda images: classifier.see(images)[0], prepared, config.batch_size)
 
 
-def unlike_of(
-    classifier: Classifier, prepared: Place, manifest: pl.DataFrame, split: pl.DataFrame, config: EvaluateConfig
-) -> Unlike:
-    """Finds what is usual among the train images.
-
-    Args:
-        classifier: the network.
-        prepared: the folder of the shards.
-        manifest: id, width and height are read.
-        split: the split table; id and cluster are read.
-        config: images per batch.
-    """
-    return fit_unlike(lambda images: classifier.see_deep(images)[1:], prepared, manifest, split, config.batch_size)
-
-
 def predict(
     classifier: Classifier, prepared: Place, config: EvaluateConfig, projection: Projection | None = None
 ) -> Iterator[Seen]:
@@ -183,15 +176,17 @@ def predict(
     class_names = read_index(prepared, stage="prepare").class_names
     for split in SPLITS:
         for images, labels, ids in ordered_batches(prepared, split, config.batch_size):
-            outputs, probabilities = classifier.see(images)
+            outputs, deep, probabilities = classifier.see_deep(images)
             if not ((probabilities >= 0) & (probabilities <= LARGEST_PROBABILITY)).all():  # nor where it is no number
                 raise ArtifactError(
                     f"the network must give probabilities, 0 to 1; for {ids[0]!r} and what follows it gives "
                     f"{float(probabilities.min())!r} to {float(probabilities.max())!r}. Run: dvc repro train"
                 )
             features = projection.reduce(outputs) if projection else np.zeros((len(ids), 0), np.float32)
+            figures = measure_figures(images)
             yield Seen(
                 predictions=predictions_frame(ids, split, labels, probabilities, class_names),
-                facts=measure_facts(images, ids),
+                facts=facts_frame(ids, figures),
                 features=feature_frame(ids, features),
+                looked=Looked(split, ids, labels, probabilities.argmax(axis=1), figures, deep),
             )

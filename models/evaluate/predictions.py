@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from dataprep.config.base import SPLITS
 from dataprep.core.artifacts import TableFormat, check_table, read_table
+from dataprep.core.column_constraints import NO_CONTROLS, Values
 from dataprep.core.errors import ArtifactError
-from dataprep.core.table_columns import NO_CONTROLS, Values
 from dataprep.store.split_table import EXCLUDED
 from models.train.probability_columns import PROBABILITIES, PROBABILITY, PROBABLE, probability_columns
 

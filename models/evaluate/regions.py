@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dataprep.core.artifacts import Document, Fraction, Interval
 from dataprep.decode.image import Pixels
-from models.evaluate.trials import Predict, Trials
+from models.evaluate.trial_images import Predict, Trials
 
 Region = Literal["centre", "border", "top left corner", "top right corner", "bottom left corner", "bottom right corner"]
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import model_validator
 
 from dataprep.augment.apply import augment_images
-from dataprep.augment.operations import alone, section_of, suited_operations
+from dataprep.augment.drawn_parameters import alone, section_of, suited_operations
 from dataprep.config.augment import AugmentConfig
 from dataprep.config.base import SplitName
 from dataprep.core.artifacts import Count, Document, Fraction, Interval, Place, read_document
@@ -22,10 +22,10 @@ from dataprep.core.rng import stable_hashes
 from dataprep.feed.batches import chosen_batches, superposed_batches
 from dataprep.store.shards import read_index
 from models.config.evaluate import EvaluateConfig
+from models.evaluate.accuracy_by_level import OperationName, UnderLevel, measure_levels
 from models.evaluate.denoising import Denoised, Denoiser, measure_denoising
-from models.evaluate.levels import OperationName, UnderLevel, measure_levels
 from models.evaluate.regions import UnderRegion, measure_regions
-from models.evaluate.trials import IMAGES, Predict, clusters_of, read_trials
+from models.evaluate.trial_images import IMAGES, Predict, clusters_of, read_trials
 
 
 class UnderOperation(Document):

@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from dataprep.core.artifacts import TableFormat, read_table
-from dataprep.core.table_columns import NO_CONTROLS, Values
+from dataprep.core.column_constraints import NO_CONTROLS, Values
 
 LARGEST_PX = 32
 """Height and width of a map, at most: it is as coarse as the layer it comes from."""

@@ -6,7 +6,7 @@ chosen together on validation images: first the narrowest ranges of all figures 
 lie outside any; then the shortest distance with which the upper end of the 95% interval of all alarms is at most `ALARMS`.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,19 +14,18 @@ import polars as pl
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from dataprep.config.base import SplitName
 from dataprep.core.artifacts import Place
 from dataprep.core.confidence_intervals import estimate
-from dataprep.decode.image import Pixels
-from dataprep.feed.batches import chosen_batches
-from dataprep.store.shards import read_index
+from dataprep.feed.batches import chosen_limit, chosen_rows
 from models.evaluate.class_gaussians import ClassGaussians, fit_gaussians
 from models.evaluate.feature_table import Floats
-from models.evaluate.trials import clusters_of
+from models.evaluate.trial_images import clusters_of
 from models.evaluate.usual_facts import (
     LOOSENESS,
+    NAMES,
     Numbers,
     UsualFacts,
-    measure_figures,
     quantiles_of,
     sizes_of_files,
     usual_facts,
@@ -41,8 +40,36 @@ FITTED_IMAGES = 20_000
 JUDGED_IMAGES = 10_000
 """Validation images by which the limits are chosen, at most."""
 
-Look = Callable[[Pixels], tuple[Floats, Floats]]
-"""(N, H, W, C) uint8 to deep features (N, D) and probabilities (N, num_classes)."""
+_PURPOSE = "unlike"
+"""Names the draws by which these images are chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """N images of one split: labels (N,), predicted classes (N,), figures (N, F) of `FIGURES`, deep features (N, D)."""
+
+    split: SplitName
+    ids: list[str]
+    labels: NDArray[np.int64]
+    classes: NDArray[np.int64]
+    figures: Numbers
+    features: Floats
+
+    def chosen(self, limits: dict[SplitName, float]) -> "Looked":
+        """Those of them by which it is found what is usual.
+
+        Args:
+            limits: of each split, from `chosen_limits`.
+        """
+        rows = chosen_rows(self.ids, limits.get(self.split, -1.0), _PURPOSE)
+        ids = [self.ids[row] for row in rows]
+        return Looked(self.split, ids, self.labels[rows], self.classes[rows], self.figures[rows], self.features[rows])
+
+
+def chosen_limits(prepared: Place) -> dict[SplitName, float]:
+    """By what the images are chosen that `fit_unlike` wants: some train and some validation images."""
+    counts: dict[SplitName, int] = {"train": FITTED_IMAGES, "validation": JUDGED_IMAGES}
+    return {split: chosen_limit(prepared, split, count, _PURPOSE) for split, count in counts.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +115,18 @@ class Unlike:
         return np.zeros(len(classes)) if self.gaussians is None else self.gaussians.distances(features, classes)
 
 
-def fit_unlike(look: Look, prepared: Place, manifest: pl.DataFrame, split: pl.DataFrame, batch_size: int) -> Unlike:
+def fit_unlike(looked: Sequence[Looked], manifest: pl.DataFrame, split: pl.DataFrame, num_classes: int) -> Unlike:
     """Finds what is usual on train images, and chooses the limits on validation images.
 
     Args:
-        look: what the network makes of images.
-        prepared: the folder of the shards.
+        looked: the chosen images of both splits, batch by batch.
         manifest: id, width and height are read.
         split: the split table; id and cluster are read.
-        batch_size: images at a time.
+        num_classes: of the labels.
     """
-    num_classes = len(read_index(prepared, stage="prepare").class_names)
-    train = _looked(look, prepared, manifest, "train", FITTED_IMAGES, batch_size)
+    train, judged = (_joined([own for own in looked if own.split == name], manifest) for name in ("train", "validation"))
     gaussians = fit_gaussians(train.features, train.labels, num_classes) if train.features.shape[1] else None
     quantiles = quantiles_of(train.figures)
-    judged = _looked(look, prepared, manifest, "validation", JUDGED_IMAGES, batch_size)
     for looseness in LOOSENESS:  # the last where none is loose enough
         facts = usual_facts(train.figures, quantiles, looseness)
         if facts.outside(judged.figures).sum() <= FIGURES_SHARE * len(judged.ids):
@@ -139,26 +163,13 @@ def choose_limit(distances: Numbers, outside: NDArray[np.bool_], clusters: NDArr
     return float(candidates[high])
 
 
-@dataclass(frozen=True, slots=True)
-class _Looked:
-    """N images: labels (N,), predicted classes (N,), figures (N, F), deep features (N, D)."""
-
-    ids: list[str]
-    labels: NDArray[np.int64]
-    classes: NDArray[np.int64]
-    figures: Numbers
-    features: Floats
-
-
-def _looked(look: Look, prepared: Place, manifest: pl.DataFrame, split: str, count: int, batch_size: int) -> _Looked:
-    """Looks at images of a split that are chosen by a hash of their ids."""
-    ids: list[str] = []
-    parts = []
-    for images, labels, names in chosen_batches(prepared, split, count, "unlike", batch_size):  # type: ignore[arg-type]
-        features, probabilities = look(images)
-        ids += names
-        parts.append((labels, probabilities.argmax(axis=1), measure_figures(images), features))
+def _joined(parts: Sequence[Looked], manifest: pl.DataFrame) -> Looked:
+    """All in one, with the figures of their files beside their own: (N, F + 3) of `usual_facts.NAMES`."""
     if not parts:
-        return _Looked([], np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 0)), np.zeros((0, 0), np.float32))
-    labels, classes, figures, features = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return _Looked(ids, labels, classes, np.hstack([figures, sizes_of_files(ids, manifest)]), features)
+        nobody = np.zeros(0, np.int64)
+        return Looked("validation", [], nobody, nobody, np.zeros((0, len(NAMES))), np.zeros((0, 0), np.float32))
+    ids = [name for part in parts for name in part.ids]
+    labels, classes, figures, features = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("labels", "classes", "figures", "features")
+    )
+    return Looked(parts[0].split, ids, labels, classes, np.hstack([figures, sizes_of_files(ids, manifest)]), features)

@@ -1,6 +1,5 @@
 """What an image looks like in figures, the range of these figures over the train images, and in words how one lies outside."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,18 +7,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dataprep.decode.image import Pixels
-from dataprep.ingest.quality import measure, measured_copy
 from dataprep.store.manifest import read_manifest
-from models.evaluate.image_facts import FACTS, stroke_widths
+from models.evaluate.image_facts import FIGURES
 
 Numbers = NDArray[np.float64]
 
 SIZES = ("width", "height", "aspect")
 """Of a file, upright: pixels, pixels, width / height."""
 
-NAMES = (*FACTS, "brightest", "darkest", *SIZES)
-"""`FACTS`, and the gray levels that 1% and 95% of the pixels of the prepared image reach (`dataprep.ingest.quality`)."""
+NAMES = (*FIGURES, *SIZES)
+"""What is measured of a prepared image, and what its file says."""
 
 QUANTILES = 1001
 """Of each figure over the train images: 0%, 0.1% ... 100%."""
@@ -86,15 +83,6 @@ class UsualFacts:
             if side is not None:
                 found.append(f"{_WORDS[name][side]} {_share(quantiles, figure, side)}")
         return found
-
-
-def measure_figures(images: Pixels) -> Numbers:
-    """The figures of prepared images (N, H, W, C), all but those of files: (N, F - 3), nan where an image has no strokes."""
-    copies = np.stack([measured_copy(image) for image in images])
-    measured = measure(copies)
-    strokes: Sequence[float | None] = stroke_widths(copies[..., 0]) if images.shape[3] == 1 else [None] * len(images)
-    widths = np.array([np.nan if width is None else width for width in strokes])
-    return np.stack([widths if name == "stroke_width" else measured[name] for name in NAMES[: -len(SIZES)]], axis=1)
 
 
 def figures_of_files(heights: Numbers, widths: Numbers) -> Numbers:

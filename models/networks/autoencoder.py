@@ -17,7 +17,7 @@ from pydantic import Field
 
 from dataprep.config.base import Positive
 from models.config.network_kinds import KernelSize, NetworkConfig
-from models.layers.autoencoder_parts import AUTOENCODER, CODE, LEVELS, NOISE
+from models.layers.autoencoder_lookup import AUTOENCODER, CODE, LEVELS, NOISE
 from models.layers.blocks import activated, convolution, pooled
 from models.layers.build_context import Context
 from models.layers.memory_estimate import LayerSize, convolution_size

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from dataprep.core.artifacts import read_bytes
 from dataprep.core.errors import ArtifactError
 from models.config.network_kinds import SAVED_NETWORKS, Layers, NetworkConfig, Rate, SavedNetwork
-from models.layers.autoencoder_parts import autoencoder_of, encoder_of
+from models.layers.autoencoder_lookup import autoencoder_of, encoder_of
 from models.layers.blocks import dense_layers
 from models.layers.build_context import Context
 from models.layers.features import Pretrained, frozen_features, trained_features

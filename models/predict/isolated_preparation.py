@@ -18,7 +18,7 @@ from dataprep.execute.file_time_limit import FileTooSlowError, alarm, file_secon
 from dataprep.ingest.examine import WORKER_DIED, too_many_bytes, too_slow
 from dataprep.source.raw_folder import Source, read_file
 from dataprep.store.shards import ShardIndex
-from models.evaluate.usual_facts import measure_figures
+from models.evaluate.image_facts import measure_figures
 from models.predict.prediction import PreparedImage, Refusal
 from models.predict.preparation import Preparation, refused
 

@@ -32,7 +32,7 @@ class PreparedImage:
         height: in pixels, upright, as it came; 0 of one that is refused.
         width: likewise.
         refused: why there are no pixels.
-        figures: of the prepared pixels, from `usual_facts.measure_figures`, where they were measured already.
+        figures: of the prepared pixels, from `image_facts.measure_figures`, where they were measured already.
     """
 
     name: str

@@ -236,7 +236,8 @@ class Predictor:
     ) -> Sequence[tuple[str, ...] | None]:
         if self.reference is None:
             return [None] * len(images)
-        from models.evaluate.usual_facts import figures_of_files, measure_figures
+        from models.evaluate.image_facts import measure_figures
+        from models.evaluate.usual_facts import figures_of_files
 
         measured = [image.figures for image in images if image.figures is not None]
         figures = np.stack(measured) if len(measured) == len(images) else measure_figures(pixels)

@@ -12,8 +12,8 @@ from dataprep.store.statistics import Statistics
 from models.config.model import ModelConfig
 from models.config.train import TrainConfig
 from models.search.study import Report
-from models.train.boosting import fit_classifier
 from models.train.compiled_network import compile_network
+from models.train.final_classifier import fit_classifier
 from models.train.two_phases import fit_in_phases
 
 

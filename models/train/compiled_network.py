@@ -11,8 +11,8 @@ from dataprep.store.statistics import Statistics
 from models.config.model import ModelConfig
 from models.config.train import TrainConfig
 from models.layers.whole_network import build_network
-from models.train.boosting import check_classifier
 from models.train.devices import check_copies, settle_copies, strategy_scope
+from models.train.final_classifier import check_classifier
 from models.train.mixed_precision import scaled
 from models.train.objectives import objective_of
 from models.train.optimizers import make_optimizer

@@ -10,7 +10,7 @@ import tensorflow as tf
 from dataprep.core.errors import TrainError
 from models.config.model import ModelConfig
 from models.config.train import DevicesConfig, TrainConfig
-from models.layers.autoencoder_parts import autoencoder_of
+from models.layers.autoencoder_lookup import autoencoder_of
 from models.layers.features import FEATURES
 from models.layers.leaf_layers import leaf_layers
 from models.train.keras_environment import Environment, settle_keras

@@ -5,8 +5,8 @@ from pathlib import Path
 import polars as pl
 
 from dataprep.core.artifacts import missing, read_bytes
+from dataprep.core.column_constraints import Values, first_mistake
 from dataprep.core.errors import ArtifactError, first_five, in_short
-from dataprep.core.table_columns import Values, first_mistake
 
 HISTORY = {
     "epoch": pl.Int64(),

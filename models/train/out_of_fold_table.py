@@ -5,8 +5,8 @@ from pathlib import Path
 import polars as pl
 
 from dataprep.core.artifacts import TableFormat, read_table
+from dataprep.core.column_constraints import NO_CONTROLS, Values
 from dataprep.core.errors import ArtifactError
-from dataprep.core.table_columns import NO_CONTROLS, Values
 from models.train.probability_columns import PROBABILITIES, PROBABILITY
 
 LABEL_FOLDS = TableFormat(

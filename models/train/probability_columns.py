@@ -5,7 +5,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dataprep.core.artifacts import Family
-from dataprep.core.table_columns import Values
+from dataprep.core.column_constraints import Values
 
 PROBABILITY = "probability_"
 """Prefix of their names; the class name follows."""

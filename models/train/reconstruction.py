@@ -6,7 +6,7 @@ without labels: the head is a probe of it.
 
 import keras
 
-from models.layers.autoencoder_parts import AUTOENCODER, CODE, LEVELS, autoencoder_of
+from models.layers.autoencoder_lookup import AUTOENCODER, CODE, LEVELS, autoencoder_of
 
 
 def in_training(network: keras.Model) -> keras.Model:

@@ -14,8 +14,8 @@ import keras
 import polars as pl
 import tensorflow as tf
 
+from dataprep.augment.drawn_parameters import active_operations
 from dataprep.augment.mixing import is_mixing
-from dataprep.augment.operations import active_operations
 from dataprep.config.augment import AugmentConfig
 from dataprep.core.artifacts import Place
 from dataprep.feed.batches import Order, TrainSet
@@ -28,7 +28,6 @@ from models.layers.leaf_layers import leaf_layers
 from models.train.checkpoints import CheckpointFile, Checkpoints
 from models.train.compiled_network import compile_anew
 from models.train.early_stopping import costs_of
-from models.train.first_loss import cause_of_no_number
 from models.train.fit import Feed, fit, fit_datasets
 from models.train.kept_features import (
     BATCH,
@@ -39,6 +38,7 @@ from models.train.kept_features import (
     split_at_features,
 )
 from models.train.mixed_precision import fitting_precision
+from models.train.nan_loss import cause_of_no_number
 from models.train.progress import UNWATCHED, Progress
 from models.train.readiness import check_ready
 from models.train.reconstruction import in_training

@@ -8,8 +8,8 @@ import typer
 if TYPE_CHECKING:
     import polars as pl
 
-    from models.compare.changes import Comparison
-    from pipelines.earlier_runs import EarlierRun
+    from models.compare.answer_changes import Comparison
+    from pipelines.workspace.earlier_runs import EarlierRun
 
 _THUMBNAIL_PX = 96
 
@@ -24,10 +24,10 @@ def compare(
 ) -> None:
     """Compares two runs image by image: what went from right to wrong and back, and which slices moved."""
     from dataprep.core.artifacts import write_text
-    from models.compare.changes import compare as compare_answers
+    from models.compare.answer_changes import compare as compare_answers
     from models.compare.page import headline, left_out, render, shown_ids
-    from pipelines.earlier_runs import find_run
-    from pipelines.graph import output_path
+    from pipelines.workspace.dvc_graph import output_path
+    from pipelines.workspace.earlier_runs import find_run
 
     predictions, assigned = output_path("evaluate", "predictions.parquet"), output_path("split", "split.parquet")
     manifest = output_path("ingest", "manifest.parquet")
@@ -51,7 +51,7 @@ def _called(name: str) -> str:
 
 def _answers(run: "EarlierRun", predictions: Path, split: Path) -> "pl.DataFrame":
     from dataprep.core.errors import ArtifactError
-    from models.compare.answers import read_answers
+    from models.compare.answer_table import read_answers
 
     places = run.need(predictions), run.need(split)
     try:
@@ -78,7 +78,7 @@ def _thumbnails(ids: set[str], names: list[str]) -> dict[str, str]:
     """Pictures of the images that a folder has prepared; none where no folder has them all."""
     from dataprep.core.errors import ArtifactError
     from models.report.pictures import read_pictures
-    from pipelines.graph import option_value
+    from pipelines.workspace.dvc_graph import option_value
 
     prepared = Path(option_value("evaluate", "--prepared"))
     for folder in dict.fromkeys(Path(name) for name in names):

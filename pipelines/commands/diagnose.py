@@ -16,7 +16,7 @@ def diagnose(
 ) -> None:
     """Writes a page about the predictions of somebody else's model: scores, confusions, calibration, doubtful labels."""
     from dataprep.core.errors import DarkroomError
-    from pipelines.params import read_params
+    from pipelines.parameters.params import read_params
 
     params = read_params()
     wanted = params.diagnose.target_accuracy if target is None else target

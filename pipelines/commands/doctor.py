@@ -10,9 +10,9 @@ def doctor(
     quick: Annotated[bool, typer.Option("--quick", help="Only what stops the next run; silent if nothing is.")] = False,  # noqa: FBT002
 ) -> None:
     """Finds what a kill, a merge or a copied folder left that stops DVC, explains it, and mends it if asked."""
-    from pipelines.doctor import explain_troubles, mend_troubles
-    from pipelines.kept_workspace import KEPT, put_back_after_a_kill, was_killed
-    from pipelines.params import PARAMS_FILE, read_params
+    from pipelines.parameters.params import PARAMS_FILE, read_params
+    from pipelines.repair.doctor import explain_troubles, mend_troubles
+    from pipelines.versions.kept_workspace import KEPT, put_back_after_a_kill, was_killed
 
     count = 0
     for line in mend_troubles(deep=not quick) if mend else explain_troubles(deep=not quick):

@@ -17,7 +17,7 @@ def export(
     out: Annotated[Path | None, typer.Option(help="A new folder; by default artifacts/export/<format>.")] = None,
 ) -> None:
     """Exports the model for other runtimes, with its recipe beside it, and compares the two on the project's images."""
-    from pipelines.environment import settle
+    from pipelines.environment_variables import settle
 
     settle()  # before any library reads it
     from models.export.exported_model import export_model, need_converter
@@ -52,7 +52,7 @@ def _images(shape: tuple[int, int, int]) -> "Pixels":
     from dataprep.core.artifacts import locate
     from dataprep.core.errors import ArtifactError
     from dataprep.store.shards import ShardReader, read_index
-    from pipelines.graph import option_value
+    from pipelines.workspace.dvc_graph import option_value
 
     prepared = locate(option_value("prepare", "--prepared"))
     index = read_index(prepared, stage="prepare")

@@ -11,12 +11,12 @@ def export_data(
     out: Annotated[Path | None, typer.Option(help="A new folder; by default data/export/<format>.")] = None,
 ) -> None:
     """Writes the prepared images for other tools: numpy, torchvision's ImageFolder, Keras, tf.data."""
-    from pipelines.environment import settle
+    from pipelines.environment_variables import settle
 
     settle()  # before any library reads it
     from dataprep.core.artifacts import locate
     from models.export.exported_images import export_images
-    from pipelines.graph import option_value
+    from pipelines.workspace.dvc_graph import option_value
 
     folder = out or Path("data/export") / format
     count = export_images(locate(option_value("prepare", "--prepared")), form=format, folder=folder)

@@ -20,8 +20,8 @@ def files(
     from dataprep.core.errors import on_one_line
     from dataprep.ingest.build_manifest import ALL_ISSUES
     from dataprep.store.manifest import REASONS, STATUSES, find_copies, read_manifest
-    from pipelines.graph import output_path
-    from pipelines.manifest_source import other_source
+    from pipelines.workspace.dvc_graph import output_path
+    from pipelines.workspace.source_mismatch import other_source
 
     _check_known("--status", status, STATUSES)
     _check_known("--reason", reason, REASONS)

@@ -13,12 +13,12 @@ def flow(
 ) -> None:
     """Brings every stage up to date, each as a task of one Prefect flow, and publishes a model that passes the gate."""
     from dataprep.core.errors import DarkroomError, in_short
-    from pipelines.graph import output_path
+    from pipelines.workspace.dvc_graph import output_path
 
     output_path("diagnose", "index.html")  # outside a project it says so before Prefect is loaded
     from pipelines.flows import rebuild, turn
-    from pipelines.prefect_preconditions import ServerError
-    from pipelines.prefect_settings import need_server
+    from pipelines.schedule.prefect_preconditions import ServerError
+    from pipelines.schedule.prefect_settings import need_server
 
     need_server()
     with turn(lambda line: print(line, flush=True)):  # before a temporary server starts: each of several would have its own

@@ -3,14 +3,14 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pipelines.model_versions import Version
+    from pipelines.versions.model_versions import Version
 
 
 def history() -> None:
     """Lists the versions that were published, the last first, with their scores and what changed since the one before."""
-    from pipelines.graph import output_path
-    from pipelines.model_versions import published_version, read_versions, scores_in_words
-    from pipelines.version_commit import tag_dates
+    from pipelines.versions.model_versions import published_version, read_versions, scores_in_words
+    from pipelines.versions.version_commit import tag_dates
+    from pipelines.workspace.dvc_graph import output_path
 
     output_path("train", "model.keras")  # outside a project it says so
     versions, published, dates = read_versions(), published_version(), tag_dates()

@@ -24,8 +24,8 @@ def init(
 ) -> None:
     """Looks at a folder of images, proposes parameters with their reasons, and makes a project of it. Overwrites nothing."""
     from dataprep.core.errors import DarkroomError
-    from pipelines.init import check_source, default_folder, propose, proposed_params, survey_folder
-    from pipelines.new_project import check_free, write_project
+    from pipelines.project.new_project import check_free, write_project
+    from pipelines.project.proposed_params import check_source, default_folder, propose, proposed_params, survey_folder
 
     if labels is not None and pattern is not None:
         raise DarkroomError("--labels and --pattern exclude each other: labels stand in a table or in the paths. Leave one out")
@@ -67,7 +67,7 @@ def _as_asked(message: str) -> str:
 def _show(survey: "DatasetSurvey", proposals: "Sequence[Proposal]") -> None:
     from rich.table import Table
 
-    from pipelines.terminal import plain_console, shown
+    from pipelines.run.printed_names import plain_console, shown
 
     table = Table("what", "proposed", "why")
     for proposal in proposals:

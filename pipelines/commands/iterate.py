@@ -6,7 +6,7 @@ import typer
 
 if TYPE_CHECKING:
     from models.compare.difference import Difference
-    from models.compare.rounds import Iteration, Outcome
+    from models.compare.proposal_rounds import Iteration, Outcome
 
 
 def iterate(
@@ -18,13 +18,12 @@ def iterate(
     apply: Annotated[bool, typer.Option("--apply", help="Writes the winner into params.yaml.")] = False,  # noqa: FBT002  # a flag
 ) -> None:
     """Runs the report's proposals as experiments and says what helped; it goes on where it was stopped."""
-    from pipelines.environment import settle
+    from pipelines.environment_variables import settle
 
     settle()  # before any library reads it
     from dataprep.core.artifacts import write_document
-    from models.compare.rounds import iterate as run_rounds
-    from pipelines.graph import out_of_date
-    from pipelines.iterate import (
+    from models.compare.proposal_rounds import iterate as run_rounds
+    from pipelines.experiments.proposal_experiments import (
         RECORD,
         apply_changes,
         folder_of_state,
@@ -33,8 +32,9 @@ def iterate(
         train_experiment,
         with_seed,
     )
-    from pipelines.kept_workspace import need_copies, put_back_after_a_kill
-    from pipelines.params import read_params
+    from pipelines.parameters.params import read_params
+    from pipelines.versions.kept_workspace import need_copies, put_back_after_a_kill
+    from pipelines.workspace.dvc_graph import out_of_date
 
     put_back_after_a_kill()
     need_up_to_date(out_of_date())

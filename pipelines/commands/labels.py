@@ -35,14 +35,14 @@ def _survey(folder: str, pattern: str | None) -> None:
     from dataprep.config.base import SPLITS
     from dataprep.core.errors import SourceError, first_five
     from dataprep.core.name_encoding import decode_name
-    from dataprep.ingest.labels import survey_labels
+    from dataprep.ingest.path_labels import survey_labels
     from dataprep.source.name_endings import likely_images
     from dataprep.source.other_files import counted_endings
     from dataprep.source.pattern_proposal import propose_pattern
     from dataprep.source.raw_folder import list_source, locate_folder
     from dataprep.source.unlisted_folders import UNKNOWN, check_folders, folder_warnings
-    from pipelines.params import PARAMS_FILE, read_params
-    from pipelines.terminal import plain_console, shown
+    from pipelines.parameters.params import PARAMS_FILE, read_params
+    from pipelines.run.printed_names import plain_console, shown
 
     source = locate_folder(folder)
     listed = list_source(source, read_params().ingest.skip if PARAMS_FILE.exists() else ())

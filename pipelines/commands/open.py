@@ -6,7 +6,7 @@ import webbrowser
 def open() -> None:  # noqa: A001  # a verb is a function of its name
     """Opens the report of the last run in the browser."""
     from dataprep.core.artifacts import missing
-    from pipelines.graph import output_path
+    from pipelines.workspace.dvc_graph import output_path
 
     report = output_path("diagnose", "index.html")
     if not report.is_file():

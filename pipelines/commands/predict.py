@@ -30,10 +30,10 @@ def predict(
 
     Ends with 3 where files were refused; each stands in the table with its reason.
     """
-    from pipelines.environment import settle
+    from pipelines.environment_variables import settle
 
     settle()  # before any library reads it
-    from pipelines.predicting import predict_files
+    from pipelines.prediction.predicting import predict_files
 
     refused = predict_files(images, model=model, out=out, form=_form(out), precision=precision, page=_PAGE if report else None)
     if refused:

@@ -22,9 +22,9 @@ def preview_prepare(
     from dataprep.draw.prepare_preview import choose_images, draw_steps
     from dataprep.source.raw_folder import locate_source
     from dataprep.store.manifest import read_manifest, usable
-    from pipelines.graph import option_value, output_path
-    from pipelines.manifest_source import other_source
-    from pipelines.params import read_params
+    from pipelines.parameters.params import read_params
+    from pipelines.workspace.dvc_graph import option_value, output_path
+    from pipelines.workspace.source_mismatch import other_source
 
     params = read_params()
     if mismatch := other_source():
@@ -53,8 +53,8 @@ def preview_augment(
     from dataprep.core.artifacts import locate
     from dataprep.draw.augment_preview import draw_variations
     from dataprep.store.shards import read_index
-    from pipelines.graph import option_value
-    from pipelines.params import read_params
+    from pipelines.parameters.params import read_params
+    from pipelines.workspace.dvc_graph import option_value
 
     config = read_params().augment
     prepared = locate(option_value("prepare", "--prepared"))

@@ -13,7 +13,7 @@ def recipe(
 ) -> None:
     """Writes a known experiment into params.yaml: the default parameters and what the recipe changes."""
     from dataprep.core.errors import DarkroomError
-    from pipelines.recipes import DEFAULTS, apply_recipe, read_header, recipe_names, restore_defaults
+    from pipelines.project.recipes import DEFAULTS, apply_recipe, read_header, recipe_names, restore_defaults
 
     if reset and (name is not None or source is not None):
         raise DarkroomError("--reset must stand alone; it restores params.yaml as the project ships it. Leave out the rest")

@@ -5,8 +5,8 @@ def recipes() -> None:
     """Lists the known experiments: their data, and the score and the time that were measured."""
     from rich.table import Table
 
-    from pipelines.recipes import read_header, recipe_names
-    from pipelines.terminal import plain_console
+    from pipelines.project.recipes import read_header, recipe_names
+    from pipelines.run.printed_names import plain_console
 
     table = Table("recipe", "data", "score", "time")
     for name in recipe_names():

@@ -9,7 +9,7 @@ def restore(
     revision: Annotated[str, typer.Argument(metavar="REV", help="The number of a version, its tag, or a revision of Git.")],
 ) -> None:
     """Brings parameters, data, model and report of an earlier version back; refuses where anything would be lost."""
-    from pipelines.restore_version import restore as bring_back
+    from pipelines.versions.restore_version import restore as bring_back
 
     print(f"restore: {bring_back(revision)}")
     print("Next: darkroom show. To keep it: git commit dvc.lock dvc.yaml params.yaml")

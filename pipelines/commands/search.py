@@ -20,15 +20,15 @@ def search(
     apply: Annotated[bool, typer.Option("--apply", help="Writes the best into params.yaml.")] = False,  # noqa: FBT002  # a flag
 ) -> None:
     """Tries parameters at random, then around the best of them; it goes on where it was stopped. Sees no test image."""
-    from pipelines.environment import settle
+    from pipelines.environment_variables import settle
 
     settle()  # before any library reads it
     from dataprep.core.artifacts import write_text
     from models.search.page import render, table
     from models.search.space import setting
     from models.search.study import open_study, ranked, run_trials, trials_of
-    from pipelines.lock import only_run
-    from pipelines.search import FOLDER, PAGES, apply_values, read_space
+    from pipelines.experiments.search_setup import FOLDER, PAGES, apply_values, read_space
+    from pipelines.workspace.lock import only_run
 
     config = read_space(space)
     with only_run():
@@ -63,10 +63,10 @@ def _trainer(config: "SearchConfig", space: Path) -> "Callable[[Mapping[str, Val
     from dataprep.store.shards import read_index
     from dataprep.store.statistics import read_statistics
     from models.train.image_weights import with_weights
-    from pipelines.graph import option_value, out_of_date
-    from pipelines.params import PARAMS_FILE, read_params
-    from pipelines.search import check_keys, need_prepared, params_of_trial
-    from pipelines.yaml_reading import load_yaml, read_text
+    from pipelines.experiments.search_setup import check_keys, need_prepared, params_of_trial
+    from pipelines.parameters.params import PARAMS_FILE, read_params
+    from pipelines.parameters.yaml_reading import load_yaml, read_text
+    from pipelines.workspace.dvc_graph import option_value, out_of_date
 
     base = read_params()
     need_prepared(out_of_date())
@@ -114,8 +114,8 @@ def _print_trial(own: "Tried", config: "SearchConfig") -> None:
 def _run_experiments(settings: list[list[str]], name: str) -> None:
     """Runs each through the whole line as an experiment of DVC, the best last, and puts the workspace back."""
     from dataprep.core.errors import DarkroomError
-    from pipelines.graph import dvc, last_line
-    from pipelines.kept_workspace import workspace_kept
+    from pipelines.versions.kept_workspace import workspace_kept
+    from pipelines.workspace.dvc_graph import dvc, last_line
 
     with workspace_kept():
         for rank, arguments in reversed(list(enumerate(settings, start=1))):

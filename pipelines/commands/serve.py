@@ -16,14 +16,14 @@ def serve(
 ) -> None:
     """Serves the flow until it is interrupted: one run at a time, the next one waits for its turn."""
     from dataprep.core.errors import ParamsError
-    from pipelines.graph import output_path
+    from pipelines.workspace.dvc_graph import output_path
 
     output_path("diagnose", "index.html")  # outside a project it says so before Prefect is loaded
     if cron is not None and interval is not None:
         raise ParamsError("--cron and --interval are two schedules; a run has one. Leave one of them out")
     if cron is None and interval is None and not watch:
         raise ParamsError("serve must have --cron, --interval or --watch; it has none. For example: --cron '0 2 * * *'")
-    from pipelines.serve import serve as serve_flow
-    from pipelines.source_watch import Watch
+    from pipelines.schedule.serve import serve as serve_flow
+    from pipelines.schedule.source_watch import Watch
 
     serve_flow(cron=cron, interval_seconds=interval, watch=Watch(quiet) if watch else None, poll_seconds=poll)

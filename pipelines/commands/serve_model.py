@@ -20,12 +20,12 @@ def serve_model(
     max_megapixels: Annotated[int, typer.Option(min=1, help="Of one image.")] = 20,
 ) -> None:
     """Serves a model over HTTP: POST /predict, GET /healthz, /metrics, /openapi.json. See docs/serve.md."""
-    from pipelines.environment import settle
+    from pipelines.environment_variables import settle
 
     settle()  # before any library reads it
     from models.serve.limits import IMAGE_BYTES, RequestLimits
-    from pipelines.model_server import Listening
-    from pipelines.model_server import serve_model as serve
+    from pipelines.prediction.model_server import Listening
+    from pipelines.prediction.model_server import serve_model as serve
 
     whole = max_megabytes * 1_000_000
     limits = RequestLimits(

@@ -11,9 +11,9 @@ def show() -> None:
     from dataprep.core.errors import ArtifactError
     from models.diagnose.diagnosis import Diagnosis  # scikit-learn takes a second, which a help page should not
     from models.diagnose.metrics import Metrics
-    from pipelines.at_work import holder_now
-    from pipelines.graph import output_path
-    from pipelines.lock import LockError
+    from pipelines.workspace.at_work import holder_now
+    from pipelines.workspace.dvc_graph import output_path
+    from pipelines.workspace.lock import LockError
 
     holder = holder_now()
     try:
@@ -50,8 +50,8 @@ def show() -> None:
 
 def _age(holder: str | None) -> str | None:
     """Why figures are of an earlier run; None where they are of the last."""
-    from pipelines.graph import out_of_date
-    from pipelines.lock import LockError
+    from pipelines.workspace.dvc_graph import out_of_date
+    from pipelines.workspace.lock import LockError
 
     if holder is not None:
         return holder

@@ -14,9 +14,9 @@ def try_(
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Opens the page.")] = True,  # noqa: FBT002  # a flag
 ) -> None:
     """Opens a page to draw on or drop images on: what the network sees, what it says, and the nearest training images."""
-    from pipelines.environment import settle
+    from pipelines.environment_variables import settle
 
     settle()  # before any library reads it
-    from pipelines.model_server import Listening, try_model
+    from pipelines.prediction.model_server import Listening, try_model
 
     try_model(model, Listening("127.0.0.1", port), opens_browser=browser)

@@ -9,7 +9,7 @@ def upgrade(
     replace: Annotated[bool, typer.Option("--replace", help="Also a dvc.yaml that was changed by hand.")] = False,  # noqa: FBT002  # a flag
 ) -> None:
     """Writes dvc.yaml and darkroom-version.yaml as the installed version has them, and says what that rebuilds."""
-    from pipelines.upgrade import upgrade_project
+    from pipelines.project.upgrade import upgrade_project
 
     done = upgrade_project(replace=replace)
     for line in done.added:

@@ -5,10 +5,10 @@ import typer
 
 def verify() -> None:
     """Reads again all that the last run made, and DVC's copies of it; names what is damaged and what mends it."""
-    from pipelines.graph import cache_folder
-    from pipelines.lock import only_run
-    from pipelines.stage_command import track
-    from pipelines.verify import files_of, find_damage, hash_files, read_outputs
+    from pipelines.repair.verify import files_of, find_damage, hash_files, read_outputs
+    from pipelines.run.stage_runner import track
+    from pipelines.workspace.dvc_graph import cache_folder
+    from pipelines.workspace.lock import only_run
 
     outputs, cache = read_outputs(), cache_folder()
     with only_run():  # what a stage is just writing is not damaged

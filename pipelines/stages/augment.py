@@ -1,13 +1,13 @@
 """Writes the materialised copies of train images, none where augment.copies is 0."""
 
-from pipelines.environment import settle
+from pipelines.environment_variables import settle
 
 settle()  # before any library reads it
 
 from dataprep.augment.stored_copies import plan_copies, write_copies
 from dataprep.store.shards import read_index
-from pipelines.params import read_params
-from pipelines.stage_command import PlaceOption, PlaceOutputOption, run, track
+from pipelines.parameters.params import read_params
+from pipelines.run.stage_runner import PlaceOption, PlaceOutputOption, run, track
 
 
 def main(prepared: PlaceOption, augmented: PlaceOutputOption) -> None:

@@ -1,6 +1,6 @@
 """Scores the predictions, judges them, and writes the report."""
 
-from pipelines.environment import settle
+from pipelines.environment_variables import settle
 
 settle()  # before any library reads it
 
@@ -14,7 +14,7 @@ from models.diagnose.evidence import ImageTables, gather_evidence
 from models.diagnose.facts import Settings, gather, look_at
 from models.diagnose.leakage_estimate import estimate_leakage
 from models.diagnose.metrics import measure
-from models.diagnose.plots import encode_plots
+from models.diagnose.plot_tables import encode_plots
 from models.evaluate.feature_table import read_features
 from models.evaluate.image_facts import read_facts
 from models.evaluate.predictions import read_predictions, with_clusters
@@ -25,8 +25,8 @@ from models.report.page import render
 from models.train.history import read_history
 from models.train.network_sheet import read_network_sheet
 from models.train.out_of_fold_table import read_folds
-from pipelines.params import read_params
-from pipelines.stage_command import OutputOption, PathOption, PlaceOption, run
+from pipelines.parameters.params import read_params
+from pipelines.run.stage_runner import OutputOption, PathOption, PlaceOption, run
 
 
 def main(

@@ -1,10 +1,10 @@
 """Predicts every image of every split with the saved model, and tests its robustness to each operation."""
 
-from pipelines.environment import settle
+from pipelines.environment_variables import settle
 
 settle()  # before any library reads it
 
-from pipelines.stage_command import need_docstrings, need_temporary_folder, run_program
+from pipelines.run.stage_runner import need_docstrings, need_temporary_folder, run_program
 
 run_program(need_temporary_folder)  # without one tensorflow cannot be imported
 run_program(need_docstrings)
@@ -17,24 +17,25 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from dataprep.config.base import SPLITS
+from dataprep.config.base import SPLITS, SplitName
 from dataprep.core.artifacts import encode_document, encode_table, write_files
 from dataprep.store.shards import read_index
 from dataprep.store.split_table import read_split
 from models.evaluate.examples import opened_examples
 from models.evaluate.feature_table import FEATURES
 from models.evaluate.image_facts import IMAGE_FACTS
-from models.evaluate.predict import Seen, denoiser_of, load_model, predict, projection_of, unlike_of
+from models.evaluate.predict import Seen, denoiser_of, load_model, predict, projection_of
 from models.evaluate.predictions import PREDICTIONS
 from models.evaluate.reference import encode_reference, make_reference
 from models.evaluate.robustness import Robustness, measure_robustness
 from models.evaluate.robustness_budget import affordable
 from models.evaluate.saliency import measure_saliency
 from models.evaluate.saliency_table import SALIENCY
+from models.evaluate.unlike import Looked, chosen_limits, fit_unlike
 from models.evaluate.usual_facts import read_sizes
 from models.train.keras_environment import settle_keras, threads_of
-from pipelines.params import read_params
-from pipelines.stage_command import OutputOption, PathOption, PlaceOption, run, track
+from pipelines.parameters.params import read_params
+from pipelines.run.stage_runner import OutputOption, PathOption, PlaceOption, run, track
 
 
 def main(
@@ -56,13 +57,13 @@ def main(
     projection = projection_of(classifier, prepared, params.evaluate)
     total = sum(entry.num_images for entry in index.shards)
     seen = predict(classifier, prepared, params.evaluate, projection)
-    rows, measured, reduced = _by_id(track(seen, title="evaluate", total=total, count=len))
+    (rows, measured, reduced), looked = _collect(track(seen, title="evaluate", total=total, count=len), chosen_limits(prepared))
     threshold, denoiser = params.model.acceptance_threshold, denoiser_of(classifier.network)
     images = affordable(params.evaluate, classifier.network)
     tried = measure_robustness(
         classifier.predict_on_batch, prepared, assigned, params.augment, images, threshold=threshold, denoiser=denoiser
     )
-    usual = unlike_of(classifier, prepared, sizes, assigned, params.evaluate)
+    usual = fit_unlike(looked, sizes, assigned, len(index.class_names))
     known = make_reference(rows, reduced, projection, usual, assigned)
     counts = {"worst_images": params.diagnose.worst_images, "images_per_cell": params.diagnose.images_per_cell}
     examples = opened_examples(rows, params.diagnose.split, **counts)
@@ -79,10 +80,11 @@ def main(
     _say(rows, tried)
 
 
-def _by_id(seen: Iterable[Seen]) -> tuple[pl.DataFrame, ...]:
-    """The tables of predictions, facts and features."""
-    parts = zip(*[(own.predictions, own.facts, own.features) for own in seen], strict=True)
-    return tuple(pl.concat(part).sort("id") for part in parts)
+def _collect(seen: Iterable[Seen], limits: dict[SplitName, float]) -> tuple[tuple[pl.DataFrame, ...], list[Looked]]:
+    """The tables of predictions, facts and features, by id; and the images by which it is found what is usual."""
+    parts = [((own.predictions, own.facts, own.features), own.looked.chosen(limits)) for own in seen]
+    tables = tuple(pl.concat(part).sort("id") for part in zip(*[rows for rows, _ in parts], strict=True))
+    return tables, [looked for _, looked in parts]
 
 
 def _say(rows: pl.DataFrame, tried: Robustness) -> None:

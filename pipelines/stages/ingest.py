@@ -1,6 +1,6 @@
 """Lists, reads and checks every file of the raw folder; writes the manifest."""
 
-from pipelines.environment import settle
+from pipelines.environment_variables import settle
 
 settle()  # before any library reads it
 
@@ -28,10 +28,10 @@ from dataprep.source.path_pattern import compile_pattern
 from dataprep.source.raw_folder import check_still_there, list_source
 from dataprep.source.unlisted_folders import check_folders, folder_warnings
 from dataprep.store.manifest import usable, write_manifest
-from pipelines.manifest_summary import print_summary
-from pipelines.params import read_params
-from pipelines.raw_folder import locate_raw_folder
-from pipelines.stage_command import OutputOption, PathOption, run, track
+from pipelines.parameters.params import read_params
+from pipelines.run.manifest_summary import print_summary
+from pipelines.run.stage_runner import OutputOption, PathOption, run, track
+from pipelines.workspace.raw_folder import locate_raw_folder
 
 
 def main(embedded: PathOption, scan_cache: OutputOption, manifest: OutputOption) -> None:

@@ -1,6 +1,6 @@
 """Brings every image to one shape and writes the shards."""
 
-from pipelines.environment import settle
+from pipelines.environment_variables import settle
 
 settle()  # before any library reads it
 
@@ -10,8 +10,8 @@ from dataprep.prepare.transforms import shape_of
 from dataprep.source.raw_folder import locate_source
 from dataprep.store.manifest import read_manifest, usable
 from dataprep.store.split_table import EXCLUDED, read_split, with_split
-from pipelines.params import read_params
-from pipelines.stage_command import PathOption, PlaceOutputOption, run, track
+from pipelines.parameters.params import read_params
+from pipelines.run.stage_runner import PathOption, PlaceOutputOption, run, track
 
 
 def main(embedded: PathOption, manifest: PathOption, split: PathOption, prepared: PlaceOutputOption) -> None:

@@ -1,6 +1,6 @@
 """Assigns the images to train, validation and test; writes the split and its counts."""
 
-from pipelines.environment import settle
+from pipelines.environment_variables import settle
 
 settle()  # before any library reads it
 
@@ -11,9 +11,9 @@ from dataprep.store.group_table import encode_groups
 from dataprep.store.manifest import read_manifest, usable
 from dataprep.store.split_report import measure_split
 from dataprep.store.split_table import encode_split
-from pipelines.earlier_splits import keep, read_earlier
-from pipelines.params import read_params
-from pipelines.stage_command import OutputOption, PathOption, run
+from pipelines.parameters.params import read_params
+from pipelines.run.stage_runner import OutputOption, PathOption, run
+from pipelines.workspace.earlier_splits import keep, read_earlier
 
 
 def main(manifest: PathOption, split: OutputOption, groups: OutputOption, metrics: OutputOption, earlier: PathOption) -> None:

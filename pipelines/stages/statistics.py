@@ -1,12 +1,12 @@
 """Measures mean and standard deviation of the train images."""
 
-from pipelines.environment import settle
+from pipelines.environment_variables import settle
 
 settle()  # before any library reads it
 
 from dataprep.store.statistics import measure_train, write_statistics
-from pipelines.params import read_params
-from pipelines.stage_command import OutputOption, PlaceOption, run
+from pipelines.parameters.params import read_params
+from pipelines.run.stage_runner import OutputOption, PlaceOption, run
 
 
 def main(prepared: PlaceOption, statistics: OutputOption) -> None:

@@ -1,10 +1,10 @@
 """Fits the network; writes the model, its history, and each epoch's metrics as they come for DVC to show."""
 
-from pipelines.environment import settle
+from pipelines.environment_variables import settle
 
 settle()  # before any library reads it
 
-from pipelines.stage_command import need_docstrings, need_temporary_folder, run_program
+from pipelines.run.stage_runner import need_docstrings, need_temporary_folder, run_program
 
 run_program(need_temporary_folder)  # without one tensorflow cannot be imported
 run_program(need_docstrings)
@@ -24,11 +24,11 @@ from dataprep.feed.batches import TrainSet, find_train_set
 from dataprep.store.shards import ShardIndex, read_index
 from dataprep.store.statistics import Statistics, read_statistics
 from models.layers.features import source_of_weights
-from models.train.boosting import fit_classifier
 from models.train.checkpoints import Checkpoints, fingerprint_of
 from models.train.compiled_network import compile_network
 from models.train.describe_network import describe_network
 from models.train.devices import device_line, settle_devices
+from models.train.final_classifier import fit_classifier
 from models.train.image_weights import with_weights
 from models.train.keras_environment import Environment
 from models.train.label_folds import predict_folds
@@ -38,9 +38,9 @@ from models.train.out_of_fold_table import LABEL_FOLDS
 from models.train.progress import Progress
 from models.train.tensorboard import tensorboard_callbacks
 from models.train.two_phases import fit_in_phases
-from pipelines.params import Params, read_params
-from pipelines.stage_command import OutputOption, PathOption, PlaceOption, run
-from pipelines.training_display import training_display
+from pipelines.parameters.params import Params, read_params
+from pipelines.run.stage_runner import OutputOption, PathOption, PlaceOption, run
+from pipelines.run.training_display import training_display
 
 
 def main(

@@ -207,7 +207,7 @@ import shutil
 from pathlib import Path
 from dataprep.ingest import examine
 from pipelines.stages import ingest
-from pipelines.stage_command import run
+from pipelines.run.stage_runner import run
 
 look = ingest.examine
 
@@ -244,7 +244,9 @@ def test_a_source_that_went_away_before_prepare(project: Project) -> None:
 
 def test_an_error_that_is_none_of_these_is_a_traceback(project: Project) -> None:
     code = (
-        "import errno; from pipelines.stage_command import run_program\ndef fail(): raise OSError({}, 'x')\nrun_program(fail)"
+        "import errno; from pipelines.run.stage_runner import run_program\n"
+        "def fail(): raise OSError({}, 'x')\n"
+        "run_program(fail)"
     )
     ended = project.run("python", "-c", code.format("errno.ECHILD"))
     assert ended.exit_code == 1

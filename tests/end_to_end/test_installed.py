@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.code_record import encode_record, installed_record
+from pipelines.project.code_record import encode_record, installed_record
 from tests.closure import PACKAGES
 from tests.conftest import write_striped_tree
 from tests.end_to_end.conftest import ENVIRONMENT, STAGES, Ended, Project, copy_tracked

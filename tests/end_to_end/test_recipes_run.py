@@ -14,10 +14,10 @@ import pytest
 import tensorflow as tf
 from ruamel.yaml import YAML
 
-from pipelines.commented_params import load_commented, write_commented
-from pipelines.params import Params, read_params
-from pipelines.recipes import apply_recipe, recipe_names
-from pipelines.stage_command import run
+from pipelines.parameters.commented_params import load_commented, write_commented
+from pipelines.parameters.params import Params, read_params
+from pipelines.project.recipes import apply_recipe, recipe_names
+from pipelines.run.stage_runner import run
 from tests.closure import ROOT, SHIPPED
 from tests.conftest import striped, write_png
 

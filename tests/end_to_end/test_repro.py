@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from pipelines.params import read_params
+from pipelines.parameters.params import read_params
 from tests.closure import ROOT
 from tests.conftest import striped, write_png
 from tests.end_to_end.conftest import ENVIRONMENT, STAGES, Ended, Project
-from tests.pipelines.params_lines import put
+from tests.pipelines.parameters.params_lines import put
 
 # What reads a section of params.yaml directly, first stage first; what follows in the graph runs after it.
 READERS = {

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from dataprep.source.embedded_digits import write_digits
+from dataprep.source.digits_dataset import write_digits
 from tests.browser import complaints_of, draw_line
 from tests.end_to_end.conftest import ENVIRONMENT, Project, copy_project, made_once
 

@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli import app
-from pipelines.lock import LockError, only_run
-from pipelines.verify import read_outputs
+from pipelines.repair.verify import read_outputs
+from pipelines.workspace.lock import LockError, only_run
 from tests.end_to_end.conftest import Project
 
 
@@ -77,8 +77,8 @@ def test_all_is_whole(project: Project) -> None:
 
 def test_a_hundred_flipped_bytes_are_named_a_hundred_times(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     outputs = read_outputs()
-    monkeypatch.setattr("pipelines.verify.read_outputs", lambda: outputs)  # a hundred times the same answer,
-    monkeypatch.setattr("pipelines.graph.cache_folder", lambda: Path(".dvc/cache"))  # and this one too
+    monkeypatch.setattr("pipelines.repair.verify.read_outputs", lambda: outputs)  # a hundred times the same answer,
+    monkeypatch.setattr("pipelines.workspace.dvc_graph.cache_folder", lambda: Path(".dvc/cache"))  # and this one too
     folders = (Path("data/prepared"), Path("data/augmented"))
     files = [Path("data/manifest.parquet"), *(path for folder in folders for path in sorted(folder.iterdir()))]
     assert len(files) >= 10

@@ -8,7 +8,7 @@ from dataprep.config.statistics import StatisticsConfig
 from dataprep.store.statistics import measure_train, write_statistics
 from models.config.model import ModelConfig
 from models.config.train import AdamConfig, EarlyStoppingConfig, TrainConfig
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.conftest import write_striped_tree
 from tests.dataprep.augment.test_stored_copies import copy_all
 from tests.dataprep.prepare.test_packing import prepare, split_rows

@@ -21,7 +21,7 @@ from models.diagnose.shared_images import Shared
 from models.evaluate.calibration import calibrate
 from models.evaluate.predictions import predictions_frame
 from models.evaluate.robustness import Robustness
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 
 CLASSES = ["a", "b", "c"]
 

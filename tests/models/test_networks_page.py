@@ -10,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from models.config.network_kinds import NetworkConfig
-from pipelines.params import check_document
+from pipelines.parameters.params import check_document
 from tests.closure import ROOT, SHIPPED
 
 PAGE = (ROOT / "docs/networks.md").read_text()

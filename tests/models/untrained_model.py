@@ -10,7 +10,7 @@ from models.config.train import TrainConfig
 from models.train.compiled_network import compile_network
 from models.train.model_bytes import encode_model
 from models.train.model_file import recipe_of
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 
 
 def write_untrained(path: Path, tiny: Path, model: ModelConfig, train: TrainConfig, params: Params) -> Path:

@@ -30,13 +30,14 @@ from prefect.testing.utilities import prefect_test_harness
 from pydantic import SecretStr
 
 from dataprep.core.artifacts import write_document
-from pipelines import flows, prefect_settings
+from pipelines import flows
 from pipelines.flows import outcome_of, reason_of
-from pipelines.graph import Finished
-from pipelines.judge import Run
-from pipelines.prefect_artifacts import WEBHOOK, end_killed_runs, tell
-from pipelines.prefect_preconditions import ServerError
-from pipelines.runs_at_work import LEDGER, Entry
+from pipelines.schedule import prefect_settings
+from pipelines.schedule.prefect_artifacts import WEBHOOK, end_killed_runs, tell
+from pipelines.schedule.prefect_preconditions import ServerError
+from pipelines.schedule.runs_at_work import LEDGER, Entry
+from pipelines.versions.compare_with_published import Run
+from pipelines.workspace.dvc_graph import Finished
 from tests.closure import ROOT, SHIPPED
 
 RAN = "Running stage 'train':\n> python -m pipelines.stages.train\ntrain: 9 images\nUpdating lock file 'dvc.lock'\n"

@@ -2,7 +2,7 @@
 
 from models.diagnose.facts import Facts
 from models.diagnose.finding import Finding, experiment, in_points
-from models.diagnose.learning_curve import FEWEST
+from models.diagnose.loss_curve import FEWEST
 
 _FACTOR = 10
 

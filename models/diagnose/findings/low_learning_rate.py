@@ -2,7 +2,7 @@
 
 from models.diagnose.facts import Facts
 from models.diagnose.finding import Finding, experiment, in_points
-from models.diagnose.learning_curve import chance_of_fall
+from models.diagnose.loss_curve import chance_of_fall
 from models.diagnose.significance import RARE
 
 _FACTOR = 10

@@ -2,7 +2,7 @@
 
 from models.diagnose.facts import Facts
 from models.diagnose.finding import Finding, Value, by_hand, experiment, in_points
-from models.evaluate.levels import UnderLevel
+from models.evaluate.accuracy_by_level import UnderLevel
 
 LOST = 0.1
 """Points of accuracy."""

@@ -7,7 +7,7 @@ import numpy as np
 from dataprep.config.augment import MIXINGS, OPERATIONS, AugmentConfig
 from dataprep.core.rng import stable_hashes
 from dataprep.decode.image import Pixels
-from pipelines.params import read_params
+from pipelines.parameters.params import read_params
 from tests.closure import SHIPPED
 from tests.conftest import random_image
 

@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 from dataprep.augment.apply import augment_images
-from dataprep.augment.operations import Strength, alone, sample_variation, suited_operations
+from dataprep.augment.drawn_parameters import Strength, alone, sample_variation, suited_operations
 from dataprep.config.augment import OPERATIONS, AugmentConfig
 from dataprep.core.rng import stable_hashes
 from dataprep.decode.image import Pixels, digest_pixels

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from dataprep.augment.apply import augment_images
-from dataprep.augment.operations import sample_variation
+from dataprep.augment.drawn_parameters import sample_variation
 from dataprep.augment.stored_copies import COPIES_VERSION, plan_copies, write_copies
 from dataprep.config.augment import AugmentConfig
 from dataprep.core.errors import ArtifactError

@@ -19,7 +19,7 @@ from dataprep.decode.value_range import Extent, check_levels, describe_levels, l
 from dataprep.draw.prepare_preview import draw_steps
 from dataprep.prepare.packing import prepare_images
 from dataprep.store.shards import ShardReader, read_index
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.conftest import local, striped, write_png
 from tests.dataprep.decode.deep import picture, png, pnm, tiff
 from tests.dataprep.ingest.ingesting import INGEST, run, with_values

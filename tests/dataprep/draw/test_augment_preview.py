@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from dataprep.augment.apply import augment_images
-from dataprep.augment.operations import alone
+from dataprep.augment.drawn_parameters import alone
 from dataprep.config.augment import OPERATIONS, AugmentConfig
 from dataprep.core.rng import stable_hashes
 from dataprep.decode.image import Pixels

@@ -15,7 +15,7 @@ from dataprep.ingest.examine import FACTS, ExamineTask, examine, examine_files
 from dataprep.ingest.label_table import find_labels
 from dataprep.ingest.scan_cache import Known
 from dataprep.source.raw_folder import Source, scan
-from pipelines.params import read_params
+from pipelines.parameters.params import read_params
 from tests.closure import SHIPPED
 from tests.conftest import local
 

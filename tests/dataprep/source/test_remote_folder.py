@@ -31,7 +31,7 @@ from dataprep.source.raw_folder import Source, locate_folder, read_file, scan
 from dataprep.store.manifest import read_manifest, write_manifest
 from dataprep.store.shards import ShardEntry, ShardReader, check_shards, read_index
 from dataprep.store.statistics import measure_train
-from pipelines.params import read_params
+from pipelines.parameters.params import read_params
 from tests.closure import SHIPPED
 from tests.conftest import random_image, striped, write_png
 from tests.dataprep.ingest.ingesting import INGEST, by_id, run, run_in_workers, with_values

@@ -15,7 +15,7 @@ import pytest
 from dataprep.core.errors import ArtifactError
 from dataprep.decode.value_range import with_levels
 from dataprep.store.shards import INDEX_NAME, ShardIndex, ShardKey, ShardReader, read_index, write_index, write_shard
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.dataprep.store.test_shards import CLASSES, content_of, forged
 
 Forge = Callable[[h5py.File], None]

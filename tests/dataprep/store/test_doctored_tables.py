@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dataprep.core.artifacts import TableFormat, encode_table, write_table
+from dataprep.core.column_constraints import first_mistake
 from dataprep.core.errors import ArtifactError
-from dataprep.core.table_columns import first_mistake
 from dataprep.source.remote_folder import is_below_source
 from dataprep.store.manifest import MANIFEST, read_manifest, write_manifest
 from dataprep.store.split_table import SPLIT, read_split

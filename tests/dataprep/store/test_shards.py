@@ -31,7 +31,7 @@ from dataprep.store.shards import (
     write_index,
     write_shard,
 )
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 
 
 def content_of(images: np.ndarray, first: int = 0) -> ShardContent:

@@ -15,7 +15,7 @@ from dataprep.core.errors import ArtifactError
 from dataprep.decode.value_range import with_levels
 from dataprep.store.shards import ShardIndex, ShardKey, read_index, write_index, write_shard
 from dataprep.store.statistics import MIN_STD, measure_train, read_statistics, write_statistics
-from pipelines.params import read_params
+from pipelines.parameters.params import read_params
 from tests.closure import SHIPPED
 from tests.dataprep.store.test_shards import CLASSES, content_of, write
 

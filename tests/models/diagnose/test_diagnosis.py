@@ -4,7 +4,7 @@ import pytest
 from models.diagnose.diagnosis import Diagnosis, diagnose
 from models.diagnose.error_parts import cut_error
 from models.diagnose.metrics import measure
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.made_up import answers, facts_of, predictions
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from models.diagnose.facts import Settings
 from models.diagnose.proposals import CNN, larger_network, less_regularised, more_regularised
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.made_up import settings_of
 
 

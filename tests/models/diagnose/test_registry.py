@@ -17,7 +17,7 @@ from models.diagnose.label_suspects import find_suspects
 from models.diagnose.metrics import measure
 from models.diagnose.registry import FINDINGS
 from models.evaluate.calibration import calibrate
-from pipelines.params import Params, read_params
+from pipelines.parameters.params import Params, read_params
 from tests.closure import ROOT, SHIPPED
 from tests.models.diagnose.findings.test_harmful_augmentation import under
 from tests.models.diagnose.findings.test_label_suspects import network_with
@@ -27,7 +27,7 @@ from tests.models.diagnose.findings.test_sensitive_to_change import THIN
 from tests.models.diagnose.findings.test_shared_images import SHARED
 from tests.models.diagnose.findings.test_shortcut import SHORTCUT
 from tests.models.diagnose.findings.test_systematic_errors import WRITER
-from tests.models.diagnose.test_learning_curve import FALLING, SLOW, SWINGING
+from tests.models.diagnose.test_loss_curve import FALLING, SLOW, SWINGING
 from tests.models.made_up import answers, facts_of, pictures_of, predictions, quiet_evidence, robustness_of
 
 FOLDER = Path(findings.__path__[0])

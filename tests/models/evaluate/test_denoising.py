@@ -6,7 +6,7 @@ import pytest
 from dataprep.decode.image import Pixels
 from dataprep.feed.batches import ordered_batches
 from models.evaluate.denoising import Denoised, Denoiser, measure_denoising
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 
 STD = 20.0
 

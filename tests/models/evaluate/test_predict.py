@@ -25,7 +25,7 @@ from models.evaluate.predict import Classifier, load_model, predict
 from models.evaluate.predictions import PREDICTIONS, class_names_of, predictions_frame, read_predictions
 from models.train.model_bytes import encode_model
 from models.train.model_file import recipe_of
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.made_up import predictions
 from tests.models.untrained_model import write_untrained
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from models.evaluate.regions import Region, measure_regions, regions_of
-from models.evaluate.trials import Trials
+from models.evaluate.trial_images import Trials
 
 SIDE = 32
 

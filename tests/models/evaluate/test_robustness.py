@@ -5,13 +5,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from dataprep.augment.operations import suited_operations
+from dataprep.augment.drawn_parameters import suited_operations
 from dataprep.config.augment import OPERATIONS
 from dataprep.core.errors import ArtifactError
 from dataprep.decode.image import Pixels
 from dataprep.feed.batches import ordered_batches
 from models.evaluate.robustness import measure_robustness, read_robustness
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.dataprep.augment.augmenting import config_with
 from tests.models.made_up import split_of
 

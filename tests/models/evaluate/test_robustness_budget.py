@@ -3,7 +3,7 @@ import pytest
 
 from models.config.evaluate import EvaluateConfig
 from models.evaluate.robustness_budget import affordable, multiplications
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.networks.building import build
 
 

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
+from models.evaluate.image_facts import measure_figures
 from models.evaluate.unlike import ALARMS, Unlike, choose_limit
 from models.evaluate.usual_facts import (
     LOOSENESS,
     NAMES,
     UsualFacts,
     figures_of_files,
-    measure_figures,
     quantiles_of,
     usual_facts,
 )

@@ -8,7 +8,7 @@ import pytest
 
 from dataprep.core.errors import TrainError
 from models.layers.features import last_hidden_features
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.networks.building import build, images
 
 CNN = {

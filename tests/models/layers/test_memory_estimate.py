@@ -7,7 +7,7 @@ import pytest
 
 from models.config.network_kinds import NetworkConfig, network_module
 from models.layers.memory_estimate import check_memory, layer_sizes
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.networks.building import SHAPE, build, model_of
 from tests.models.networks.variants import VARIANTS
 

@@ -12,7 +12,7 @@ from dataprep.core.errors import ParamsError
 from models.layers.memory_estimate import layer_sizes
 from models.train.model_bytes import encode_model
 from models.train.objectives import objective_of
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.networks.building import SHAPE, build, images, model_of
 
 PERCEPTRON: dict[str, object] = {"kind": "perceptron"}

@@ -9,7 +9,7 @@ import numpy as np
 from models.config.model import ModelConfig
 from models.config.network_kinds import NetworkConfig
 from models.layers.whole_network import build_network
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 
 SHAPE = (8, 6, 3)
 

@@ -6,10 +6,10 @@ import pytest
 from pydantic import ValidationError
 
 from models.evaluate.predict import denoiser_of
-from models.layers.autoencoder_parts import AUTOENCODER, NOISE, autoencoder_of
+from models.layers.autoencoder_lookup import AUTOENCODER, NOISE, autoencoder_of
 from models.layers.memory_estimate import check_memory, layer_sizes
 from models.networks.autoencoder import Autoencoder
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.networks.building import build, images, model_of
 from tests.models.test_networks_page import DENOISING
 

@@ -1,7 +1,7 @@
 import keras
 import pytest
 
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.networks.building import build, model_of
 
 CNN: dict[str, object] = {

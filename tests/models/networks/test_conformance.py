@@ -11,7 +11,7 @@ import pytest
 from models.config.network_kinds import NETWORKS, NetworkConfig
 from models.train.model_bytes import encode_model
 from models.train.reconstruction import in_training
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.closure import ROOT, imported_names
 from tests.models.networks.building import SHAPE, build, images, targets
 from tests.models.networks.variants import VARIANTS

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from dataprep.core.errors import ArtifactError
-from models.layers.autoencoder_parts import AUTOENCODER
+from models.layers.autoencoder_lookup import AUTOENCODER
 from models.layers.features import FEATURES, source_of_weights
-from pipelines.params import Params, read_params
+from pipelines.parameters.params import Params, read_params
 from tests.closure import SHIPPED
 from tests.models.networks.building import SHAPE, build, images
 

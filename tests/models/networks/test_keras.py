@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dataprep.core.errors import ArtifactError
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.networks.building import SHAPE, build, images, model_of
 
 KERAS: dict[str, object] = {"kind": "keras", "file": "own.keras"}

@@ -1,6 +1,6 @@
 import pytest
 
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.networks.building import build
 
 MLP: dict[str, object] = {"dense_units": [8], "dropout": 0.3, "batch_normalisation": True, "noise": 0.0}

@@ -1,4 +1,4 @@
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.networks.building import build
 
 VARIANTS: dict[str, dict[str, object]] = {"the head on pixels": {}}

@@ -2,7 +2,7 @@ import keras
 import pytest
 
 from models.layers.memory_estimate import check_memory
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.networks.building import build, model_of
 
 RESNET: dict[str, object] = {

@@ -7,7 +7,7 @@ from models.backbones.efficientnet_lite0 import SHA256
 from models.backbones.keras_applications import application_names
 from models.layers.features import FEATURES, source_of_weights
 from models.networks.transfer import LITE0, Backbone, Transfer
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.networks.building import build, images
 
 TRANSFER: dict[str, object] = {

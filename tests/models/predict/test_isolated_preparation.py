@@ -14,7 +14,7 @@ from dataprep.store.shards import ShardIndex
 from models.predict.isolated_preparation import FileToRead, ReadTask, prepare_files, prepare_guarded
 from models.predict.prediction import PreparedImage, Refusal
 from models.predict.preparation import Preparation
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.conftest import random_image, write_png
 
 

@@ -11,13 +11,14 @@ from dataprep.core.errors import ArtifactError
 from dataprep.store.shards import read_index
 from models.config.model import ModelConfig
 from models.config.train import TrainConfig
-from models.evaluate.predict import load_model, predict, projection_of, unlike_of
+from models.evaluate.predict import load_model, predict, projection_of
 from models.evaluate.reference import encode_reference, make_reference
+from models.evaluate.unlike import chosen_limits, fit_unlike
 from models.predict.predictor import Predictor
 from models.train.model_bytes import encode_model
 from models.train.model_file import recipe_of
 from models.train.probability_columns import PROBABILITY
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.made_up import split_of
 from tests.models.untrained_model import write_untrained
 
@@ -101,7 +102,8 @@ def test_what_is_unlike_is_said_and_not_accepted(
     projection = projection_of(classifier, prepared, params.evaluate)
     seen = list(predict(classifier, prepared, params.evaluate, projection))
     rows, features = (pl.concat(getattr(own, name) for own in seen).sort("id") for name in ("predictions", "features"))
-    unlike = unlike_of(classifier, prepared, sizes, split, params.evaluate)
+    limits = chosen_limits(prepared)
+    unlike = fit_unlike([own.looked.chosen(limits) for own in seen], sizes, split, len(index.class_names))
     path = tmp_path / "reference.npz"
     path.write_bytes(encode_reference(model, make_reference(rows, features, projection, unlike, split)))
     predictor = Predictor.load(model, reference=path, precision=0.2)

@@ -11,7 +11,7 @@ from dataprep.decode.image import Pixels
 from dataprep.prepare.packing import preparer
 from dataprep.store.shards import ShardIndex
 from models.predict.preparation import AnyImage, Preparation
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.conftest import random_image
 
 

@@ -12,7 +12,7 @@ from dataprep.core.errors import ArtifactError
 from dataprep.store.shards import ShardIndex
 from models.predict.recipe import read_preparation
 from models.train.model_file import RECIPE, recipe_of
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page
 
 from models.report.content import Content
 from models.report.page import render
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.browser import complaints_of
 from tests.models.report.made_up_page import ROWS, WRONG, MadeUp, made_up_content
 

@@ -16,15 +16,15 @@ from models.diagnose.label_suspects import find_suspects
 from models.diagnose.leakage_estimate import LeakageEstimate, ProbeScore
 from models.diagnose.metrics import accuracy_of, measure
 from models.diagnose.slices import Slice
+from models.evaluate.accuracy_by_level import UnderLevel
 from models.evaluate.calibration import calibrate
 from models.evaluate.denoising import Denoised
-from models.evaluate.levels import UnderLevel
 from models.evaluate.predictions import class_names_of
 from models.evaluate.robustness import Robustness, Superposed, UnderOperation
 from models.evaluate.saliency_table import SALIENCY
 from models.report.content import Content, Sources, collect
 from models.train.network_sheet import Layer, NetworkSheet
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.conftest import random_image
 from tests.models.made_up import facts_of, pictures_of, predictions, quiet_evidence
 

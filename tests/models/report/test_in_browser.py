@@ -15,7 +15,7 @@ from dataprep.core.name_encoding import printable
 from dataprep.ingest.corrections import read_corrections
 from models.report.content import Content, Quarantined
 from models.report.page import render
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.made_up import answers
 from tests.models.report.made_up_page import HOSTILE, MANIFEST, ROWS, UNUSUAL, VALIDATION, WRONG, MadeUp, made_up_content
 from tests.models.report.test_page import LONG_NAMES

@@ -14,7 +14,7 @@ from models.report.charts import _draw, learning_curves
 from models.report.content import Content, _balance
 from models.report.name_wrapping import breakable
 from models.report.page import render
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.made_up import robustness_of
 from tests.models.report.made_up_page import HISTORY, HOSTILE, NETWORK, ROWS, UNUSUAL
 

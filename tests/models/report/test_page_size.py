@@ -8,7 +8,7 @@ import pytest
 
 from models.evaluate.predictions import predictions_frame
 from models.report.page import render
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.report.made_up_page import MANIFEST, MadeUp, made_up_content
 
 LIMIT = 10 * 10**6

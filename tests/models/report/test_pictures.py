@@ -18,7 +18,7 @@ from models.report.pictures import (
     sheet_address,
     within,
 )
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.conftest import random_image
 from tests.models.report.made_up_page import VALIDATION, MadeUp, write_images
 

@@ -11,7 +11,7 @@ from models.config.model import ModelConfig
 from models.config.train import TrainConfig
 from models.search.study import Report
 from models.search.trial import train_trial
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.conftest import adam
 from tests.models.networks.building import model_of
 from tests.models.networks.test_transfer import TRANSFER

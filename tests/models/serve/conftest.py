@@ -20,7 +20,7 @@ from models.serve.model_worker import ModelWorker
 from models.serve.service import Service, make_service
 from models.serve.try_page import PATHS, Tryout, add_try_page
 from models.serve.user_drawings import Easel
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.serve.stub_model import CLASS_NAMES, StubModel
 
 LIMITS = RequestLimits(images=4, image_bytes=100_000, request_bytes=300_000, pixels=4_000_000)

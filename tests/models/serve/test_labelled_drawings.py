@@ -9,7 +9,7 @@ from dataprep.config.ingest import LabelTableConfig
 from dataprep.core.errors import ParamsError
 from dataprep.source.path_pattern import compile_pattern, read_path
 from models.serve.labelled_drawings import CannotAddError, RawFolder, add_image, raw_folder
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.conftest import SHARED
 
 SKIP = (".*", "Thumbs.db")

@@ -9,8 +9,8 @@ from dataprep.config.base import SplitName
 from dataprep.config.ingest import LabelTableConfig
 from dataprep.survey.dataset_survey import DatasetSurvey, Labelled, Look
 from models.start.first_parameters import Proposal, propose_parameters
-from pipelines.init import proposed_params
-from pipelines.params import PARAMS_FILE, Params, check_params
+from pipelines.parameters.params import PARAMS_FILE, Params, check_params
+from pipelines.project.proposed_params import proposed_params
 
 DIGITS = {str(digit): 60 for digit in range(10)}
 SCANS = Look(97, 98, 95, 100, 1.04, 0.0, 0.98, dark_ink=True, background=235, paper_noise=4.1, images=256)

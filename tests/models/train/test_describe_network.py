@@ -4,7 +4,7 @@ import pytest
 from models.train.describe_network import describe_network
 from models.train.keras_environment import Environment
 from models.train.network_sheet import Layer
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.networks.building import build
 
 ENVIRONMENT = Environment(threads=2, instruction_set="avx2", device="CPU")

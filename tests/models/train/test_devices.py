@@ -18,7 +18,7 @@ from models.train import devices
 from models.train.compiled_network import compile_network
 from models.train.devices import choose_gpus, device_line, settle_devices
 from models.train.fit import fit
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.closure import ROOT
 from tests.models.train.test_fit import index_of
 
@@ -122,7 +122,7 @@ from models.train.checkpoints import Checkpoints
 from models.train.compiled_network import compile_network
 from models.train.model_bytes import encode_model
 from models.train.two_phases import fit_in_phases
-from pipelines.params import read_params
+from pipelines.parameters.params import read_params
 
 tiny, path, folder = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
 devices._gpu_names = lambda: ["CPU:0", "CPU:1"]

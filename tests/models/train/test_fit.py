@@ -25,7 +25,7 @@ from models.train.fit import fit
 from models.train.model_bytes import encode_model
 from models.train.model_file import recipe_of
 from models.train.objectives import exact_match
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.dataprep.augment.augmenting import config_with
 from tests.models.conftest import adam, stopping
 from tests.models.made_up import split_of

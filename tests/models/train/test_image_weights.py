@@ -24,7 +24,7 @@ from models.train.image_weights import balanced_weights, with_weights
 from models.train.kept_features import keep_features, shuffled_dataset
 from models.train.model_bytes import encode_model
 from models.train.tf_datasets import with_sample_weights
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.conftest import write_striped_tree
 from tests.dataprep.augment.augmenting import NOTHING, config_with
 from tests.dataprep.augment.test_stored_copies import copy_all

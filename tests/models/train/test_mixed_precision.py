@@ -16,7 +16,7 @@ from models.train.compiled_network import compile_network
 from models.train.mixed_precision import fitting_precision
 from models.train.model_bytes import encode_model
 from models.train.two_phases import fit_in_phases
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.train.test_fit import index_of
 
 

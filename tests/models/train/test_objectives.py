@@ -12,7 +12,7 @@ from models.config.model import Head
 from models.config.train import AbsoluteErrorConfig, CrossEntropyConfig, LossConfig, SquaredErrorConfig
 from models.train.model_bytes import encode_model
 from models.train.objectives import objective_of
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.closure import SHIPPED
 from tests.models.networks.building import build, images, model_of
 

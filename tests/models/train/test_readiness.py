@@ -11,7 +11,7 @@ from dataprep.store.shards import read_index
 from models.config.train import TrainConfig
 from models.train import readiness
 from models.train.readiness import available_bytes, check_ready
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 
 
 def test_a_class_without_a_train_image_is_refused(tiny: Path, short: TrainConfig, params: Params) -> None:

@@ -14,12 +14,12 @@ from models.config.model import ModelConfig
 from models.config.train import TrainConfig
 from models.evaluate.predict import denoiser_of
 from models.evaluate.robustness import measure_robustness
-from models.layers.autoencoder_parts import AUTOENCODER, NOISE
+from models.layers.autoencoder_lookup import AUTOENCODER, NOISE
 from models.train.compiled_network import compile_network
 from models.train.history import HISTORY
 from models.train.reconstruction import in_training
 from models.train.two_phases import fit_in_phases
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.made_up import split_of
 
 SETTINGS = {"kind": "autoencoder", "filters": [8], "kernel_size": 3, "batch_normalisation": True, "noise_std": 100.0}

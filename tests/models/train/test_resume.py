@@ -19,7 +19,7 @@ from models.train.checkpoints import CheckpointFile, read_checkpoint
 from models.train.compiled_network import compile_network
 from models.train.fit import fit
 from models.train.model_bytes import encode_model
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.closure import ROOT
 
 
@@ -119,12 +119,12 @@ KILLED = """
 from pathlib import Path
 import os, signal, sys
 sys.path.insert(0, sys.argv[1])
-from pipelines.environment import settle
+from pipelines.environment_variables import settle
 settle()
 from models.config.model import ModelConfig
 from models.config.train import TrainConfig
 from models.train.checkpoints import CheckpointFile
-from pipelines.params import read_params
+from pipelines.parameters.params import read_params
 from tests.models.train.test_resume import train
 rename, count = Path.replace, 0
 def rename_twice(path, target):

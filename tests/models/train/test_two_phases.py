@@ -28,7 +28,7 @@ from models.train.model_bytes import encode_model
 from models.train.model_file import recipe_of
 from models.train.tf_datasets import validation_dataset
 from models.train.two_phases import fit_in_phases
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.dataprep.augment.augmenting import config_with
 from tests.models.conftest import stopping
 from tests.models.train.test_resume import KillError

@@ -27,7 +27,7 @@ def test_files_prints_what_moves_a_cursor_as_text(
 ) -> None:
     rows = run(make_tree(classes=2, images=4)).with_columns(message=pl.lit("moves\x1b[2J\tand\nbreaks"))
     write_manifest(tmp_path / "manifest.parquet", rows)
-    monkeypatch.setattr("pipelines.graph.output_path", lambda *_: tmp_path / "manifest.parquet")
+    monkeypatch.setattr("pipelines.workspace.dvc_graph.output_path", lambda *_: tmp_path / "manifest.parquet")
     output = CliRunner().invoke(app, ["files", "--status", "ok"], catch_exceptions=False).output.splitlines()
     assert output[0] == "class0/00.png\tok\tmoves\\x1b[2J\\tand\\nbreaks"
     assert len(output) == 9
@@ -39,7 +39,7 @@ def test_files_lists_what_is_asked_for(make_tree: Callable[..., Path], tmp_path:
     (source / ".hidden").touch()
     write_png(source / "class1/large.png", random_image(0, (90, 90, 1)))
     write_manifest(tmp_path / "manifest.parquet", run(source))
-    monkeypatch.setattr("pipelines.graph.output_path", lambda *_: tmp_path / "manifest.parquet")
+    monkeypatch.setattr("pipelines.workspace.dvc_graph.output_path", lambda *_: tmp_path / "manifest.parquet")
 
     def files(*arguments: str) -> list[str]:
         return CliRunner().invoke(app, ["files", *arguments], catch_exceptions=False).output.splitlines()
@@ -69,7 +69,7 @@ def test_files_lists_what_a_person_corrected(
     source = make_tree(classes=2, images=4)
     write_png(source / "x.png", striped(0, 999))
     write_manifest(tmp_path / "manifest.parquet", run(source, corrections=decided))
-    monkeypatch.setattr("pipelines.graph.output_path", lambda *_: tmp_path / "manifest.parquet")
+    monkeypatch.setattr("pipelines.workspace.dvc_graph.output_path", lambda *_: tmp_path / "manifest.parquet")
     output = CliRunner().invoke(app, ["files", "--corrections"], catch_exceptions=False).output.splitlines()
     assert output == [
         "class0/00.png\tok\tlabel class1, corrected from class0",
@@ -105,7 +105,7 @@ def test_files_lists_exact_copies_together(
     with Image.open(source / "class0/03.png") as image:
         image.save(source / "class0/again.bmp")  # the same pixels in other bytes
     write_manifest(tmp_path / "manifest.parquet", run(source))
-    monkeypatch.setattr("pipelines.graph.output_path", lambda *_: tmp_path / "manifest.parquet")
+    monkeypatch.setattr("pipelines.workspace.dvc_graph.output_path", lambda *_: tmp_path / "manifest.parquet")
     output = CliRunner().invoke(app, ["files", "--duplicates"], catch_exceptions=False).output.splitlines()
     assert output == [
         "class0/03.png\tok\tfirst of its copies",

@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 from models.config.publish import PublishConfig
 from pipelines.cli import app
-from pipelines.publish import publish_version
-from tests.pipelines.made_up_versions import version, write_project
+from pipelines.versions.publish import publish_version
+from tests.pipelines.versions.made_up_versions import version, write_project
 
 
 def history() -> list[str]:

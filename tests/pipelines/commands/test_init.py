@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 
 from dataprep.core.errors import DarkroomError
 from pipelines.cli import app
-from pipelines.init import default_folder
-from pipelines.params import read_params
-from pipelines.repository import run_git
+from pipelines.parameters.params import read_params
+from pipelines.project.proposed_params import default_folder
+from pipelines.workspace.repository_checks import run_git
 from tests.conftest import write_striped_tree
 
 pytestmark = pytest.mark.processes  # a sample is decoded in other processes, and Git and DVC make the project

@@ -7,9 +7,9 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli import app
-from pipelines.params import read_params
+from pipelines.parameters.params import read_params
 from tests.closure import SHIPPED
-from tests.models.compare.test_rounds import LONGER, SMALLER, WRONG, MadeUp, MadeUpRun, report
+from tests.models.compare.test_proposal_rounds import LONGER, SMALLER, WRONG, MadeUp, MadeUpRun, report
 
 
 def iterate(made_up: MadeUp, monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) -> str:
@@ -18,16 +18,18 @@ def iterate(made_up: MadeUp, monkeypatch: pytest.MonkeyPatch, folder: Path, *arg
     Path("params.yaml").write_text(SHIPPED.read_text())
     Path("dvc.lock").write_text("")
     Path("reports").mkdir(exist_ok=True)
-    monkeypatch.setattr("pipelines.graph.out_of_date", list)
-    monkeypatch.setattr("pipelines.iterate.need_up_to_date", lambda stale: None)
-    monkeypatch.setattr("pipelines.kept_workspace.need_copies", lambda: None)
-    monkeypatch.setattr("pipelines.iterate.run_in_workspace", lambda: MadeUpRun(made_up, "", 0, "base"))
+    monkeypatch.setattr("pipelines.workspace.dvc_graph.out_of_date", list)
+    monkeypatch.setattr("pipelines.experiments.proposal_experiments.need_up_to_date", lambda stale: None)
+    monkeypatch.setattr("pipelines.versions.kept_workspace.need_copies", lambda: None)
+    monkeypatch.setattr(
+        "pipelines.experiments.proposal_experiments.run_in_workspace", lambda: MadeUpRun(made_up, "", 0, "base")
+    )
 
     def train(name: str, changes: dict[str, object], folder: Path) -> MadeUpRun:
         moved = changes.pop("train.seed", 0)
         return made_up.train(name, changes, moved)  # type: ignore[arg-type]  # the seed is a number
 
-    monkeypatch.setattr("pipelines.iterate.train_experiment", train)
+    monkeypatch.setattr("pipelines.experiments.proposal_experiments.train_experiment", train)
     ended = CliRunner().invoke(app, ["iterate", *arguments], catch_exceptions=False)
     assert ended.exit_code == 0
     return ended.output

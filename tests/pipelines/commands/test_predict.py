@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from dataprep.core.errors import DarkroomError
 from models.predict.prediction import Answer, Prediction, PreparedImage, Refusal
 from pipelines.cli import app
-from pipelines.predicting import SHOWN, Tally, is_other_file
+from pipelines.prediction.predicting import SHOWN, Tally, is_other_file
 from tests.closure import SHIPPED
 
 
@@ -17,7 +17,7 @@ from tests.closure import SHIPPED
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copy(SHIPPED, tmp_path)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pipelines.environment.settle", lambda: None)  # of the process of all tests
+    monkeypatch.setattr("pipelines.environment_variables.settle", lambda: None)  # of the process of all tests
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from dataprep.core.errors import ArtifactError, DarkroomError
 from dataprep.store.manifest import write_manifest
 from dataprep.store.shards import read_index
 from pipelines.cli import app
-from pipelines.params import read_params
+from pipelines.parameters.params import read_params
 from tests.closure import ROOT, SHIPPED
 from tests.dataprep.ingest.ingesting import run
 from tests.dataprep.prepare.test_packing import prepare, split_rows

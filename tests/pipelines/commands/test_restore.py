@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 from dataprep.core.errors import DarkroomError
 from models.config.publish import PublishConfig
 from pipelines.cli import app
-from pipelines.model_versions import md5_of, published_version
-from pipelines.publish import publish_version
-from tests.pipelines.made_up_versions import version
+from pipelines.versions.model_versions import md5_of, published_version
+from pipelines.versions.publish import publish_version
+from tests.pipelines.versions.made_up_versions import version
 
 KEPT = {
     "train": ["artifacts/model.keras"],

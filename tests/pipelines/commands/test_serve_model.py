@@ -5,9 +5,9 @@ import pytest
 from typer.testing import CliRunner
 
 from dataprep.core.errors import ArtifactError, DarkroomError
-from pipelines import model_server
 from pipelines.cli import app
-from pipelines.model_server import Listening
+from pipelines.prediction import model_server
+from pipelines.prediction.model_server import Listening
 
 
 def test_a_model_that_is_missing_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

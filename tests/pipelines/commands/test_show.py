@@ -13,8 +13,8 @@ from models.diagnose.diagnosis import diagnose
 from models.diagnose.metrics import measure
 from pipelines.cli import app
 from pipelines.commands.show import _age as age
-from pipelines.lock import LockError, only_run
-from pipelines.params import Params
+from pipelines.parameters.params import Params
+from pipelines.workspace.lock import LockError, only_run
 from tests.closure import ROOT
 from tests.models.made_up import answers, facts_of
 
@@ -37,7 +37,7 @@ def test_show_between_two_stages_names_dvc(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / ".dvc/tmp").mkdir(parents=True)
     held = {"write": {"data": {"pid": os.getpid(), "cmd": "dvc repro"}}, "read": {}}
     (tmp_path / ".dvc/tmp/rwlock").write_text(json.dumps(held))
-    monkeypatch.setattr("pipelines.at_work.is_alive", lambda _: True)
+    monkeypatch.setattr("pipelines.workspace.at_work.is_alive", lambda _: True)
     with pytest.raises(LockError, match=rf"^there are no scores to show yet: process {os.getpid()} works in .* \(dvc repro\)"):
         CliRunner().invoke(app, ["show"], catch_exceptions=False)
     (tmp_path / ".dvc/tmp/rwlock").write_text("{torn")
@@ -51,12 +51,12 @@ def test_figures_beside_a_run_are_said_to_be_of_an_earlier_one(tmp_path: Path, m
     def busy() -> list[str]:
         raise LockError("DVC cannot look at the graph now: another DVC command works in this folder. Wait until it ends")
 
-    monkeypatch.setattr("pipelines.graph.out_of_date", busy)
+    monkeypatch.setattr("pipelines.workspace.dvc_graph.out_of_date", busy)
     assert age("process 7 works in this folder") == "process 7 works in this folder"
     assert age(None) == "DVC cannot look at the graph now: another DVC command works in this folder. Wait until it ends"
-    monkeypatch.setattr("pipelines.graph.out_of_date", lambda: ["train"])
+    monkeypatch.setattr("pipelines.workspace.dvc_graph.out_of_date", lambda: ["train"])
     assert age(None) == "out of date: train. Run: dvc repro"
-    monkeypatch.setattr("pipelines.graph.out_of_date", list)
+    monkeypatch.setattr("pipelines.workspace.dvc_graph.out_of_date", list)
     assert age(None) is None
 
 
@@ -73,8 +73,8 @@ def test_show_says_what_is_independent_and_what_no_look_reaches(
             tmp_path / "diagnosis.json": encode_document(diagnose(facts_of(metrics, params))),
         }
     )
-    monkeypatch.setattr("pipelines.graph.output_path", lambda _, name: tmp_path / name)
-    monkeypatch.setattr("pipelines.graph.out_of_date", list)
+    monkeypatch.setattr("pipelines.workspace.dvc_graph.output_path", lambda _, name: tmp_path / name)
+    monkeypatch.setattr("pipelines.workspace.dvc_graph.out_of_date", list)
     output = CliRunner().invoke(app, ["show"], catch_exceptions=False).output
     assert "120 test images, 2 independent (groups and copies go together)" in output
     assert "train images" not in output

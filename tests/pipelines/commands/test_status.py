@@ -5,7 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli import app
-from pipelines.graph import GraphError
+from pipelines.workspace.dvc_graph import GraphError
 from tests.closure import ROOT, SHIPPED
 
 
@@ -16,7 +16,7 @@ def test_status_of_a_new_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     shutil.copy(ROOT / "dvc.yaml", tmp_path)
     shutil.copy(SHIPPED, tmp_path)
     monkeypatch.setattr(
-        "pipelines.status.status_of_stages", lambda: '{"ingest": ["always changed"], "train": ["changed command"]}'
+        "pipelines.project.status.status_of_stages", lambda: '{"ingest": ["always changed"], "train": ["changed command"]}'
     )
     output = CliRunner().invoke(app, ["status"], catch_exceptions=False).output
     assert "out of date: train (changed command)\n" in output

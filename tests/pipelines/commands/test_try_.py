@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipelines import model_server
+from pipelines.prediction import model_server
 
 
 @pytest.mark.parametrize("opens_browser", [True, False])

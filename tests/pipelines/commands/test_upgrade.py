@@ -4,8 +4,8 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli import app
-from pipelines.code_record import encode_record, installed_record
-from pipelines.recipes import default_text
+from pipelines.project.code_record import encode_record, installed_record
+from pipelines.project.recipes import default_text
 
 
 def test_the_command_says_what_is_rebuilt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from dataprep.ingest.corrections import NO_CORRECTIONS
-from pipelines.manifest_summary import print_summary
+from pipelines.run.manifest_summary import print_summary
 from tests.dataprep.ingest.ingesting import run
 
 

@@ -12,7 +12,7 @@ from models.diagnose.facts import gather
 from models.diagnose.finding import Finding
 from models.diagnose.findings.evaluated_below_running import find
 from models.diagnose.metrics import Metrics, measure
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.made_up import answers, facts_of, pictures_of, predictions, quiet_evidence, settings_of
 
 

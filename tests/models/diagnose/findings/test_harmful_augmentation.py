@@ -5,7 +5,7 @@ import pytest
 from models.diagnose.findings.harmful_augmentation import find
 from models.diagnose.metrics import measure
 from models.evaluate.robustness import UnderOperation
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.made_up import facts_of, predictions, quiet_evidence, robustness_of
 
 METRICS = measure(predictions({"train": (0.9, 900), "validation": (0.9, 300), "test": (0.9, 300)}))

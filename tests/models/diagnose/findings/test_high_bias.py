@@ -2,7 +2,7 @@ import pytest
 
 from models.diagnose.findings.high_bias import find
 from models.diagnose.metrics import measure
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.made_up import facts_of, predictions
 
 

@@ -1,8 +1,8 @@
 from models.diagnose.diagnosis import diagnose
 from models.diagnose.findings.high_learning_rate import find
 from models.diagnose.metrics import measure
-from pipelines.params import Params
-from tests.models.diagnose.test_learning_curve import FALLING, SWINGING
+from pipelines.parameters.params import Params
+from tests.models.diagnose.test_loss_curve import FALLING, SWINGING
 from tests.models.made_up import facts_of, predictions
 
 POOR = measure(predictions({"train": (0.6, 4000), "validation": (0.6, 1000), "test": (0.6, 1000)}))

@@ -1,10 +1,10 @@
 import pytest
 
-from dataprep.augment.operations import section_of
+from dataprep.augment.drawn_parameters import section_of
 from dataprep.config.augment import OPERATIONS
 from models.diagnose.findings.high_variance import find
 from models.diagnose.metrics import measure
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.made_up import facts_of, pictures_of, predictions
 
 METRICS = measure(predictions({"train": (1.0, 4000), "validation": (0.93, 1000), "test": (0.93, 1000)}))

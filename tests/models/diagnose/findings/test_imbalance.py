@@ -2,7 +2,7 @@ import polars as pl
 
 from models.diagnose.findings.imbalance import find
 from models.diagnose.metrics import measure
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.made_up import answers, facts_of
 
 TRUE = ["a"] * 500 + ["b"] * 500 + ["c"] * 20

@@ -8,7 +8,7 @@ from models.diagnose.findings.label_suspects import find
 from models.diagnose.label_suspects import find_suspects
 from models.diagnose.metrics import measure
 from models.evaluate.predictions import predictions_frame
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.made_up import facts_of, quiet_evidence
 
 CLASSES = ["a", "b", "c"]

@@ -2,7 +2,7 @@ from models.diagnose.diagnosis import diagnose
 from models.diagnose.findings.leakage import find
 from models.diagnose.leakage_estimate import LeakageEstimate, ProbeScore
 from models.diagnose.metrics import measure
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.made_up import facts_of, predictions
 
 METRICS = measure(predictions({"train": (1.0, 400), "validation": (1.0, 400), "test": (1.0, 400)}))

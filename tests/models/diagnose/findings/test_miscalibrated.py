@@ -5,7 +5,7 @@ import polars as pl
 from models.diagnose.findings.miscalibrated import find
 from models.diagnose.metrics import measure
 from models.evaluate.calibration import calibrate
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.made_up import facts_of, predictions, quiet_evidence
 
 ROWS = predictions({"train": (1.0, 900), "validation": (0.8, 400), "test": (0.8, 400)})

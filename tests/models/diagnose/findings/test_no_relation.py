@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from models.diagnose.findings.no_relation import find
 from models.diagnose.metrics import measure
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.made_up import baselines, facts_of, predictions, quiet_evidence
 
 GUESSED = measure(predictions({"train": (0.36, 900), "validation": (0.34, 300), "test": (0.33, 300)}))

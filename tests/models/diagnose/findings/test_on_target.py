@@ -1,6 +1,6 @@
 from models.diagnose.findings.on_target import find
 from models.diagnose.metrics import measure
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.made_up import facts_of, predictions
 
 

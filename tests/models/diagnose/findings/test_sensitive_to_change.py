@@ -4,8 +4,8 @@ import pytest
 
 from models.diagnose.findings.sensitive_to_change import find, in_words
 from models.diagnose.metrics import measure
-from models.evaluate.levels import UnderLevel
-from pipelines.params import Params
+from models.evaluate.accuracy_by_level import UnderLevel
+from pipelines.parameters.params import Params
 from tests.models.made_up import facts_of, predictions, quiet_evidence, robustness_of
 
 METRICS = measure(predictions({"train": (1.0, 900), "validation": (0.98, 300), "test": (0.98, 300)}))

@@ -3,7 +3,7 @@ from dataclasses import replace
 from models.diagnose.findings.shared_images import find
 from models.diagnose.metrics import measure
 from models.diagnose.shared_images import Shared
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.made_up import facts_of, predictions, quiet_evidence
 
 METRICS = measure(predictions({"train": (1.0, 300), "validation": (1.0, 300), "test": (1.0, 300)}))

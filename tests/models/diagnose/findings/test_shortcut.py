@@ -5,7 +5,7 @@ import pytest
 from models.diagnose.findings.shortcut import find
 from models.diagnose.metrics import measure
 from models.evaluate.regions import Region, UnderRegion
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.made_up import facts_of, predictions, quiet_evidence, robustness_of
 
 METRICS = measure(predictions({"train": (1.0, 900), "validation": (0.98, 300), "test": (0.98, 300)}))

@@ -2,7 +2,7 @@ import pytest
 
 from models.diagnose.findings.small_pictures import find, larger
 from models.diagnose.metrics import measure
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.made_up import facts_of, pictures_of, predictions
 
 MISSED = measure(predictions({"train": (0.99, 4000), "validation": (0.9, 1000), "test": (0.9, 1000)}))

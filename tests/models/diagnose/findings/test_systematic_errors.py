@@ -5,7 +5,7 @@ import pytest
 from models.diagnose.findings.systematic_errors import find
 from models.diagnose.metrics import Accuracy, measure
 from models.diagnose.slices import Slice
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.made_up import facts_of, predictions, quiet_evidence
 
 METRICS = measure(predictions({"train": (1.0, 900), "validation": (0.94, 500), "test": (0.98, 500)}))

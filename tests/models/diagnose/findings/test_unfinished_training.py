@@ -7,8 +7,8 @@ from models.diagnose.diagnosis import diagnose
 from models.diagnose.facts import gather
 from models.diagnose.findings.unfinished_training import find
 from models.diagnose.metrics import measure
-from pipelines.params import Params
-from tests.models.diagnose.test_learning_curve import FALLING, SWINGING
+from pipelines.parameters.params import Params
+from tests.models.diagnose.test_loss_curve import FALLING, SWINGING
 from tests.models.made_up import facts_of, pictures_of, predictions, quiet_evidence, settings_of
 
 MISSED = measure(predictions({"train": (0.99, 4000), "validation": (0.9, 1000), "test": (0.9, 1000)}))

@@ -7,7 +7,7 @@ from ruamel.yaml import YAML
 
 from models.diagnose.findings.untrained_backbone import BACKBONE, find
 from models.diagnose.metrics import measure
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.closure import ROOT
 from tests.models.made_up import facts_of, pictures_of, predictions
 

@@ -3,7 +3,7 @@ import pytest
 
 from models.diagnose.findings.weak_class import find
 from models.diagnose.metrics import measure
-from pipelines.params import Params
+from pipelines.parameters.params import Params
 from tests.models.made_up import answers, facts_of
 
 TRUE = ["a"] * 500 + ["b"] * 50
