@@ -16,16 +16,14 @@ from models.compare.difference import Difference
 from models.compare.proposal_rounds import in_words
 
 _MOSTLY_HELD_OUT = {"split.fractions": [0.1, 0.45, 0.45]}
-"""500 of 5,000 digits train, so that few train images are judged on many others."""
+"""500 of 5,000 digits train, of 25 of 250 writers where a split is by writer: few images are judged on many others."""
 
 _WRITERS = DIGITS | {"ingest.pattern": "*/{label}/{group}/{name}", "train.epochs": 25}
 
 DATA_SETS = {
     "MNIST, 500 train images": Planted("mnist", 14, "", DIGITS | _MOSTLY_HELD_OUT),
     "CIFAR-10, 2,000 train images": Planted("cifar", 6, "", PHOTOGRAPHS | {"split.fractions": [0.2, 0.4, 0.4]}),
-    "handwriting by writer, 25 epochs": Planted(
-        "mnist", 14, "", _WRITERS | {"split.fractions": [0.3, 0.35, 0.35]}, plant=planting.handwriting
-    ),
+    "handwriting by writer, 25 epochs": Planted("mnist", 14, "", _WRITERS | _MOSTLY_HELD_OUT, plant=planting.handwriting),
     "color photographs of 100 pixels, stored as 16 x 16 gray, 900 train images": Planted(
         "cifar",
         20,
