@@ -42,6 +42,18 @@ when another version is installed. Networks of your own go into `saved_networks/
 """
 
 
+_FILES = (
+    str(PARAMS_FILE),
+    str(DVC_FILE),
+    str(RECORD),
+    ".gitignore",
+    ".dvcignore",
+    ".dvc/config",
+    "README.md",
+    f"{SAVED_NETWORKS}/README.md",
+)
+
+
 def write_project(folder: Path, params: str, *, source: str) -> list[str]:
     """Writes the files of a project, and makes its first commit.
 
@@ -82,7 +94,7 @@ def check_free(folder: Path) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise DarkroomError(f"FOLDER must be a folder; {str(folder)!r} is a file. Name another")
-    there = [name for name in (".dvc", *project_files("", "", "")) if (folder / name).exists()]
+    there = [name for name in (".dvc", *_FILES) if (folder / name).exists()]
     if there:
         raise DarkroomError(
             f"{folder}: init overwrites nothing; there stand {first_five(sorted(there))}. Name another, or move them away"
@@ -93,16 +105,17 @@ def check_free(folder: Path) -> None:
 
 def project_files(title: str, params: str, source: str) -> dict[str, str]:
     """The files of a project by their relative paths."""
-    return {
-        str(PARAMS_FILE): params,
-        str(DVC_FILE): derive_graph(SHIPPED_GRAPH.read_text(encoding="utf-8")),
-        str(RECORD): encode_record(installed_record()),
-        ".gitignore": _GITIGNORE,
-        ".dvcignore": _DVCIGNORE,
-        ".dvc/config": _DVC_CONFIG,
-        "README.md": _README.format(title=title, source=source, version=installed_version()),
-        f"{SAVED_NETWORKS}/README.md": _SAVED,
-    }
+    texts = (
+        params,
+        derive_graph(SHIPPED_GRAPH.read_text(encoding="utf-8")),
+        encode_record(installed_record()),
+        _GITIGNORE,
+        _DVCIGNORE,
+        _DVC_CONFIG,
+        _README.format(title=title, source=source, version=installed_version()),
+        _SAVED,
+    )
+    return dict(zip(_FILES, texts, strict=True))
 
 
 def _author(folder: Path) -> list[str]:

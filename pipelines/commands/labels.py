@@ -38,7 +38,6 @@ def _survey(folder: str, pattern: str | None) -> None:
     from dataprep.ingest.labels import survey_labels
     from dataprep.source.name_endings import likely_images
     from dataprep.source.other_files import counted_endings
-    from dataprep.source.pattern_proposal import propose_pattern
     from dataprep.source.raw_folder import list_source, locate_folder
     from dataprep.source.unlisted_folders import UNKNOWN, check_folders, folder_warnings
     from pipelines.params import PARAMS_FILE, read_params
@@ -52,7 +51,7 @@ def _survey(folder: str, pattern: str | None) -> None:
     paths = likely_images(every)
     if not paths:
         check_folders(found, pattern or "{label}/{name}")
-    survey = survey_labels(paths, pattern or propose_pattern(paths))
+    survey = survey_labels(paths, pattern)
     matched = sum(row.num_files for row in survey.classes)
     if not matched:
         raise SourceError(
