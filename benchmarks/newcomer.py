@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from benchmarks.real_images import files_of, unpacked
-from benchmarks.writers import draw_digit
 from dataprep.core.rng import rng_for
 from dataprep.decode.image import Pixels
+from dataprep.draw.handwriting import write_scans
 from pipelines.params import read_params
 from tests.end_to_end.conftest import ENVIRONMENT, Project
 
@@ -33,14 +33,7 @@ LABELS = "labels.csv"
 
 def writer_scans(_: Path, root: Path) -> None:
     """24 writers, `<writer>/<digit>/<n>.jpg`: dark ink on grainy paper, sides 95 to 100 px."""
-    for writer in range(24):
-        for digit in range(10):
-            for sample in range(4):
-                rng = rng_for(0, "scan", writer, digit, sample)
-                side = (int(rng.integers(95, 101)), int(rng.integers(95, 101)))
-                ink = cv2.resize(draw_digit(writer, digit, sample)[:, :, 0], side, interpolation=cv2.INTER_CUBIC)
-                paper = 235 - 0.75 * ink.astype(np.float64) + rng.normal(0, 4, ink.shape)
-                _save(root / f"writer{writer:02d}/{digit}/{sample}.jpg", paper)
+    write_scans(root, writers=24, samples=4, sides=(95, 100))
 
 
 def two_classes(source: Path, root: Path) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def init(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="A folder of images, or its URL.")],
     folder: Annotated[
-        Path | None, typer.Argument(metavar="[FOLDER]", help="Of the project; by default <SOURCE>-darkroom, in this folder.")
+        Path | None, typer.Argument(metavar="FOLDER", help="Of the project; by default <SOURCE>-darkroom, in this folder.")
     ] = None,
     labels: Annotated[Path | None, typer.Option(help="A CSV, TSV or Parquet of labels; else the paths say them.")] = None,
     pattern: Annotated[str | None, typer.Option(help="As in ingest.pattern; without it one is proposed.")] = None,
