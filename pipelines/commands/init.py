@@ -65,13 +65,9 @@ def _as_asked(message: str) -> str:
 
 
 def _show(survey: "DatasetSurvey", proposals: "Sequence[Proposal]") -> None:
-    from rich.table import Table
+    from pipelines.terminal import print_table, shown
 
-    from pipelines.terminal import plain_console, shown
-
-    table = Table("what", "proposed", "why")
-    for proposal in proposals:
-        table.add_row(proposal.topic, shown(proposal.chosen), shown(proposal.reason))
-    plain_console().print(table)
+    rows = [(proposal.topic, shown(proposal.chosen), shown(proposal.reason)) for proposal in proposals]
+    print_table(("what", "proposed", "why"), rows)
     for warning in survey.labelled.warnings:
         print(f"warning: {warning.encode('utf-8', 'backslashreplace').decode()}")

@@ -3,9 +3,6 @@
 
 def show() -> None:
     """Shows the scores, the verdict and where the report is."""
-    from rich.console import Console
-    from rich.table import Table
-
     from dataprep.config.base import SPLITS
     from dataprep.core.artifacts import read_document
     from dataprep.core.errors import ArtifactError
@@ -14,6 +11,7 @@ def show() -> None:
     from pipelines.at_work import holder_now
     from pipelines.graph import output_path
     from pipelines.lock import LockError
+    from pipelines.terminal import print_table
 
     holder = holder_now()
     try:
@@ -23,19 +21,14 @@ def show() -> None:
         if holder is None:
             raise
         raise LockError(f"there are no scores to show yet: {holder}") from error
-    table = Table("split", "images", "accuracy", "95% interval", "macro F1", "log loss")
+    rows = []
     for split in SPLITS:
         scores = metrics.of_split(split)
         low, high = scores.accuracy_interval
-        table.add_row(
-            split,
-            f"{scores.images:,}",
-            f"{scores.accuracy:.4f}",
-            f"{low:.4f} - {high:.4f}",
-            f"{scores.macro_f1:.4f}",
-            f"{scores.log_loss:.4f}",
-        )
-    Console().print(table)
+        interval = f"{low:.4f} - {high:.4f}"
+        figures = (f"{scores.accuracy:.4f}", interval, f"{scores.macro_f1:.4f}", f"{scores.log_loss:.4f}")
+        rows.append((split, f"{scores.images:,}", *figures))
+    print_table(("split", "images", "accuracy", "95% interval", "macro F1", "log loss"), rows)
     for split in SPLITS:
         scores = metrics.of_split(split)
         if scores.worth < scores.images:
