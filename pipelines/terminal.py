@@ -2,11 +2,18 @@
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Column, Table
 
 from dataprep.core.name_encoding import encode_name, printable
+
+_READABLE = 14
+"""Columns of a terminal in which text can be read that is wrapped."""
+
+_BORDERS = 3
+"""Columns of a terminal that stand around each cell."""
 
 
 def shown(name: str) -> str:
@@ -20,7 +27,7 @@ def plain_console() -> Console:
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Prints a table; a terminal that is too narrow for its words gets a list, so that nothing is cut off.
+    """Prints a table; on a terminal that is too narrow for it a list, so that nothing is cut off.
 
         cifar-cnn
           data: CIFAR-10
@@ -31,13 +38,11 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         rows: as many cells each.
     """
     console = plain_console()
-    columns = [Column(heading, no_wrap=number == 0) for number, heading in enumerate(headings)]
-    table = Table(*columns)
+    table = Table(*[Column(heading, no_wrap=number == 0, overflow="fold") for number, heading in enumerate(headings)])
     for row in rows:
         table.add_row(*row)
-    with console.capture() as captured:
-        console.print(table)
-    if captured.get().count("…") <= sum(cell.count("…") for row in rows for cell in row):  # Rich's mark of what is cut off
+    first, *others = [max(map(cell_len, column)) for column in zip(headings, *rows, strict=True)]
+    if first + sum(min(width, _READABLE) for width in others) + _BORDERS * len(headings) + 1 <= console.width:
         console.print(table)
         return
     for name, *cells in rows:

@@ -36,7 +36,8 @@ def propose_pattern(paths: Sequence[str]) -> str:
     if depth == 0:
         raise SourceError(
             f"labels must stand in the names of folders; these {len(paths):,} files lie in none, for example "
-            f"{first_five(paths[:2])}. Say with --pattern where the label stands, for example '{{label}}_{{name}}'"
+            f"{first_five(paths[:2])}. Say with --pattern where the label stands, for example '{{label}}_{{name}}', or "
+            "with --labels of darkroom init in which table"
         )
     above = dict.fromkeys(path.rpartition("/")[0] for path in paths if path.count("/") == depth)  # far fewer than files
     folders = [tuple(folder.split("/")) for folder in above]

@@ -137,7 +137,8 @@ def _sides(look: Look, size: tuple[int, int], *, drawn: bool) -> Proposal:
     elif drawn:
         mode, why = "pad", "of several shapes, with margins of the paper's level"
     else:
-        mode, why = "fit", "of several shapes; what lies outside the middle is cut"
+        shapes = "of one shape, not square" if look.aspect_spread <= _VARIED_ASPECT else "of several shapes"
+        mode, why = "fit", f"{shapes}; what lies outside the middle is cut"
     sides = f"sides {look.shortest} px" if look.shortest == look.longest else f"sides {look.shortest}-{look.longest} px"
     values: dict[str, object] = {"prepare.image_size": [height, width], "prepare.resize.mode": mode}
     if mode == "pad":

@@ -69,6 +69,10 @@ def test_few_photographs_are_for_a_pretrained_network_where_there_is_one() -> No
     own = params(PETS, has_pretrained=True)
     assert (own.model.network.kind, own.model.normalise.method) == ("transfer", "none")
     assert (own.prepare.image_size, own.prepare.color, own.prepare.resize.mode) == ((224, 224), "rgb", "fit")
+    one_shape = drawn(PETS, height=150, width=200, aspect_spread=1.0)
+    assert topics(one_shape, has_pretrained=True)["image size"].reason.endswith(
+        "of one shape, not square; what lies outside the middle is cut"
+    )
     without = topics(PETS)["network"]
     assert params(PETS).model.network.kind == "cnn"
     assert without.reason.endswith("pip install 'darkroom[pretrained]'")
