@@ -8,11 +8,14 @@ from dataprep.core.artifacts import write_text
 from dataprep.core.errors import DarkroomError, first_five
 from models.config.network_kinds import SAVED_NETWORKS
 from pipelines.code_record import encode_record, installed_record
-from pipelines.graph import DVC_FILE, dvc, last_line
+from pipelines.graph import DVC_FILE, last_line
 from pipelines.params import PARAMS_FILE
 from pipelines.project_graph import RECORD, derive_graph
 from pipelines.repository import run_git
 from pipelines.shipped_files import SHIPPED_GRAPH, installed_version
+
+# As dvc init writes it, which takes a second more.
+_DVC_GITIGNORE = "/config.local\n/tmp\n/cache\n"
 
 _DVC_CONFIG = "[core]\n    analytics = false\n    check_update = false\n"
 
@@ -48,6 +51,7 @@ _FILES = (
     str(RECORD),
     ".gitignore",
     ".dvcignore",
+    ".dvc/.gitignore",
     ".dvc/config",
     "README.md",
     f"{SAVED_NETWORKS}/README.md",
@@ -66,22 +70,17 @@ def write_project(folder: Path, params: str, *, source: str) -> list[str]:
         The names of the files.
 
     Raises:
-        DarkroomError: a file stands already, Git is missing, or Git or DVC refuses the folder.
+        DarkroomError: a file stands already, Git is missing, or Git refuses the folder.
     """
     files = project_files(folder.absolute().name, params, source)
     check_free(folder)
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / ".git").exists():
         _git(folder, "init", "--quiet")
-    ended = dvc("--cd", str(folder), "init", "--quiet")
-    if ended.exit_code:
-        raise DarkroomError(
-            f"{folder}: dvc init must succeed; it says: {last_line(ended.output)}. Mend that, or name another folder"
-        )
     for name, text in files.items():
         (folder / name).parent.mkdir(exist_ok=True)
         write_text(folder / name, text)
-    _git(folder, "add", "--", *files, ".dvc/.gitignore")
+    _git(folder, "add", "--", *files)
     _git(folder, *_author(folder), "commit", "--quiet", "--message", f"darkroom {installed_version()} init")
     return list(files)
 
@@ -111,6 +110,7 @@ def project_files(title: str, params: str, source: str) -> dict[str, str]:
         encode_record(installed_record()),
         _GITIGNORE,
         _DVCIGNORE,
+        _DVC_GITIGNORE,
         _DVC_CONFIG,
         _README.format(title=title, source=source, version=installed_version()),
         _SAVED,
