@@ -19,8 +19,12 @@ def main(page_path: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        for name, show in (("report", nothing), ("report-image", open_image), ("report-map", draw_lasso)):
-            page = browser.new_page(viewport={"width": 1240, "height": 960}, color_scheme="light")
+        for name, show, height in (
+            ("report", nothing, 780),
+            ("report-image", open_image, 960),
+            ("report-map", draw_lasso, 960),
+        ):
+            page = browser.new_page(viewport={"width": 1240, "height": height}, color_scheme="light")
             page.goto(page_path.resolve().as_uri())
             page.wait_for_timeout(_SETTLING_MS)
             show(page)

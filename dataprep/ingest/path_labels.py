@@ -35,37 +35,49 @@ class ClassFiles:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a pattern reads from a list of paths."""
+    """What a pattern reads from a list of paths.
+
+    Attributes:
+        pattern: as in ingest.pattern.
+        classes: by name.
+        facts: of each path, in their order; None where it does not match.
+        unmatched: the paths that do not match.
+        warnings: what looks wrong.
+    """
 
     pattern: str
     classes: list[ClassFiles]
+    facts: list[PathFacts | None]
     unmatched: list[str]
     warnings: list[str]
 
 
-def survey_labels(paths: Sequence[str], pattern: str) -> Survey:
+def survey_labels(paths: Sequence[str], given: str | None) -> Survey:
     """Reads every path by a pattern.
 
     Args:
         paths: relative posix paths of files.
-        pattern: as in ingest.pattern.
+        given: a pattern, as in ingest.pattern; None = one is proposed.
 
     Raises:
         ParamsError: the pattern is wrong.
+        SourceError: none can be proposed.
     """
+    pattern = propose_pattern(paths) if given is None else given
     compiled = compile_pattern(pattern)
-    facts = dict(zip(paths, read_paths(paths, compiled), strict=True))
-    matched = [fact for fact in facts.values() if fact is not None]
+    facts = read_paths(paths, compiled)
+    matched = [fact for fact in facts if fact is not None]
     classes = _count(matched)
     return Survey(
         pattern=pattern,
         classes=classes,
-        unmatched=[path for path, fact in facts.items() if fact is None],
+        facts=facts,
+        unmatched=[path for path, fact in zip(paths, facts, strict=True) if fact is None],
         warnings=[
             *_odd_classes(classes),
             *_stray_classes(classes),
             *look_alike_warnings(row.name for row in classes),
-            *_other_level(paths, compiled, classes),
+            *(_other_level(paths, compiled, classes) if given is not None else []),
             *doubts(paths, pattern),
         ],
     )

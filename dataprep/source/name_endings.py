@@ -41,9 +41,10 @@ def link_may_be_folder(link: bytes) -> bool:
 
 def likely_images(paths: Sequence[str]) -> list[str]:
     """The paths that look like images: by an ending of images, or of half of all paths, as in a folder of `.dat` files."""
-    counts = Counter(map(ending_of, paths))
+    endings = [ending_of(path) for path in paths]
+    counts = Counter(endings)
     most = counts.most_common(1)[:1]
     usual = {ending for ending, count in most if 2 * count >= len(paths)} if not counts.keys() & IMAGE_ENDINGS else set()
     chosen = IMAGE_ENDINGS | usual
-    likely = [path for path in paths if ending_of(path) in chosen]
+    likely = [path for path, ending in zip(paths, endings, strict=True) if ending in chosen]
     return likely if 2 * len(likely) >= len(paths) or counts.keys() & IMAGE_ENDINGS else list(paths)

@@ -36,9 +36,11 @@ def propose_pattern(paths: Sequence[str]) -> str:
     if depth == 0:
         raise SourceError(
             f"labels must stand in the names of folders; these {len(paths):,} files lie in none, for example "
-            f"{first_five(paths[:2])}. Say with --pattern where the label stands, for example '{{label}}_{{name}}'"
+            f"{first_five(paths[:2])}. Say with --pattern where the label stands, for example '{{label}}_{{name}}', or "
+            "with --labels of darkroom init in which table"
         )
-    folders = [tuple(path.split("/")[:-1]) for path in paths if path.count("/") == depth]
+    above = dict.fromkeys(path.rpartition("/")[0] for path in paths if path.count("/") == depth)  # far fewer than files
+    folders = [tuple(folder.split("/")) for folder in above]
     names = [{folder[level] for folder in folders} for level in range(depth)]
     fields = ["*"] * depth
     open_levels = []
@@ -50,7 +52,7 @@ def propose_pattern(paths: Sequence[str]) -> str:
     label = _label_level(folders, names, open_levels or [depth - 1])
     if _counts_anew(folders, label, fields):
         return _label_of_two_levels(fields, label)
-    if label == depth - 1 and (found := _label_in_file_names(paths, depth, fields)):
+    if label == depth - 1 and (found := _label_in_file_names(paths, folders, fields)):
         return found
     fields[label] = "{label}"
     others = [level for level in open_levels if level != label]
@@ -133,16 +135,19 @@ def _label_of_two_levels(fields: Sequence[str], label: int) -> str:
     return "regex:" + "/".join([*levels, "(?P<label>[^/]+/[^/]+)", *below, "[^/]+"])
 
 
-def _label_in_file_names(paths: Sequence[str], depth: int, fields: list[str]) -> str | None:
+def _label_in_file_names(paths: Sequence[str], above: list[tuple[str, ...]], fields: list[str]) -> str | None:
     """The pattern for numbered folders, such as pages of a writer, whose file names begin with the label."""
-    places = [tuple(path.split("/")) for path in paths if path.count("/") == depth]
-    folders = {place[-2] for place in places}
+    folders = {folder[-1] for folder in above}
     words = {_NUMBER.sub("#", folder) for folder in folders}
     if len(words) != 1 or len(folders) < 3:
         return None
     (word,) = words
+    if word.count("#") < 2:
+        return None
+    depth = len(fields)
+    places = [tuple(path.split("/")) for path in paths if path.count("/") == depth]
     ends = {match[0] for place in places if (match := _TOKEN_END.search(place[-1]))}
-    if word.count("#") < 2 or len(ends) != 1 or ends == {"."}:
+    if len(ends) != 1 or ends == {"."}:
         return None
     (end,) = ends
     pairs = {(place[-2], place[-1].split(end)[0]) for place in places}

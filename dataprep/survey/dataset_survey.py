@@ -17,8 +17,7 @@ from dataprep.core.name_encoding import decode_name, encode_name
 from dataprep.ingest.label_table import label_files, read_label_table
 from dataprep.ingest.path_labels import survey_labels
 from dataprep.source.name_endings import likely_images
-from dataprep.source.path_pattern import PathFacts, compile_pattern, read_paths
-from dataprep.source.pattern_proposal import propose_pattern
+from dataprep.source.path_pattern import PathFacts, compile_pattern
 from dataprep.source.raw_folder import Source, list_source
 from dataprep.source.unlisted_folders import UNKNOWN, check_folders
 from dataprep.survey.column_proposal import propose_columns
@@ -65,7 +64,8 @@ class Look:
         drawing_fraction: of the images, ink on even paper.
         dark_ink: most of the drawings are dark on light.
         background: median gray level of the borders.
-        paper_noise: standard deviation of the paper, gray levels.
+        paper_noise: standard deviation of the paper, gray levels, without `light_fall`.
+        light_fall: median of how far the light falls over a drawing's paper, gray levels.
         images: of the sample.
     """
 
@@ -79,6 +79,7 @@ class Look:
     dark_ink: bool
     background: int
     paper_noise: float
+    light_fall: float
     images: int
 
 
@@ -134,7 +135,7 @@ def survey_dataset(
 
 def label_by_paths(paths: Sequence[str], pattern: str | None) -> Labelled:
     """Reads the labels from the paths, by the pattern or by one that is proposed."""
-    survey = survey_labels(paths, pattern or propose_pattern(paths))
+    survey = survey_labels(paths, pattern)
     if not survey.classes:
         raise SourceError(
             f"the pattern {survey.pattern!r} must match the paths; it matches none of {len(paths):,}. Leave it out"
@@ -144,7 +145,7 @@ def label_by_paths(paths: Sequence[str], pattern: str | None) -> Labelled:
     warnings = (*survey.warnings, *unmatched)
     compiled = compile_pattern(survey.pattern)
     if "group" in compiled.groupindex:
-        facts = [fact for fact in read_paths(paths, compiled) if fact is not None]
+        facts = [fact for fact in survey.facts if fact is not None]
         return Labelled(survey.pattern, None, *_counted(facts), warnings=warnings)
     splits = {split: sum(row.given_splits.get(split, 0) for row in survey.classes) for split in SPLITS}
     given = {split: count for split, count in splits.items() if count}
@@ -236,5 +237,6 @@ def summarise(looks: pl.DataFrame) -> Look:
         dark_ink=2 * light >= of.height,
         background=round(statistics.median(of["background"])),
         paper_noise=float(statistics.median(of["paper_noise"])),
+        light_fall=float(statistics.median(of["light_fall"])),
         images=looks.height,
     )

@@ -25,6 +25,9 @@ _SIDE_PX = 256  # larger images are thinned before they are measured
 _NEAR, _FAR = 32, 72
 """Gray levels from that of the border: nearer is paper, farther is ink."""
 
+_UNEXPLAINED = 0.25
+"""Share of the border's variance that a plane of light may leave."""
+
 _DEVIATION = 1.4826
 """Of a normal distribution: standard deviation by median absolute deviation. The edges of strokes hardly move the median."""
 
@@ -33,7 +36,8 @@ LOOKS: dict[str, pl.DataType] = {
     "height": pl.Int32(),
     "colored": pl.Float32(),  # mean difference between the strongest and the weakest channel, gray levels
     "background": pl.Float32(),  # median gray level of the border
-    "border_spread": pl.Float32(),  # gray levels, half of what lies between its 5th and 95th percentile
+    "border_spread": pl.Float32(),  # gray levels, half of what lies between its 5th and 95th percentile, without `light_fall`
+    "light_fall": pl.Float32(),  # gray levels between the lightest and the darkest corner of the plane of light; 0 = none
     "paper_fraction": pl.Float32(),  # of the pixels, near the background
     "paper_noise": pl.Float32(),  # robust standard deviation of these, gray levels
     "ink_fraction": pl.Float32(),  # of the pixels, far from the background
@@ -101,11 +105,11 @@ def measure_look(image: Pixels) -> dict[str, float]:
     height, width, channels = image.shape
     thinned = image[:: -(-height // _SIDE_PX), :: -(-width // _SIDE_PX)]
     colored = float(np.ptp(thinned, axis=2).mean()) if channels > 1 else 0.0
-    gray = to_gray(thinned)[:, :, 0].astype(np.float32)
-    border = _border(gray)
+    flat, light_fall = _without_light_fall(to_gray(thinned)[:, :, 0].astype(np.float32))
+    border = _border(flat)
     background = float(np.median(border))
     low, high = np.percentile(border, [5, 95])
-    distance = np.abs(gray - background)
+    distance = np.abs(flat - background)
     paper = distance[distance < _NEAR]
     return {
         "width": width,
@@ -113,7 +117,8 @@ def measure_look(image: Pixels) -> dict[str, float]:
         "colored": colored,
         "background": background,
         "border_spread": float(high - low) / 2,
-        "paper_fraction": paper.size / gray.size,
+        "light_fall": light_fall,
+        "paper_fraction": paper.size / flat.size,
         "paper_noise": _DEVIATION * float(np.median(paper)) if paper.size else 0.0,
         "ink_fraction": float((distance > _FAR).mean()),
     }
@@ -126,6 +131,28 @@ def _pixels(image: Pixels | Samples, decoding: Decoding) -> Pixels:
     if extent is None:
         raise Undecodable("constant", "no pixel is both visible and a number")
     return to_uint8(image, own_range(extent, decoding), decoding.background)
+
+
+def _without_light_fall(gray: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
+    """Takes away the plane of light that falls on paper from one side, where the border shows one.
+
+    Args:
+        gray: (H, W).
+
+    Returns:
+        The image with the median of its border all over the paper, and how far the light falls from corner to corner; the
+        image as it is and 0 where a plane explains less than three quarters of the border's variance.
+    """
+    axes = np.indices(gray.shape).astype(np.float32)
+    rows, columns = axes[0], axes[1]
+    border = _border(gray)
+    places = np.stack([_border(rows), _border(columns), np.ones_like(border)], axis=1)
+    slopes, *_ = np.linalg.lstsq(places, border, rcond=None)
+    left = border - places @ slopes
+    if left.var() > _UNEXPLAINED * border.var():
+        return gray, 0.0
+    plane = slopes[0] * rows + slopes[1] * columns + slopes[2]
+    return gray - plane + np.median(border), float(np.ptp(plane))
 
 
 def _border(gray: NDArray[np.float32]) -> NDArray[np.float32]:

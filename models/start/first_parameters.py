@@ -28,6 +28,9 @@ _STEPS = 3000
 _EVEN_PAPER = 1.5
 """Gray levels by which paper of one value may vary."""
 
+_LAMP = 30.0
+"""Gray levels by which light may fall over the paper; beyond, no one threshold parts it from ink."""
+
 _VARIED_ASPECT = 1.15
 _SMALL_PX, _MIDDLE_PX = 36, 128
 
@@ -66,7 +69,7 @@ def propose_parameters(survey: DatasetSurvey, *, has_pretrained: bool) -> list[P
         _split(survey),
         _sides(survey.look, size, drawn=drawn),
         _color(survey.look, drawn=drawn),
-        *_paper(survey.look, drawn=drawn),
+        *_paper(survey.look, min(height, width), drawn=drawn),
         *_variation(survey, drawn=drawn),
         _network(survey, min(height, width), drawn=drawn, pretrained=pretrained),
         _training(survey, pretrained=pretrained),
@@ -134,7 +137,8 @@ def _sides(look: Look, size: tuple[int, int], *, drawn: bool) -> Proposal:
     elif drawn:
         mode, why = "pad", "of several shapes, with margins of the paper's level"
     else:
-        mode, why = "fit", "of several shapes; what lies outside the middle is cut"
+        shapes = "of one shape, not square" if look.aspect_spread <= _VARIED_ASPECT else "of several shapes"
+        mode, why = "fit", f"{shapes}; what lies outside the middle is cut"
     sides = f"sides {look.shortest} px" if look.shortest == look.longest else f"sides {look.shortest}-{look.longest} px"
     values: dict[str, object] = {"prepare.image_size": [height, width], "prepare.resize.mode": mode}
     if mode == "pad":
@@ -151,10 +155,19 @@ def _color(look: Look, *, drawn: bool) -> Proposal:
     return Proposal("color", "rgb" if colored else "gray", why, {"prepare.color": "rgb" if colored else "gray"})
 
 
-def _paper(look: Look, *, drawn: bool) -> list[Proposal]:
+def _paper(look: Look, side: int, *, drawn: bool) -> list[Proposal]:
     if not drawn:
         return []
     ink = "dark" if look.dark_ink else "light"
+    if look.light_fall > _LAMP:
+        window = max(3, side // 4 * 2 + 1)  # odd, half of the side: wider than a stroke, narrower than the light
+        local: dict[str, object] = {
+            "prepare.saturate.method": "sauvola",
+            "prepare.saturate.window_px": window,
+            "prepare.saturate.ink": ink,
+        }
+        why = f"{ink} ink; the light falls by {look.light_fall:.0f} levels over the paper"
+        return [Proposal("paper", f"made uniform (sauvola, {window} px)", why, local)]
     if look.paper_noise < _EVEN_PAPER:
         return [Proposal("paper", "as it is", f"of one level, {look.background}", {"prepare.saturate.ink": ink})]
     values: dict[str, object] = {"prepare.saturate.method": "otsu", "prepare.saturate.ink": ink}
@@ -167,7 +180,9 @@ def _variation(survey: DatasetSurvey, *, drawn: bool) -> list[Proposal]:
     if drawn:
         return _variation_of_drawings(survey.look, names)
     sided = [name for name in names if {"left", "right"} & set(name.lower().replace("-", "_").replace(" ", "_").split("_"))]
-    safe = ["vertical_flip", "inversion", *(["horizontal_flip"] if sided else [])]
+    signs = _signs(names)
+    safe = signs or ["vertical_flip", "inversion", *(["horizontal_flip"] if sided else [])]
+    sided = [*names] if signs else sided
     why = f"a mirror image would be another class: {first_five(sided)}" if sided else "photographs: mirror images are as likely"
     chosen = "scale, place, brightness" + ("" if sided else ", mirror images")
     values: dict[str, object] = {
@@ -182,18 +197,23 @@ def _variation(survey: DatasetSurvey, *, drawn: bool) -> list[Proposal]:
     return [Proposal("augmentation", chosen, why, values)]
 
 
-def _variation_of_drawings(look: Look, names: Sequence[str]) -> list[Proposal]:
+def _signs(names: Sequence[str]) -> list[str]:
+    """What classes are whose names are numbers or single characters, as in `label_safe`; empty for words.
+
+    >>> _signs(["0", "7"]), _signs(["a", "7"]), _signs(["cat", "7"])
+    (['digits'], ['letters', 'digits'], [])
+    """
     if all(name.isdecimal() for name in names):
-        safe, why = ["digits"], "digits: no mirror images, small angles"
-    elif all(len(name) == 1 for name in names):
-        safe, why = ["letters", "digits"], "letters: no mirror images, small angles"
-    else:
-        safe, why = ["horizontal_flip", "vertical_flip", "inversion"], "drawings: a mirror image may be another class"
-    paper = 0
-    if look.dark_ink:
-        paper = 255 if look.paper_noise >= _EVEN_PAPER else look.background
-    elif look.paper_noise < _EVEN_PAPER:
-        paper = look.background
+        return ["digits"]
+    return ["letters", "digits"] if all(len(name) == 1 for name in names) else []
+
+
+def _variation_of_drawings(look: Look, names: Sequence[str]) -> list[Proposal]:
+    signs = _signs(names)
+    safe = signs or ["horizontal_flip", "vertical_flip", "inversion"]
+    why = f"{signs[0]}: no mirror images, small angles" if signs else "drawings: a mirror image may be another class"
+    made_uniform = look.paper_noise >= _EVEN_PAPER or look.light_fall > _LAMP
+    paper = (255 if look.dark_ink else 0) if made_uniform else look.background
     values: dict[str, object] = {
         "augment.label_safe": safe,
         "augment.fill": paper,

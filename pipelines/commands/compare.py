@@ -16,7 +16,7 @@ _THUMBNAIL_PX = 96
 
 def compare(
     first: Annotated[str, typer.Argument(metavar="REV_A", help="A revision of Git, an experiment of DVC, or a folder.")],
-    second: Annotated[str, typer.Argument(metavar="[REV_B]", help="Likewise; this folder if not given.")] = ".",
+    second: Annotated[str, typer.Argument(metavar="REV_B", help="Likewise; this folder if not given.")] = ".",
     split: Annotated[
         Literal["train", "validation", "test"], typer.Option(help="Whose images and slices are listed.")
     ] = "validation",

@@ -6,7 +6,9 @@ import typer
 
 
 def flow(
-    targets: Annotated[list[str] | None, typer.Argument(help="Stages, with what they depend on; all if none is named.")] = None,
+    targets: Annotated[
+        list[str] | None, typer.Argument(metavar="STAGE", help="Stages, with what they depend on; all if none is named.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Runs stages even where nothing changed.")] = False,  # noqa: FBT002  # a flag
     experiment: Annotated[str | None, typer.Option(help="Keeps the run as an experiment of DVC of this name.")] = None,
     publish: Annotated[bool, typer.Option(help="Whether a model that passes the gate becomes the published one.")] = True,  # noqa: FBT002

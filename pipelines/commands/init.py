@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def init(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="A folder of images, or its URL.")],
     folder: Annotated[
-        Path | None, typer.Argument(metavar="[FOLDER]", help="Of the project; by default <SOURCE>-darkroom, in this folder.")
+        Path | None, typer.Argument(metavar="FOLDER", help="Of the project; by default <SOURCE>-darkroom, in this folder.")
     ] = None,
     labels: Annotated[Path | None, typer.Option(help="A CSV, TSV or Parquet of labels; else the paths say them.")] = None,
     pattern: Annotated[str | None, typer.Option(help="As in ingest.pattern; without it one is proposed.")] = None,
@@ -65,13 +65,9 @@ def _as_asked(message: str) -> str:
 
 
 def _show(survey: "DatasetSurvey", proposals: "Sequence[Proposal]") -> None:
-    from rich.table import Table
+    from pipelines.run.printed_names import print_table, shown
 
-    from pipelines.run.printed_names import plain_console, shown
-
-    table = Table("what", "proposed", "why")
-    for proposal in proposals:
-        table.add_row(proposal.topic, shown(proposal.chosen), shown(proposal.reason))
-    plain_console().print(table)
+    rows = [(proposal.topic, shown(proposal.chosen), shown(proposal.reason)) for proposal in proposals]
+    print_table(("what", "proposed", "why"), rows)
     for warning in survey.labelled.warnings:
         print(f"warning: {warning.encode('utf-8', 'backslashreplace').decode()}")

@@ -1,5 +1,6 @@
 """`darkroom iterate`: what the report proposes, tried as experiments, and what helped."""
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -64,13 +65,18 @@ def _print_ended(number: int, outcome: "Outcome") -> None:
 
 
 def _print_table(done: "Iteration") -> None:
-    """Columns of text, which a narrow terminal may wrap and a file keeps whole."""
+    """A table on a terminal; else columns of text, which a file keeps whole."""
+    from pipelines.run.printed_names import print_table
+
     rows = [("round", "proposal", "before", "after", "difference in points (95%)", "seeds", "verdict")]
     for own in done.rounds:
         for outcome in own.outcomes:
             found = outcome.difference
             scores = (f"{found.before:.4f}", f"{found.after:.4f}", _interval(found), str(found.seeds)) if found else ("-",) * 4
             rows.append((str(own.number), outcome.in_words, *scores, outcome.verdict))
+    if sys.stdout.isatty() and len(rows) > 1:
+        print_table(rows[0], rows[1:])
+        return
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows if len(rows) > 1 else []:
         print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())

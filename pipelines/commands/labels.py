@@ -30,7 +30,6 @@ def _as_asked(message: str) -> str:
 
 def _survey(folder: str, pattern: str | None) -> None:
     import polars as pl  # which takes longer than a help page should
-    from rich.table import Table
 
     from dataprep.config.base import SPLITS
     from dataprep.core.errors import SourceError, first_five
@@ -38,11 +37,10 @@ def _survey(folder: str, pattern: str | None) -> None:
     from dataprep.ingest.path_labels import survey_labels
     from dataprep.source.name_endings import likely_images
     from dataprep.source.other_files import counted_endings
-    from dataprep.source.pattern_proposal import propose_pattern
     from dataprep.source.raw_folder import list_source, locate_folder
     from dataprep.source.unlisted_folders import UNKNOWN, check_folders, folder_warnings
     from pipelines.parameters.params import PARAMS_FILE, read_params
-    from pipelines.run.printed_names import plain_console, shown
+    from pipelines.run.printed_names import print_table, shown
 
     source = locate_folder(folder)
     listed = list_source(source, read_params().ingest.skip if PARAMS_FILE.exists() else ())
@@ -52,7 +50,7 @@ def _survey(folder: str, pattern: str | None) -> None:
     paths = likely_images(every)
     if not paths:
         check_folders(found, pattern or "{label}/{name}")
-    survey = survey_labels(paths, pattern or propose_pattern(paths))
+    survey = survey_labels(paths, pattern)
     matched = sum(row.num_files for row in survey.classes)
     if not matched:
         raise SourceError(
@@ -60,11 +58,11 @@ def _survey(folder: str, pattern: str | None) -> None:
             f"for example {first_five(map(shown, survey.unmatched[:2]))}. Leave --pattern out, and one is proposed"
         )
     given = [split for split in SPLITS if any(split in row.given_splits for row in survey.classes)]
-    table = Table("class", "files", "groups", *given)
+    rows = []
     for row in survey.classes:
         splits = [f"{row.given_splits.get(split, 0):,}" for split in given]
-        table.add_row(shown(row.name), f"{row.num_files:,}", f"{row.num_groups:,}" if row.num_groups else "-", *splits)
-    plain_console().print(table)
+        rows.append((shown(row.name), f"{row.num_files:,}", f"{row.num_groups:,}" if row.num_groups else "-", *splits))
+    print_table(("class", "files", "groups", *given), rows)
     skipped = listed.files.height - found.height
     by_name = f"; {skipped:,} are skipped by name" if skipped else ""
     print(f"{matched:,} of {len(paths):,} files match the {'given' if pattern else 'proposed'} pattern{by_name}")

@@ -13,7 +13,7 @@ _PAGE = Path("reports/predictions.html")
 
 def predict(
     images: Annotated[
-        list[str], typer.Argument(metavar="PATH...", help="Files, folders, patterns, URLs; - for a list on standard input.")
+        list[str], typer.Argument(metavar="PATH", help="Files, folders, patterns, URLs; - for a list on standard input.")
     ],
     model: Annotated[Path, typer.Option(help="The model; reference.npz beside it knows the training images.")] = Path(
         "artifacts/model.keras"

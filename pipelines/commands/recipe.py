@@ -7,7 +7,7 @@ import typer
 
 
 def recipe(
-    name: Annotated[str | None, typer.Argument(help="A file in recipes/, without its ending.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="RECIPE", help="A file in recipes/, without its ending.")] = None,
     source: Annotated[str | None, typer.Option(metavar="SOURCE", help="Your folder of these images, or its URL.")] = None,
     reset: Annotated[bool, typer.Option("--reset", help="Restores the default parameters.")] = False,  # noqa: FBT002  # a flag
 ) -> None:

@@ -3,14 +3,12 @@
 
 def show() -> None:
     """Shows the scores, the verdict and where the report is."""
-    from rich.console import Console
-    from rich.table import Table
-
     from dataprep.config.base import SPLITS
     from dataprep.core.artifacts import read_document
     from dataprep.core.errors import ArtifactError
     from models.diagnose.diagnosis import Diagnosis  # scikit-learn takes a second, which a help page should not
     from models.diagnose.metrics import Metrics
+    from pipelines.run.printed_names import print_table
     from pipelines.workspace.at_work import holder_now
     from pipelines.workspace.dvc_graph import output_path
     from pipelines.workspace.lock import LockError
@@ -23,19 +21,14 @@ def show() -> None:
         if holder is None:
             raise
         raise LockError(f"there are no scores to show yet: {holder}") from error
-    table = Table("split", "images", "accuracy", "95% interval", "macro F1", "log loss")
+    rows = []
     for split in SPLITS:
         scores = metrics.of_split(split)
         low, high = scores.accuracy_interval
-        table.add_row(
-            split,
-            f"{scores.images:,}",
-            f"{scores.accuracy:.4f}",
-            f"{low:.4f} - {high:.4f}",
-            f"{scores.macro_f1:.4f}",
-            f"{scores.log_loss:.4f}",
-        )
-    Console().print(table)
+        interval = f"{low:.4f} - {high:.4f}"
+        figures = (f"{scores.accuracy:.4f}", interval, f"{scores.macro_f1:.4f}", f"{scores.log_loss:.4f}")
+        rows.append((split, f"{scores.images:,}", *figures))
+    print_table(("split", "images", "accuracy", "95% interval", "macro F1", "log loss"), rows)
     for split in SPLITS:
         scores = metrics.of_split(split)
         if scores.worth < scores.images:

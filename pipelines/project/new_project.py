@@ -11,8 +11,11 @@ from pipelines.parameters.params import PARAMS_FILE
 from pipelines.project.code_record import encode_record, installed_record
 from pipelines.project.derived_graph import RECORD, derive_graph
 from pipelines.project.shipped_files import SHIPPED_GRAPH, installed_version
-from pipelines.workspace.dvc_graph import DVC_FILE, dvc, last_line
+from pipelines.workspace.dvc_graph import DVC_FILE, last_line
 from pipelines.workspace.repository_checks import run_git
+
+# As dvc init writes it, which takes a second more.
+_DVC_GITIGNORE = "/config.local\n/tmp\n/cache\n"
 
 _DVC_CONFIG = "[core]\n    analytics = false\n    check_update = false\n"
 
@@ -42,6 +45,19 @@ when another version is installed. Networks of your own go into `saved_networks/
 """
 
 
+_FILES = (
+    str(PARAMS_FILE),
+    str(DVC_FILE),
+    str(RECORD),
+    ".gitignore",
+    ".dvcignore",
+    ".dvc/.gitignore",
+    ".dvc/config",
+    "README.md",
+    f"{SAVED_NETWORKS}/README.md",
+)
+
+
 def write_project(folder: Path, params: str, *, source: str) -> list[str]:
     """Writes the files of a project, and makes its first commit.
 
@@ -54,22 +70,17 @@ def write_project(folder: Path, params: str, *, source: str) -> list[str]:
         The names of the files.
 
     Raises:
-        DarkroomError: a file stands already, Git is missing, or Git or DVC refuses the folder.
+        DarkroomError: a file stands already, Git is missing, or Git refuses the folder.
     """
     files = project_files(folder.absolute().name, params, source)
     check_free(folder)
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / ".git").exists():
         _git(folder, "init", "--quiet")
-    ended = dvc("--cd", str(folder), "init", "--quiet")
-    if ended.exit_code:
-        raise DarkroomError(
-            f"{folder}: dvc init must succeed; it says: {last_line(ended.output)}. Mend that, or name another folder"
-        )
     for name, text in files.items():
         (folder / name).parent.mkdir(exist_ok=True)
         write_text(folder / name, text)
-    _git(folder, "add", "--", *files, ".dvc/.gitignore")
+    _git(folder, "add", "--", *files)
     _git(folder, *_author(folder), "commit", "--quiet", "--message", f"darkroom {installed_version()} init")
     return list(files)
 
@@ -82,7 +93,7 @@ def check_free(folder: Path) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise DarkroomError(f"FOLDER must be a folder; {str(folder)!r} is a file. Name another")
-    there = [name for name in (".dvc", *project_files("", "", "")) if (folder / name).exists()]
+    there = [name for name in (".dvc", *_FILES) if (folder / name).exists()]
     if there:
         raise DarkroomError(
             f"{folder}: init overwrites nothing; there stand {first_five(sorted(there))}. Name another, or move them away"
@@ -93,16 +104,18 @@ def check_free(folder: Path) -> None:
 
 def project_files(title: str, params: str, source: str) -> dict[str, str]:
     """The files of a project by their relative paths."""
-    return {
-        str(PARAMS_FILE): params,
-        str(DVC_FILE): derive_graph(SHIPPED_GRAPH.read_text(encoding="utf-8")),
-        str(RECORD): encode_record(installed_record()),
-        ".gitignore": _GITIGNORE,
-        ".dvcignore": _DVCIGNORE,
-        ".dvc/config": _DVC_CONFIG,
-        "README.md": _README.format(title=title, source=source, version=installed_version()),
-        f"{SAVED_NETWORKS}/README.md": _SAVED,
-    }
+    texts = (
+        params,
+        derive_graph(SHIPPED_GRAPH.read_text(encoding="utf-8")),
+        encode_record(installed_record()),
+        _GITIGNORE,
+        _DVCIGNORE,
+        _DVC_GITIGNORE,
+        _DVC_CONFIG,
+        _README.format(title=title, source=source, version=installed_version()),
+        _SAVED,
+    )
+    return dict(zip(_FILES, texts, strict=True))
 
 
 def _author(folder: Path) -> list[str]:

@@ -1,11 +1,10 @@
 """What ingest prints of a manifest: the class table, what is not used and why, what is unusual, and the summary line."""
 
 import polars as pl
-from rich.console import Console
-from rich.table import Table
 
 from dataprep.core.errors import first_five
 from dataprep.store.manifest import find_copies, usable
+from pipelines.run.printed_names import print_table
 
 _STATUS_AND_REASON = (
     pl.when(pl.col("reason") == "skipped").then(pl.lit("skipped by name")).otherwise(pl.format("{}: {}", "status", "reason"))
@@ -20,26 +19,27 @@ def print_summary(rows: pl.DataFrame, *, num_read: int, num_known: int) -> None:
         num_read: how many files were read in this run.
         num_known: how many were known from an earlier one.
     """
-    console = Console(markup=False, emoji=False, highlight=False)  # class names are other people's text
     good = usable(rows)
-    table = Table("class", "images", "groups", "sizes (h x w)")
     sizes = pl.format("{} x {}", "height", "width")
     summary = good.group_by("label").agg(pl.len(), pl.col("group").n_unique(), sizes.unique().sort()).sort("label")
     has_groups = good["group"].null_count() < good.height
-    for label, count, groups, seen_sizes in summary.rows():
-        table.add_row(label, f"{count:,}", f"{groups:,}" if has_groups else "-", first_five(seen_sizes).replace("'", ""))
-    console.print(table)
+    classes = [
+        (label, f"{count:,}", f"{groups:,}" if has_groups else "-", first_five(seen_sizes).replace("'", ""))
+        for label, count, groups, seen_sizes in summary.rows()
+    ]
+    print_table(("class", "images", "groups", "sizes (h x w)"), classes)
     unused = rows.filter(pl.col("status") != "ok").select("id", what=_STATUS_AND_REASON, note="message")
     unusual = good.select("id", what="issues", note=pl.lit("")).explode("what").drop_nulls("what")
     copies = find_copies(good).filter(pl.col("id") != pl.col("first"))
     copied = copies.select("id", what=pl.lit("copy of another file"), note=pl.format("same picture as {}", "first"))
     remarks = pl.concat([unused, pl.concat([unusual, copied]).with_columns(what=pl.format("used, but {}", "what"))])
     if remarks.height:
-        table = Table("not used, or unusual", "files", "for example")
         counted = remarks.group_by("what").agg(pl.len(), pl.col("id", "note").sort_by("id").first())
-        for what, count, image_id, note in counted.sort("what").rows():
-            table.add_row(what, f"{count:,}", f"{image_id}: {note}" if note else image_id)
-        console.print(table)
+        examples = [
+            (what, f"{count:,}", f"{image_id}: {note}" if note else image_id)
+            for what, count, image_id, note in counted.sort("what").rows()
+        ]
+        print_table(("not used, or unusual", "files", "for example"), examples)
     counts = dict(rows.group_by("status").len().rows())
     animated = good.filter(pl.col("num_frames") > 1).height
     if animated:

@@ -1,6 +1,7 @@
 """How a stage is run from the command line: paths as options, one line for a user's mistake, exit code 2."""
 
 import functools
+import inspect
 import io
 import os
 import sqlite3
@@ -27,6 +28,9 @@ from pipelines.workspace.repository_checks import need_commit
 
 OUTPUT = "output"
 
+_FIRST = "ingest"
+"""The stage that runs each time. It compares the code of all stages and the graph, so that the others need not."""
+
 PathOption: TypeAlias = Annotated[Path, typer.Option()]
 OutputOption: TypeAlias = Annotated[Path, typer.Option(), OUTPUT]
 """A path that the stage writes."""
@@ -45,10 +49,11 @@ T = TypeVar("T")
 
 def run(main: Callable[..., None]) -> None:
     """Runs a stage's `main` with its arguments from the command line, when no other stage runs in this folder."""
+    stage = Path(inspect.getfile(main)).stem
 
     @functools.wraps(main)
     def alone(**paths: Place) -> None:
-        check_code()
+        check_code(None if stage == _FIRST else stage)
         need_commit()  # now, and not when training begins
         with only_run() as locked:
             keep_copy()

@@ -116,6 +116,7 @@ def test_writers_folders_are_no_classes_where_the_names_of_files_have_the_label(
     proposed = propose_pattern(PAGES)
     assert proposed == r"regex:w_(?P<group>\d+)_\d+/(?P<label>[^/_]+)_[^/]*"
     assert survey_labels(PAGES, proposed).classes == survey.classes
+    assert survey_labels(PAGES, None) == survey_labels(PAGES, proposed)
     assert any(
         "another level looks more like the label: 10 names" in line for line in survey_labels(PAGES, "{label}/*").warnings
     )

@@ -41,9 +41,22 @@ def test_ink_on_paper_is_seen_with_its_polarity_and_its_noise(ink: int, paper: i
     assert look.paper_noise == pytest.approx(noise, abs=1.2)
 
 
+@pytest.mark.parametrize("angle", [0.3, 2.0, 4.0])
+def test_ink_on_paper_under_a_lamp_is_ink_on_paper(angle: float) -> None:
+    rows, columns = np.indices((48, 52)) / 50
+    light = 0.75 + 0.35 * (np.sin(angle) * (rows - 0.5) + np.cos(angle) * (columns - 0.5))
+    lit = [np.clip(scan() * light[:, :, np.newaxis], 0, 255).astype(np.uint8) for _ in range(3)]
+    look = summarise(looks(*lit))
+    assert (look.drawing_fraction, look.dark_ink) == (1.0, True)
+    assert look.light_fall > 60
+    assert look.paper_noise < 8
+    assert summarise(looks(scan(), scan())).light_fall == 0
+
+
 def test_a_photograph_is_no_drawing_and_has_color() -> None:
     look = summarise(looks(*[photograph() for _ in range(5)]))
     assert (look.drawing_fraction, look.colored_fraction) == (0.0, 1.0)
+    assert look.light_fall == 0
     assert (look.height, look.width, look.shortest, look.longest) == (60, 80, 60, 80)
     gray = summarise(looks(*[photograph()[:, :, :1] for _ in range(3)]))
     assert (gray.drawing_fraction, gray.colored_fraction) == (0.0, 0.0)

@@ -6,11 +6,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from benchmarks.writers import draw_digit, write_writers
+from benchmarks.writers import write_writers
 from dataprep.config.base import SPLITS
 from dataprep.config.split import SplitConfig
 from dataprep.decode.image import Pixels
 from dataprep.decode.value_range import with_levels
+from dataprep.draw.handwriting import draw_digit
 from dataprep.split.split_methods import split_images
 from dataprep.store.shards import ShardContent, ShardIndex, ShardKey, write_index, write_shard
 from dataprep.store.split_report import SplitMetrics, measure_split

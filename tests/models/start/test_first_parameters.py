@@ -13,8 +13,8 @@ from pipelines.parameters.params import PARAMS_FILE, Params, check_params
 from pipelines.project.proposed_params import proposed_params
 
 DIGITS = {str(digit): 60 for digit in range(10)}
-SCANS = Look(97, 98, 95, 100, 1.04, 0.0, 0.98, dark_ink=True, background=235, paper_noise=4.1, images=256)
-PHOTOS = Look(240, 250, 180, 320, 1.6, 0.95, 0.02, dark_ink=True, background=120, paper_noise=9.0, images=256)
+SCANS = Look(97, 98, 95, 100, 1.04, 0.0, 0.98, dark_ink=True, background=235, paper_noise=4.1, light_fall=0.0, images=256)
+PHOTOS = Look(240, 250, 180, 320, 1.6, 0.95, 0.02, dark_ink=True, background=120, paper_noise=9.0, light_fall=0.0, images=256)
 WRITERS = DatasetSurvey(Path("/scans"), (), 600, Labelled("{group}/{label}/{name}", None, DIGITS, 12), SCANS)
 PETS = DatasetSurvey(Path("/pets"), (), 700, Labelled("{label}/{name}", None, {"cat": 350, "dog": 350}), PHOTOS)
 
@@ -52,10 +52,27 @@ def test_light_ink_on_an_even_ground_stays_as_it_is() -> None:
     assert own.prepare.image_size == (28, 28)
 
 
+def test_paper_under_a_lamp_gets_a_threshold_for_each_pixel() -> None:
+    own = params(drawn(WRITERS, light_fall=80.0, paper_noise=1.0))
+    assert (own.prepare.saturate.method, own.prepare.saturate.window_px, own.augment.fill) == ("sauvola", 49, 255)
+    small = params(drawn(WRITERS, light_fall=80.0, height=28, width=28))
+    assert small.prepare.saturate.window_px == 15
+    assert params(drawn(WRITERS, light_fall=10.0)).prepare.saturate.method == "otsu"
+
+
+def test_photographs_of_digits_are_not_mirrored() -> None:
+    own = params(replace(PETS, labelled=WRITERS.labelled))
+    assert (own.augment.label_safe, own.augment.horizontal_flip.probability) == (("digits",), 0.0)
+
+
 def test_few_photographs_are_for_a_pretrained_network_where_there_is_one() -> None:
     own = params(PETS, has_pretrained=True)
     assert (own.model.network.kind, own.model.normalise.method) == ("transfer", "none")
     assert (own.prepare.image_size, own.prepare.color, own.prepare.resize.mode) == ((224, 224), "rgb", "fit")
+    one_shape = drawn(PETS, height=150, width=200, aspect_spread=1.0)
+    assert topics(one_shape, has_pretrained=True)["image size"].reason.endswith(
+        "of one shape, not square; what lies outside the middle is cut"
+    )
     without = topics(PETS)["network"]
     assert params(PETS).model.network.kind == "cnn"
     assert without.reason.endswith("pip install 'darkroom[pretrained]'")

@@ -11,6 +11,7 @@ from dataprep.core.errors import DarkroomError
 from pipelines.cli import app
 from pipelines.parameters.params import read_params
 from pipelines.project.proposed_params import default_folder
+from pipelines.workspace.dvc_graph import dvc
 from pipelines.workspace.repository_checks import run_git
 from tests.conftest import write_striped_tree
 
@@ -42,11 +43,21 @@ def test_a_project_is_made_and_nothing_is_overwritten(folder: Path) -> None:
     assert read_params(folder / "mine/params.yaml").ingest.source == str(folder / "raw")
     assert len((folder / "mine/README.md").read_text().splitlines()) == 10
     status = run_git("-C", "mine", "status", "--porcelain", "--ignored")
-    assert status.stdout.split("\n")[:-1] == ["?? notes.txt", "!! .dvc/tmp/"]
+    assert status.stdout.split("\n")[:-1] == ["?? notes.txt"]
     before = {path: path.read_bytes() for path in (folder / "mine").iterdir() if path.is_file()}
-    with pytest.raises(DarkroomError, match=r"^mine: init overwrites nothing; there stand '.dvc', '.dvc/config', '.dvcignore'"):
+    with pytest.raises(DarkroomError, match=r"^mine: init overwrites nothing; there stand '.dvc', '.dvc/.gitignore', "):
         init("raw", "mine", "--yes")
     assert before == {path: path.read_bytes() for path in (folder / "mine").iterdir() if path.is_file()}
+
+
+def test_the_folder_of_dvc_is_that_of_dvc_init(folder: Path) -> None:
+    init("raw", "mine", "--yes")
+    (folder / "theirs").mkdir()
+    assert run_git("-C", "theirs", "init", "--quiet").returncode == 0
+    assert dvc("--cd", "theirs", "init", "--quiet").exit_code == 0
+    tracked = {name: run_git("-C", name, "ls-files", ".dvc").stdout for name in ("mine", "theirs")}
+    assert tracked["mine"] == tracked["theirs"]
+    assert (folder / "mine/.dvc/.gitignore").read_text() == (folder / "theirs/.dvc/.gitignore").read_text()
 
 
 def test_labels_may_stand_in_a_table(folder: Path) -> None:

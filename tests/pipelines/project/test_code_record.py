@@ -46,18 +46,20 @@ def test_a_hash_of_code_is_that_of_its_files_wherever_they_lie(tmp_path: Path) -
 
 
 def test_a_stage_runs_by_the_code_that_is_recorded_alone(tmp_path: Path) -> None:
-    check_code(written(tmp_path, RECORD))
-    check_code(written(tmp_path, RECORD.model_copy(update={"version": "0.0.9"})))  # of the same code
+    check_code(path=written(tmp_path, RECORD))
+    check_code(path=written(tmp_path, RECORD.model_copy(update={"version": "0.0.9"})))  # of the same code
     other = {**RECORD.stages, "train": "0" * 16, "split": "1" * 16}
     old = CodeRecord(version="0.0.9", graph=RECORD.graph, stages=other)
     assert changed_stages(old, RECORD) == ["split", "train"]
-    with pytest.raises(
-        DarkroomError,
-        match=r"of 0\.0\.9, and darkroom \S+ is installed, which changed the code of split, train\. ",
-    ):
-        check_code(written(tmp_path, old))
+    for stage in (None, "train"):
+        with pytest.raises(
+            DarkroomError,
+            match=r"of 0\.0\.9, and darkroom \S+ is installed, which changed the code of split, train\. ",
+        ):
+            check_code(stage, written(tmp_path, old))
+    check_code("evaluate", written(tmp_path, old))
     with pytest.raises(DarkroomError, match="which changed the graph"):
-        check_code(written(tmp_path, RECORD.model_copy(update={"graph": "0"})))
+        check_code(path=written(tmp_path, RECORD.model_copy(update={"graph": "0"})))
 
 
 @pytest.mark.parametrize("text", ["", "version: 1\n", "version: a\ngraph: b\nstages: [c]\n"])
