@@ -6,15 +6,15 @@ module pay nothing for this one.
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from models.predict.predictor import Predictor
-
 __all__ = ["Predictor"]
 
-
-def __getattr__(name: str) -> "type[Predictor]":
-    if name != "Predictor":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if TYPE_CHECKING:
     from models.predict.predictor import Predictor
+else:  # a type checker would take any name for one that is there
 
-    return Predictor
+    def __getattr__(name: str) -> object:
+        if name != "Predictor":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from models.predict.predictor import Predictor
+
+        return Predictor
