@@ -103,7 +103,15 @@ def _add_predict(app: FastAPI, service: Service) -> None:
 
     @app.post("/predict", responses=PROBLEMS)
     async def predict(
-        files: Annotated[list[UploadFile], File(description="Image files: JPEG, PNG, BMP, GIF, TIFF, WebP, PNM.")],
+        files: Annotated[
+            list[UploadFile],
+            # The most is only documented: more are refused below, with a status and a reason of their own.
+            File(
+                description="Image files: JPEG, PNG, BMP, GIF, TIFF, WebP, PNM.",
+                min_length=1,
+                json_schema_extra={"maxItems": limits.images},
+            ),
+        ],
     ) -> Answers:
         """Classifies images. Those that cannot be used have a reason; status 422 says that none could be used."""
         if len(files) > limits.images:
@@ -125,7 +133,7 @@ def _add_state(app: FastAPI, service: Service) -> None:
         """Whether the service answers."""
         if not service.worker.is_alive:
             raise ProblemError(503, "model_failed", "the thread of the model ended. Start the service again")
-        return Health(classes=len(model.class_names), image_shape=model.shape)
+        return Health(classes=len(model.class_names), image_shape=list(model.shape))
 
     @app.get("/metrics", responses={**_GUARDED, 200: {"content": {"text/plain": {}}}}, response_class=Response)
     async def metrics() -> Response:
@@ -148,7 +156,9 @@ def _add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def refused_by_framework(_: Request, error: HTTPException) -> Response:
-        return problem(error.status_code, _REASONS.get(error.status_code, "bad_request"), str(error.detail))
+        answer = problem(error.status_code, _REASONS.get(error.status_code, "bad_request"), str(error.detail))
+        answer.headers.update(error.headers or {})  # of status 405, which methods are allowed
+        return answer
 
     @app.exception_handler(RequestValidationError)
     async def not_as_documented(_: Request, error: RequestValidationError) -> Response:

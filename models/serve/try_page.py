@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 from fastapi import FastAPI, File, Form, UploadFile
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from dataprep.decode.image import Undecodable
 from models.predict.prediction import PreparedImage
@@ -48,7 +48,7 @@ class Tried(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     answer: ImageAnswer
-    size: tuple[int, int]
+    size: Annotated[list[int], Field(min_length=2, max_length=2, description="Height and width of the file, in pixels.")]
     probabilities: list[ClassProbability]
     seen: str | None
     saliency: str | None
@@ -104,7 +104,7 @@ def add_try_page(app: FastAPI, service: Service, tryout: Tryout) -> None:
     @app.post("/add", responses=PROBLEMS)
     async def add_drawing(
         image: Annotated[UploadFile, File(description="The PNG of a drawing.")],
-        label: Annotated[str, Form(description="The class of what was drawn.")],
+        label: Annotated[str, Form(description="The class of what was drawn.", min_length=1)],
     ) -> Added:
         """Saves a drawing in the raw folder, for the next rebuild; status 200 also where that is refused."""
         content = await image.read()
@@ -127,7 +127,7 @@ def tried(look: Look, prepared: PreparedImage, class_names: list[str], tryout: T
     order = np.argsort(-prediction.probabilities, kind="stable")[:_BARS].tolist()
     return Tried(
         answer=answer_of(prediction),
-        size=(prepared.height, prepared.width),
+        size=[prepared.height, prepared.width],
         probabilities=[
             ClassProbability(class_name=class_names[place], probability=float(prediction.probabilities[place]))
             for place in order

@@ -1,12 +1,14 @@
 """The service with a stub in the place of the network."""
 
 import io
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
@@ -54,6 +56,19 @@ def served(model: StubModel, params: Params, tmp_path: Path) -> Iterator[Served]
         add_try_page(app, service, Tryout(Easel(8, 8, paper=0, ink=255), RawFolder(raw, "{label}/{name}", params.ingest.skip)))
         with TestClient(app, base_url="http://127.0.0.1:8000", raise_server_exceptions=False) as client:
             yield Served(app, service, model, client, raw)
+
+
+@pytest.fixture
+def address(served: Served) -> Iterator[str]:
+    """Where the application is served."""
+    config = uvicorn.Config(served.app, port=0, log_level="warning", lifespan="off", ws="none")
+    server = uvicorn.Server(config)
+    with config.bind_socket() as bound:
+        thread = threading.Thread(target=server.run, args=([bound],))
+        thread.start()
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()
 
 
 @pytest.fixture(scope="session")
