@@ -7,6 +7,14 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, sync_playwright
 
+INJECTED_ELEMENTS = """() => {
+  const foreign = "iframe, object, embed, base, link:not([rel=icon]), style ~ style, marquee, video, audio, svg script";
+  const handlers = (one) => one.getAttributeNames().filter((name) => /^on/.test(name));
+  const found = [...document.querySelectorAll("*")].filter((one) => one.matches(foreign) || handlers(one).length);
+  return found.map((one) => one.outerHTML);
+}"""
+"""Evaluates to what no page of ours has: elements and handlers that came in with other people's text."""
+
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
