@@ -83,7 +83,7 @@ def prepare_files(task: ReadTask) -> list[PreparedImage]:
     preparation = Preparation(task.index, task.limits)
     with alarm() as timed:
         images = [_prepare(file, preparation, task.limits, timed=timed) for file in task.files]
-    return _with_figures(images) if task.figures else images
+    return with_figures(images) if task.figures else images
 
 
 def _prepare(file: FileToRead, preparation: Preparation, limits: LimitsConfig, *, timed: bool) -> PreparedImage:
@@ -119,7 +119,8 @@ def _read(file: FileToRead, max_bytes: int) -> bytes:
     return content
 
 
-def _with_figures(images: list[PreparedImage]) -> list[PreparedImage]:
+def with_figures(images: list[PreparedImage]) -> list[PreparedImage]:
+    """The images with what they look like measured, where they were not refused."""
     usable = [image.pixels for image in images if image.pixels is not None]
     if not usable:
         return images

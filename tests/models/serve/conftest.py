@@ -17,6 +17,7 @@ from PIL import Image
 from dataprep.config.decode import Decoding
 from dataprep.store.shards import ShardIndex
 from models.predict.preparation import Preparation
+from models.serve.image_reader import ReadHere
 from models.serve.labelled_drawings import RawFolder
 from models.serve.limits import RequestLimits, within_limits
 from models.serve.model_worker import ModelWorker
@@ -53,7 +54,13 @@ def served(model: StubModel, params: Params, tmp_path: Path) -> Iterator[Served]
     raw = tmp_path / "raw"
     raw.mkdir()
     with ModelWorker(model) as worker:
-        app, service = make_service(worker, limits=LIMITS, host_names=("Digits.local",), paths=PATHS)
+        app, service = make_service(
+            worker,
+            ReadHere(model.preparation.index, model.preparation.limits),
+            limits=LIMITS,
+            host_names=("Digits.local",),
+            paths=PATHS,
+        )
         add_try_page(app, service, Tryout(Easel(8, 8, paper=0, ink=255), RawFolder(raw, "{label}/{name}", params.ingest.skip)))
         with TestClient(app, base_url="http://127.0.0.1:8000", raise_server_exceptions=False) as client:
             yield Served(app, service, model, client, raw)
