@@ -80,6 +80,9 @@ class Predictor:
     ) -> "Predictor":
         """Loads a model file in Keras' safe mode: it is data, and no code in it is run.
 
+        Keras' settings in this process (float type, image layout, ...) stay as they are. TensorFlow's threads are set to those
+        of the training, where nothing has been computed yet.
+
         Args:
             path: a .keras file that `dvc repro train` made.
             reference: what `dvc repro evaluate` wrote about this model; None = reference.npz beside it. Where it is missing,
@@ -104,10 +107,11 @@ class Predictor:
 
         from models.evaluate.predict import load_model
         from models.evaluate.reference import read_reference
-        from models.train.keras_environment import settle_keras_where_free, threads_of
+        from models.train.keras_environment import keras_settings_kept, settle_keras_where_free, threads_of
 
-        settle_keras_where_free(threads_of(path))
-        classifier = load_model(path, index)
+        with keras_settings_kept():
+            settle_keras_where_free(threads_of(path))
+            classifier = load_model(path, index)
         known, note = None, None
         try:
             known = read_reference(Path(reference or path.with_name("reference.npz")), path, index.class_names)

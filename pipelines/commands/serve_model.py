@@ -20,7 +20,7 @@ def serve_model(
     max_megapixels: Annotated[int, typer.Option(min=1, help="Of one image.")] = 20,
     max_seconds: Annotated[float, typer.Option(min=0.1, help="To decode and prepare one image.")] = 5,
 ) -> None:
-    """Answers with a trained model over HTTP (runs on a schedule: `darkroom serve`).
+    """Answers with a trained model over HTTP (a schedule of runs: `darkroom serve`).
 
     POST /predict, GET /healthz, /metrics, /openapi.json. See docs/serve.md.
     """

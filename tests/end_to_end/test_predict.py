@@ -20,6 +20,7 @@ from tests.browser import INJECTED_ELEMENTS, complaints_of
 from tests.closure import ROOT
 from tests.conftest import random_image, write_png
 from tests.end_to_end.conftest import Project
+from tests.web_server import web_server
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,12 @@ def predicted(project: Project, naughty_names: list[bytes]) -> Predicted:
     names = sorted({name for name in naughty_names if not name.startswith(b".")})  # which ingest.skip leaves out
     for number, name in enumerate(names):
         (named / os.fsdecode(name)).write_bytes(whole if number % 2 else whole[:-30])
-    ended = project.run("darkroom", "predict", "names", "raw/tiny", "strange", "--out", "reports/predictions.csv", "--report")
+    with web_server({"web.png": whole}) as address:
+        named_on_the_web = [f"{address}/web.png", f"{address}/gone.png"]
+        ended = project.run(
+            *("darkroom", "predict", *named_on_the_web, "names", "raw/tiny", "strange"),
+            *("--out", "reports/predictions.csv", "--report"),
+        )
     assert ended.exit_code == 3, ended.output
     rows = list(csv.DictReader(io.StringIO(project.read("reports/predictions.csv"), newline="")))
     return Predicted(project, ended.output, rows, names)
@@ -68,14 +74,17 @@ def test_raw_files_are_answered_as_evaluate_answers_and_a_bad_file_is_a_row(pred
     for path, row in expected.items():
         assert ours[path]["class"] == row["predicted"]
         assert float(ours[path]["confidence"]) == pytest.approx(row["confidence"], abs=1e-6)
-    *_, bad, noise = rows
+    found, gone, *_, bad, noise = rows
+    assert found["path"].endswith("/web.png")
+    assert {**found, "path": ""} == {**noise, "path": ""}
+    assert (gone["reason"], gone["message"]) == ("unreadable", f"FileNotFoundError: {gone['path']}")
     assert (bad["path"], bad["reason"], bad["class"]) == ("strange/=bad.png", "not_an_image", "")
     assert noise["unlike_training"]
     assert noise["accepted"] == "false"
-    bad_names = (len(predicted.names) + 1) // 2
-    assert f"predict: {len(rows)} images -> {len(rows) - bad_names - 1} predicted" in predicted.output
+    num_predicted = len(rows) - (len(predicted.names) + 1) // 2 - 2
+    assert f"predict: {len(rows)} images -> {num_predicted} predicted" in predicted.output
     assert "left out: 1 file" in predicted.output
-    assert predicted.page.read_text().count("<figure") == len(rows) - bad_names - 1
+    assert predicted.page.read_text().count("<figure") == num_predicted
 
 
 def test_names_that_break_other_programs_are_shown_as_they_are(predicted: Predicted, browser: Browser) -> None:
