@@ -24,7 +24,7 @@ from models.serve.model_worker import ModelWorker
 from models.serve.service import make_service
 from models.serve.train_pictures import TrainPictures
 from models.serve.try_page import PATHS, Tryout, add_try_page
-from models.serve.user_drawings import easel_like
+from models.serve.user_drawings import Easel, easel_like
 from pipelines.graph import option_value, output_path
 from pipelines.params import PARAMS_FILE, Params, read_params
 from pipelines.raw_folder import locate_raw_folder
@@ -86,6 +86,7 @@ def _loaded(model: Path, params: Params | None, limits: RequestLimits) -> Iterat
     read = ReadHere(preparation.index, own).read
     with GuardedReader(read, memory_mib=own.memory_mib if own else _MEMORY_MIB) as reader:
         predictor = Predictor.load(model, limits=own, precision=params.predict.precision if params else None)
+        reader.warm_up(Easel(*predictor.shape[:2]))
         yield predictor, reader
 
 

@@ -6,6 +6,7 @@ Keras is imported when a model is loaded, so that importing this module costs li
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from models.evaluate.predict import Classifier
     from models.evaluate.reference import Reference
+    from models.evaluate.saliency import HeatFunction
 
 BATCH_SIZE = 256
 """Images that go through the network together; the probabilities of an image hardly depend on it (by some 1e-7)."""
@@ -195,13 +197,16 @@ class Predictor:
         Returns:
             A map (h, w) for each, 0 to 255, as coarse as the last convolution; None of trees and of networks without one.
         """
-        from models.evaluate.saliency import convolutions, heat_maps
-
         if self._classifier.trees is not None:
             return None
         with self._network_lock:
-            layers = convolutions(self._classifier.network)
-            return heat_maps(self._classifier.network, images, layers) if layers else None
+            return self._heat_maps(images)
+
+    @cached_property
+    def _heat_maps(self) -> "HeatFunction":
+        from models.evaluate.saliency import convolutions, heat_function
+
+        return heat_function(self._classifier.network, convolutions(self._classifier.network))
 
     def _classify(self, images: Sequence[PreparedImage]) -> list[Prediction]:
         """Predicts images that were not refused, all at once."""

@@ -1,11 +1,15 @@
 """Images of requests are read in processes of their own, which may crash, hang or run out of memory: it costs one image."""
 
+import io
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import TracebackType
 from typing import Protocol, Self
+
+import numpy as np
+from PIL import Image
 
 from dataprep.config.ingest import LimitsConfig
 from dataprep.decode.image import Undecodable
@@ -24,6 +28,7 @@ NUM_PROCESSES = 2
 
 _SECONDS_MORE = 1.0
 """After its time a decoder in Python is interrupted; one that does not return loses its process this much later."""
+_SECONDS_TO_WARM_UP = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,7 @@ class GuardedReader:
             num_processes: images that are read at the same time.
         """
         self._workers = HeldWorkers(Work(read, memory_mib), num_processes)
+        self._num_processes = num_processes
 
     def __enter__(self) -> Self:
         self._workers.__enter__()
@@ -102,6 +108,14 @@ class GuardedReader:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._workers.__exit__(kind, error, trace)
+
+    def warm_up(self, easel: Easel) -> None:
+        """Has each process read a drawing, so that the first request waits for no import; returns when that is done."""
+        buffer = io.BytesIO()
+        pixels = np.random.default_rng(0).integers(0, 256, (*easel.canvas, 3), np.uint8)
+        Image.fromarray(pixels).save(buffer, format="PNG")
+        for _ in range(self._num_processes):  # they take turns
+            self.read(SentImage("", buffer.getvalue(), _SECONDS_TO_WARM_UP, easel))
 
     def read(self, sent: SentImage) -> ReadImage:
         """Reads an image; waits for a process that is free. Any number of threads may call it."""
