@@ -51,8 +51,8 @@ bench: .venv/installed ## every benchmark; wants the real images (DARKROOM_DATA)
 	python -m benchmarks.serving
 
 picture: .venv/installed ## the README's pictures
-	python docs/picture.py reports/index.html docs/images
-	python docs/picture_try.py docs/images
+	python -m docs.picture reports/index.html docs/images
+	python -m docs.picture_try docs/images
 	darkroom preview augment --output docs/augment.png
 
 .venv: .venv/installed

@@ -1,24 +1,21 @@
-"""Takes the README's pictures of the report in headless Chromium: `python docs/picture.py reports/index.html docs/images`.
+"""Takes the README's pictures of the report in headless Chromium: `python -m docs.picture reports/index.html docs/images`.
 
 report.png is what is seen first, report-image.png an opened image with its saliency, report-map.png a lasso on the map.
 """
 
 import sys
 from pathlib import Path
-from shutil import which
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
+
+from tests.browser import ChromiumMissingError, chromium
 
 _SETTLING_MS = 400  # charts and tiles are decoded beside
 
 
 def main(page_path: Path, folder: Path) -> None:
-    chromium = which("chromium")
-    if chromium is None:
-        sys.exit("Chromium is missing. Install it: apt-get install chromium")
     folder.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+    with chromium() as browser:
         for name, show, height in (
             ("report", nothing, 780),
             ("report-image", open_image, 960),
@@ -31,7 +28,6 @@ def main(page_path: Path, folder: Path) -> None:
             page.wait_for_timeout(_SETTLING_MS)
             page.screenshot(path=folder / f"{name}.png")
             page.close()
-        browser.close()
 
 
 def nothing(_: Page) -> None:
@@ -59,4 +55,7 @@ def draw_lasso(page: Page) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    try:
+        main(Path(sys.argv[1]), Path(sys.argv[2]))
+    except ChromiumMissingError as error:
+        sys.exit(str(error))

@@ -1,4 +1,4 @@
-"""Takes the picture of the page to try a model in headless Chromium: `python docs/picture_try.py docs/images`.
+"""Takes the picture of the page to try a model in headless Chromium: `python -m docs.picture_try docs/images`.
 
 `darkroom try` runs on the project in this folder; a digit is drawn as a person would.
 """
@@ -7,9 +7,8 @@ import subprocess
 import sys
 from math import cos, radians, sin
 from pathlib import Path
-from shutil import which
 
-from playwright.sync_api import sync_playwright
+from tests.browser import ChromiumMissingError, chromium, draw_line
 
 _SETTLING_MS = 4000
 
@@ -23,29 +22,20 @@ _THREE = (*_arc(0.47, 0.29, 0.19, -150, 90), *_arc(0.47, 0.68, 0.22, -90, 140))
 
 
 def main(folder: Path) -> None:
-    chromium = which("chromium")
-    if chromium is None:
-        sys.exit("Chromium is missing. Install it: apt-get install chromium")
     darkroom = str(Path(sys.executable).with_name("darkroom"))
     with subprocess.Popen([darkroom, "try", "--no-browser"], stdout=subprocess.PIPE, text=True) as served:  # noqa: S603
-        address = next(line.split()[3] for line in served.stdout or () if line.startswith("try the model: "))
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-            page = browser.new_page(viewport={"width": 1240, "height": 800}, color_scheme="light")
-            page.goto(address)
-            box = page.locator("#paper").bounding_box()
-            if box is None:
-                sys.exit("The page has nothing to draw on")
-            places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in _THREE]
-            page.mouse.move(*places[0])
-            page.mouse.down()
-            for place in places[1:]:
-                page.mouse.move(*place, steps=6)
-            page.mouse.up()
-            page.wait_for_timeout(_SETTLING_MS)
-            page.screenshot(path=folder / "try.png")
-            browser.close()
-        served.terminate()
+        try:
+            address = next(line.split()[3] for line in served.stdout or () if line.startswith("try the model: "))
+            with chromium() as browser:
+                page = browser.new_page(viewport={"width": 1240, "height": 800}, color_scheme="light")
+                page.goto(address)
+                draw_line(page, "#paper", _THREE)
+                page.wait_for_timeout(_SETTLING_MS)
+                page.screenshot(path=folder / "try.png")
+        except ChromiumMissingError as error:
+            sys.exit(str(error))
+        finally:
+            served.terminate()
 
 
 if __name__ == "__main__":

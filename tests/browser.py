@@ -4,16 +4,31 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-import pytest
 from playwright.sync_api import Browser, Dialog, Page, sync_playwright
+
+INJECTED_ELEMENTS = """() => {
+  const foreign = "iframe, object, embed, base, link:not([rel=icon]), style ~ style, marquee, video, audio, svg script";
+  const handlers = (one) => one.getAttributeNames().filter((name) => /^on/.test(name));
+  const found = [...document.querySelectorAll("*")].filter((one) => one.matches(foreign) || handlers(one).length);
+  return found.map((one) => one.outerHTML);
+}"""
+"""Evaluates to what no page of ours has: elements and handlers that came in with other people's text."""
+
+
+class ChromiumMissingError(Exception):
+    """There is no browser on this machine."""
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A browser; a test is skipped where there is none. Playwright can run once in a thread."""
+    """A browser. Playwright can run once in a thread.
+
+    Raises:
+        ChromiumMissingError: there is none.
+    """
     path = shutil.which("chromium")
     if path is None:
-        pytest.skip("needs Chromium: apt-get install chromium")
+        raise ChromiumMissingError("Chromium is missing. Install it: apt-get install chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         yield browser

@@ -25,11 +25,11 @@ def imported_names(path: Path) -> set[str]:
 
 @cache
 def module_path(name: str) -> Path | None:
-    """The file of a module of this project or its tests, None for anything else."""
+    """The file of a module of this project or its tests, of a package its `__init__.py`; None for anything else."""
     if name.split(".")[0] not in (*PACKAGES, "tests"):
         return None
-    path = ROOT / Path(*name.split(".")).with_suffix(".py")
-    return path if path.is_file() else None
+    path = ROOT / Path(*name.split("."))
+    return next((own for own in (path.with_suffix(".py"), path / "__init__.py") if own.is_file()), None)
 
 
 def import_closure(path: Path, without: Callable[[Path], bool] = lambda _: False) -> set[Path]:

@@ -132,6 +132,20 @@ def _queue_length(worker: _Worker[T, R] | None) -> int:
 
 
 def _start_worker(work: Work[T, R], first: _Job[T, R]) -> _Worker[T, R]:
+    process, connection = start_process(work)
+    worker: _Worker[T, R] = _Worker(process, connection, collections.deque([first]))
+    first.is_sent = True
+    with contextlib.suppress(OSError):  # it died at once, which `_receive` notices
+        connection.send(first.task)
+    return worker
+
+
+def start_process(work: Work[T, R]) -> tuple[subprocess.Popen[bytes], Connection]:
+    """Starts a worker and sends it its work; tasks are sent over the connection, one after another.
+
+    Returns:
+        The process, and this end of the connection, which must be closed to end it.
+    """
     ours, theirs = Pipe()
     command = f"from {serve.__module__} import serve; serve({theirs.fileno()})"
     environment = {**os.environ, **ONE_THREAD, "PYTHONUTF8": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -145,12 +159,9 @@ def _start_worker(work: Work[T, R], first: _Job[T, R]) -> _Worker[T, R]:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         theirs.close()
-    worker: _Worker[T, R] = _Worker(process, ours, collections.deque([first]))
-    first.is_sent = True
-    with contextlib.suppress(OSError):  # it died at once, which `_receive` notices
+    with contextlib.suppress(OSError):  # it died at once, which whoever waits for its results notices
         ours.send(work)
-        ours.send(first.task)
-    return worker
+    return process, ours
 
 
 def _receive(

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,8 +23,12 @@ from models.evaluate.image_facts import measure_figures
 from models.predict.prediction import PreparedImage, Refusal
 from models.predict.preparation import Preparation, refused
 
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
 FILES_PER_TASK = 256
 _PIXEL_BYTES_PER_TASK = 2**23
+_PIECE_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +88,7 @@ def prepare_files(task: ReadTask) -> list[PreparedImage]:
     preparation = Preparation(task.index, task.limits)
     with alarm() as timed:
         images = [_prepare(file, preparation, task.limits, timed=timed) for file in task.files]
-    return _with_figures(images) if task.figures else images
+    return with_figures(images) if task.figures else images
 
 
 def _prepare(file: FileToRead, preparation: Preparation, limits: LimitsConfig, *, timed: bool) -> PreparedImage:
@@ -94,6 +99,8 @@ def _prepare(file: FileToRead, preparation: Preparation, limits: LimitsConfig, *
     try:
         with file_seconds(limits.seconds) if timed else nullcontext():
             return preparation.of_content(file.name, _read(file, limits.max_bytes))
+    except _UnreadableURLError as error:
+        return refused(file.name, "unreadable", str(error))
     except ChangedError as error:
         return refused(file.name, "changed", f"{error}; run again")
     except FileNotFoundError:
@@ -113,13 +120,29 @@ def _read(file: FileToRead, max_bytes: int) -> bytes:
 
     try:
         files, root = url_to_fs(str(file.source))
+        if root.startswith(("http://", "https://")):
+            return _downloaded(files, root, max_bytes)
         content: bytes = files.cat_file(root, start=0, end=max_bytes + 1)
     except Exception as error:  # each file system has errors of its own
-        raise OSError(0, in_short(error)) from error
+        raise _UnreadableURLError(in_short(error)) from error
     return content
 
 
-def _with_figures(images: list[PreparedImage]) -> list[PreparedImage]:
+class _UnreadableURLError(Exception):
+    """Why a URL cannot be read, in the words of its file system."""
+
+
+def _downloaded(files: "AbstractFileSystem", url: str, max_bytes: int) -> bytes:
+    """The file, or one byte more than it may have: many web servers send all of it, whichever part they are asked for."""
+    content = bytearray()
+    with files.open(url, "rb", block_size=0) as body:
+        while len(content) <= max_bytes and (piece := body.read(_PIECE_BYTES)):
+            content += piece
+    return bytes(content[: max_bytes + 1])
+
+
+def with_figures(images: list[PreparedImage]) -> list[PreparedImage]:
+    """The images with what they look like measured, where they were not refused."""
     usable = [image.pixels for image in images if image.pixels is not None]
     if not usable:
         return images

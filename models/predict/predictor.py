@@ -6,6 +6,7 @@ Keras is imported when a model is loaded, so that importing this module costs li
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from models.evaluate.predict import Classifier
     from models.evaluate.reference import Reference
+    from models.evaluate.saliency import HeatFunction
 
 BATCH_SIZE = 256
 """Images that go through the network together; the probabilities of an image hardly depend on it (by some 1e-7)."""
@@ -80,6 +82,9 @@ class Predictor:
     ) -> "Predictor":
         """Loads a model file in Keras' safe mode: it is data, and no code in it is run.
 
+        Keras' settings in this process (float type, image layout, ...) stay as they are. TensorFlow's threads are set to those
+        of the training, where nothing has been computed yet.
+
         Args:
             path: a .keras file that `dvc repro train` made.
             reference: what `dvc repro evaluate` wrote about this model; None = reference.npz beside it. Where it is missing,
@@ -104,10 +109,11 @@ class Predictor:
 
         from models.evaluate.predict import load_model
         from models.evaluate.reference import read_reference
-        from models.train.keras_environment import settle_keras_where_free, threads_of
+        from models.train.keras_environment import keras_settings_kept, settle_keras_where_free, threads_of
 
-        settle_keras_where_free(threads_of(path))
-        classifier = load_model(path, index)
+        with keras_settings_kept():
+            settle_keras_where_free(threads_of(path))
+            classifier = load_model(path, index)
         known, note = None, None
         try:
             known = read_reference(Path(reference or path.with_name("reference.npz")), path, index.class_names)
@@ -191,13 +197,16 @@ class Predictor:
         Returns:
             A map (h, w) for each, 0 to 255, as coarse as the last convolution; None of trees and of networks without one.
         """
-        from models.evaluate.saliency import convolutions, heat_maps
-
         if self._classifier.trees is not None:
             return None
         with self._network_lock:
-            layers = convolutions(self._classifier.network)
-            return heat_maps(self._classifier.network, images, layers) if layers else None
+            return self._heat_maps(images)
+
+    @cached_property
+    def _heat_maps(self) -> "HeatFunction":
+        from models.evaluate.saliency import convolutions, heat_function
+
+        return heat_function(self._classifier.network, convolutions(self._classifier.network))
 
     def _classify(self, images: Sequence[PreparedImage]) -> list[Prediction]:
         """Predicts images that were not refused, all at once."""

@@ -1,7 +1,7 @@
 """What the service answers, as OpenAPI documents it. No answer holds metadata of an image or a path of this machine."""
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -82,7 +82,9 @@ class Health(_Answer):
 
     status: Literal["ok"] = "ok"
     classes: int = Field(description="Number of classes.")
-    image_shape: tuple[int, int, int] = Field(description="Height, width and channels of an image as the network takes it.")
+    image_shape: Annotated[list[int], Field(min_length=3, max_length=3)] = Field(
+        description="Height, width and channels of an image as the network takes it."
+    )
 
 
 def answer_of(prediction: Prediction) -> ImageAnswer:

@@ -17,12 +17,18 @@ class RequestLimits:
         image_bytes: bytes of one file; a larger one is refused by itself.
         request_bytes: bytes of the whole request, which is refused while it comes in.
         pixels: height x width of one image, as its header says; a larger one is refused undecoded.
+        image_seconds: to decode and prepare one image.
+        request_seconds: to decode and prepare all images of a request; those that are left then are refused.
+        wait_seconds: that a request waits for others to be decoded, before it is refused.
     """
 
     images: int = 64
     image_bytes: int = IMAGE_BYTES
     request_bytes: int = REQUEST_BYTES
     pixels: int = 20_000_000
+    image_seconds: float = 5.0
+    request_seconds: float = 20.0
+    wait_seconds: float = 20.0
 
 
 def within_limits(preparation: Preparation, limits: RequestLimits) -> Preparation:

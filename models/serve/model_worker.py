@@ -45,7 +45,6 @@ class Model(Protocol):
     def class_names(self) -> list[str]: ...
     @property
     def shape(self) -> tuple[int, int, int]: ...
-    def prepare(self, image: bytes, name: str) -> PreparedImage: ...
     def classify(self, images: Sequence[PreparedImage]) -> list[Prediction]: ...
     def saliency(self, images: Pixels) -> list[Heat] | None: ...
     def nearest(self, prediction: Prediction, count: int) -> Sequence[NearImage]: ...
@@ -67,14 +66,14 @@ class Look:
 
 
 class BusyError(Exception):
-    """More images wait for the network than may."""
+    """More images wait to be read, or for the network, than may."""
 
 
 class ModelWorker:
     """The thread and what waits for it; a context manager, which ends the thread.
 
     Attributes:
-        model: what it owns; only `prepare` may be called beside it.
+        model: what it owns.
         num_waiting: images that wait for the network.
     """
 

@@ -1,9 +1,11 @@
 """The FastAPI application: images in, predictions out. The page to try a model is added to it by `try_page`."""
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Annotated, Any, TypeVar
 
+import anyio
 import anyio.to_thread
 from anyio import CapacityLimiter
 from fastapi import FastAPI, File, Request, UploadFile
@@ -14,13 +16,12 @@ from starlette.responses import Response
 from models.predict.prediction import Prediction, PreparedImage
 from models.predict.preparation import refused
 from models.serve.answers import Answers, Health, Problem, ProblemReason, answer_of, shown_name
+from models.serve.image_reader import NUM_PROCESSES, ImageReader, ReadImage, SentImage
 from models.serve.limits import RequestLimits
 from models.serve.model_worker import BusyError, ModelWorker
 from models.serve.request_guards import RequestGuards, problem
 from models.serve.service_metrics import CONTENT_TYPE, ServiceMetrics
-
-PREPARING_THREADS = 2
-"""Requests whose images are decoded at the same time: so many images, of the most pixels, stand in memory at once."""
+from models.serve.user_drawings import Easel
 
 _REASONS: dict[int, ProblemReason] = {
     400: "bad_request",
@@ -34,43 +35,72 @@ T = TypeVar("T")
 
 
 class Service:
-    """What the routes share: the model's thread, the limits, the counts."""
+    """What the routes share: the model's thread, the processes that read images, the limits, the counts."""
 
-    def __init__(self, worker: ModelWorker, limits: RequestLimits, metrics: ServiceMetrics) -> None:
+    def __init__(self, worker: ModelWorker, reader: ImageReader, limits: RequestLimits, metrics: ServiceMetrics) -> None:
         self.worker, self.limits, self.metrics = worker, limits, metrics
-        self._preparing = CapacityLimiter(PREPARING_THREADS)
+        self._reader = reader
+        self._reading = CapacityLimiter(NUM_PROCESSES)
 
     async def prepared(self, files: Sequence[tuple[str, bytes]]) -> list[PreparedImage]:
-        """Prepares files, each a name and its content, beside the event loop; a file that is too large is refused."""
-        return await self.beside(lambda: [self.prepare(name, content) for name, content in files])
+        """Prepares files, each a name and its content, beside the event loop; one that is too large or slow is refused.
 
-    async def beside(self, calculate: Callable[[], T]) -> T:
-        """Calculates something in one of a few threads."""
-        return await anyio.to_thread.run_sync(calculate, limiter=self._preparing)
+        Raises:
+            BusyError: others are read for too long.
+        """
+        return [own.image for own in await self._beside(lambda: self._read(files, None))]
 
-    def prepare(self, name: str, content: bytes) -> PreparedImage:
-        """Prepares a file in this thread; one that is too large is refused."""
+    async def drawn(self, name: str, content: bytes, easel: Easel) -> ReadImage:
+        """Makes a file of a drawing and prepares it; errors as of `prepared`."""
+        return (await self._beside(lambda: self._read([(name, content)], easel)))[0]
+
+    def _read(self, files: Sequence[tuple[str, bytes]], easel: Easel | None) -> list[ReadImage]:
+        end = time.monotonic() + self.limits.request_seconds
+        return [self._read_one(name, content, easel, end - time.monotonic()) for name, content in files]
+
+    def _read_one(self, name: str, content: bytes, easel: Easel | None, seconds_left: float) -> ReadImage:
         if len(content) > self.limits.image_bytes:
-            return refused(
-                name, "too_many_bytes", f"has {len(content):,} bytes; one image may have {self.limits.image_bytes:,}"
-            )
-        return self.worker.model.prepare(content, name)
+            words = f"has {len(content):,} bytes; one image may have {self.limits.image_bytes:,}"
+            return ReadImage(refused(name, "too_many_bytes", words), b"")
+        if seconds_left <= 0:
+            words = f"its turn did not come within the {self.limits.request_seconds:g} s of its request"
+            return ReadImage(refused(name, "too_slow", words), b"")
+        return self._reader.read(SentImage(name, content, min(self.limits.image_seconds, seconds_left), easel))
+
+    async def _beside(self, calculate: Callable[[], T]) -> T:
+        """Calculates something in a thread; no more of them than there are processes that read."""
+        borrower = object()
+        try:
+            with anyio.fail_after(self.limits.wait_seconds):
+                await self._reading.acquire_on_behalf_of(borrower)
+        except TimeoutError as error:
+            raise BusyError from error
+        try:
+            return await anyio.to_thread.run_sync(calculate)
+        finally:
+            self._reading.release_on_behalf_of(borrower)
 
 
 def make_service(
-    worker: ModelWorker, *, limits: RequestLimits, host_names: Collection[str] = (), paths: Sequence[str] = ()
+    worker: ModelWorker,
+    reader: ImageReader,
+    *,
+    limits: RequestLimits,
+    host_names: Collection[str] = (),
+    paths: Sequence[str] = (),
 ) -> tuple[FastAPI, Service]:
     """Makes the application.
 
     Args:
         worker: owns the model; it must run before the first request.
+        reader: reads the images of requests.
         limits: of one request.
         host_names: names, beside localhost and IP addresses, under which it may be asked.
         paths: of routes that are added to it, to be counted under their own names.
     """
     metrics = ServiceMetrics(("/predict", "/healthz", "/metrics", "/openapi.json", *paths))
     worker.on_batch = metrics.note_batch
-    service = Service(worker, limits, metrics)
+    service = Service(worker, reader, limits, metrics)
     # No pages of documentation: those of FastAPI load scripts from elsewhere. The document itself is /openapi.json.
     app = FastAPI(title="Darkroom", summary="Classifies images.", version="1", docs_url=None, redoc_url=None)
     _add_predict(app, service)
@@ -91,7 +121,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     413: {"model": Problem, "description": "Too many bytes or images."},
     422: {"model": Problem, "description": "A part is missing, or no image could be used."},
     500: {"model": Problem, "description": "The network failed."},
-    503: {"model": Problem, "description": "Too many images wait for the network."},
+    503: {"model": Problem, "description": "Too many images wait to be read, or for the network."},
 }
 """What a route that takes images may answer beside its answer."""
 
@@ -103,7 +133,15 @@ def _add_predict(app: FastAPI, service: Service) -> None:
 
     @app.post("/predict", responses=PROBLEMS)
     async def predict(
-        files: Annotated[list[UploadFile], File(description="Image files: JPEG, PNG, BMP, GIF, TIFF, WebP, PNM.")],
+        files: Annotated[
+            list[UploadFile],
+            # The most is only documented: more are refused below, with a status and a reason of their own.
+            File(
+                description="Image files: JPEG, PNG, BMP, GIF, TIFF, WebP, PNM.",
+                min_length=1,
+                json_schema_extra={"maxItems": limits.images},
+            ),
+        ],
     ) -> Answers:
         """Classifies images. Those that cannot be used have a reason; status 422 says that none could be used."""
         if len(files) > limits.images:
@@ -125,7 +163,7 @@ def _add_state(app: FastAPI, service: Service) -> None:
         """Whether the service answers."""
         if not service.worker.is_alive:
             raise ProblemError(503, "model_failed", "the thread of the model ended. Start the service again")
-        return Health(classes=len(model.class_names), image_shape=model.shape)
+        return Health(classes=len(model.class_names), image_shape=list(model.shape))
 
     @app.get("/metrics", responses={**_GUARDED, 200: {"content": {"text/plain": {}}}}, response_class=Response)
     async def metrics() -> Response:
@@ -148,7 +186,9 @@ def _add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def refused_by_framework(_: Request, error: HTTPException) -> Response:
-        return problem(error.status_code, _REASONS.get(error.status_code, "bad_request"), str(error.detail))
+        answer = problem(error.status_code, _REASONS.get(error.status_code, "bad_request"), str(error.detail))
+        answer.headers.update(error.headers or {})  # of status 405, which methods are allowed
+        return answer
 
     @app.exception_handler(RequestValidationError)
     async def not_as_documented(_: Request, error: RequestValidationError) -> Response:
@@ -158,7 +198,7 @@ def _add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(BusyError)
     async def busy(_: Request, __: BusyError) -> Response:
-        return problem(503, "busy", "too many images wait for the network. Send fewer at once, or again in a second")
+        return problem(503, "busy", "too many images wait. Send fewer at once, or again in a second")
 
     @app.exception_handler(Exception)
     async def failed(_: Request, __: Exception) -> Response:

@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
+import anyio.to_thread
 import numpy as np
 from fastapi import FastAPI, File, Form, UploadFile
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from dataprep.decode.image import Undecodable
 from models.predict.prediction import PreparedImage
-from models.predict.preparation import refused
 from models.report.heat import heat_address
 from models.report.page import page_environment, policy_hash, read_style
 from models.report.pictures import picture_address
@@ -21,7 +20,7 @@ from models.serve.answers import ClassProbability, ImageAnswer, answer_of, shown
 from models.serve.labelled_drawings import CannotAddError, RawFolder, add_image
 from models.serve.model_worker import Look, NearImage
 from models.serve.service import PROBLEMS, Service
-from models.serve.user_drawings import Easel, file_of_drawing
+from models.serve.user_drawings import Easel
 
 PATHS = ("/", "/try", "/add")
 """Routes of the page."""
@@ -48,7 +47,7 @@ class Tried(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     answer: ImageAnswer
-    size: tuple[int, int]
+    size: Annotated[list[int], Field(min_length=2, max_length=2, description="Height and width of the file, in pixels.")]
     probabilities: list[ClassProbability]
     seen: str | None
     saliency: str | None
@@ -96,21 +95,28 @@ def add_try_page(app: FastAPI, service: Service, tryout: Tryout) -> None:
     ) -> Tried:
         """Says all that is known of one image; status 200 also where it is refused, for the page to show why."""
         name, content = shown_name(image.filename), await image.read()
-        prepared = await service.beside(lambda: _prepared(service, tryout, name, content, is_drawing=is_drawing))
+        if is_drawing:
+            prepared = (await service.drawn(name, content, tryout.easel)).image
+        else:
+            [prepared] = await service.prepared([(name, content)])
         look = await asyncio.wrap_future(service.worker.look(prepared))
         service.metrics.note_images([look.prediction])
-        return await service.beside(lambda: tried(look, prepared, service.worker.model.class_names, tryout))
+        return await anyio.to_thread.run_sync(tried, look, prepared, service.worker.model.class_names, tryout)
 
     @app.post("/add", responses=PROBLEMS)
     async def add_drawing(
         image: Annotated[UploadFile, File(description="The PNG of a drawing.")],
-        label: Annotated[str, Form(description="The class of what was drawn.")],
+        label: Annotated[str, Form(description="The class of what was drawn; an empty one is refused.")] = "",
     ) -> Added:
         """Saves a drawing in the raw folder, for the next rebuild; status 200 also where that is refused."""
-        content = await image.read()
+        if isinstance(tryout.raw, str):
+            return Added(refused=tryout.raw)
+        read = await service.drawn(shown_name(image.filename), await image.read(), tryout.easel)
+        if not read.content:
+            return Added(refused=read.image.refused.message if read.image.refused else None)
         try:
-            return Added(path=await service.beside(lambda: _added(tryout, content, label)))
-        except (CannotAddError, Undecodable) as error:
+            return Added(path=await anyio.to_thread.run_sync(add_image, tryout.raw, label, read.content))
+        except CannotAddError as error:
             return Added(refused=str(error))
 
 
@@ -127,7 +133,7 @@ def tried(look: Look, prepared: PreparedImage, class_names: list[str], tryout: T
     order = np.argsort(-prediction.probabilities, kind="stable")[:_BARS].tolist()
     return Tried(
         answer=answer_of(prediction),
-        size=(prepared.height, prepared.width),
+        size=[prepared.height, prepared.width],
         probabilities=[
             ClassProbability(class_name=class_names[place], probability=float(prediction.probabilities[place]))
             for place in order
@@ -168,21 +174,6 @@ def _settings(service: Service, tryout: Tryout) -> dict[str, Any]:
 
 def _why_not(tryout: Tryout) -> str | None:
     return tryout.raw if isinstance(tryout.raw, str) else None
-
-
-def _prepared(service: Service, tryout: Tryout, name: str, content: bytes, *, is_drawing: bool) -> PreparedImage:
-    if not is_drawing:
-        return service.prepare(name, content)
-    try:
-        return service.prepare(name, file_of_drawing(content, tryout.easel))
-    except Undecodable as refusal:
-        return refused(name, refusal.reason, refusal.message)
-
-
-def _added(tryout: Tryout, content: bytes, label: str) -> str:
-    if isinstance(tryout.raw, str):
-        raise CannotAddError(tryout.raw)
-    return add_image(tryout.raw, label, file_of_drawing(content, tryout.easel))
 
 
 def _near(image: NearImage, tryout: Tryout) -> NearTrainImage:

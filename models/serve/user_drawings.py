@@ -80,7 +80,7 @@ def file_of_drawing(canvas: bytes, easel: Easel) -> bytes:
     """
     config = Decoding(max_pixels=_MOST_CANVAS_PIXELS, background=easel.paper, black_level="full", white_level="full", levels={})
     pixels = decode(canvas, config).pixels
-    if pixels.shape[2] == 3 and not np.ptp(pixels, axis=2).any():
+    if pixels.shape[2] == 3 and all(np.array_equal(pixels[:, :, 0], pixels[:, :, other]) for other in (1, 2)):
         pixels = pixels[:, :, :1]
     enlarges = easel.height > pixels.shape[0] or easel.width > pixels.shape[1]
     drawn = cv2.resize(pixels, (easel.width, easel.height), interpolation=cv2.INTER_CUBIC if enlarges else cv2.INTER_AREA)

@@ -1,5 +1,7 @@
 """What a home folder, the environment or the machine may change in Keras: set to one value, or written into the model file."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -65,6 +67,29 @@ def settle_keras_where_free(threads: int) -> None:
         settle_keras(threads)
     except RuntimeError:  # TensorFlow's answer when its threads are changed too late
         return
+
+
+@contextmanager
+def keras_settings_kept() -> Iterator[None]:
+    """Whatever is settled within, Keras' own settings are afterwards as they were: the rest of the program may need them.
+
+    TensorFlow's threads stay, since they can be set once only. A network that was loaded within carries its settings in its
+    layers, and computes the same afterwards.
+    """
+    kept = keras.config
+    settings = (
+        (kept.set_floatx, kept.floatx()),
+        (kept.set_dtype_policy, kept.dtype_policy()),
+        (kept.set_epsilon, kept.epsilon()),
+        (kept.set_image_data_format, kept.image_data_format()),
+        (kept.set_max_epochs, kept.max_epochs()),
+        (kept.set_max_steps_per_epoch, kept.max_steps_per_epoch()),
+    )
+    try:
+        yield
+    finally:
+        for put_back, value in settings:
+            put_back(value)
 
 
 def threads_of(path: Path) -> int:

@@ -14,7 +14,10 @@ def serve(
     quiet: Annotated[float, typer.Option(min=0, help="Seconds for which nothing may change before --watch starts a run.")] = 60,
     poll: Annotated[float, typer.Option(min=1, help="Seconds between two looks of --watch at the source.")] = 10,
 ) -> None:
-    """Serves the flow until it is interrupted: one run at a time, the next one waits for its turn."""
+    """Runs the flow on a schedule or when images change (a model over HTTP: `darkroom serve-model`).
+
+    Until it is interrupted: one run at a time, the next one waits for its turn. See docs/schedule.md.
+    """
     from dataprep.core.errors import ParamsError
     from pipelines.workspace.dvc_graph import output_path
 

@@ -18,8 +18,12 @@ def serve_model(
     max_images: Annotated[int, typer.Option(min=1, help="In one request.")] = 64,
     max_megabytes: Annotated[int, typer.Option(min=1, help="Of one request.")] = 64,
     max_megapixels: Annotated[int, typer.Option(min=1, help="Of one image.")] = 20,
+    max_seconds: Annotated[float, typer.Option(min=0.1, help="To decode and prepare one image.")] = 5,
 ) -> None:
-    """Serves a model over HTTP: POST /predict, GET /healthz, /metrics, /openapi.json. See docs/serve.md."""
+    """Answers with a trained model over HTTP (a schedule of runs: `darkroom serve`).
+
+    POST /predict, GET /healthz, /metrics, /openapi.json. See docs/serve.md.
+    """
     from pipelines.environment_variables import settle
 
     settle()  # before any library reads it
@@ -33,5 +37,6 @@ def serve_model(
         image_bytes=min(IMAGE_BYTES, whole),
         request_bytes=whole,
         pixels=max_megapixels * 1_000_000,
+        image_seconds=max_seconds,
     )
     serve(model, Listening(host, port, tuple(allow_host or ())), limits)

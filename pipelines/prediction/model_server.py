@@ -3,8 +3,8 @@
 import socket
 import threading
 import webbrowser
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,13 +15,16 @@ from dataprep.core.artifacts import locate
 from dataprep.core.errors import ArtifactError, DarkroomError
 from dataprep.store.manifest import read_manifest, usable
 from models.predict.predictor import Predictor
+from models.predict.preparation import Preparation
+from models.predict.recipe import read_preparation
+from models.serve.image_reader import GuardedReader, ReadHere
 from models.serve.labelled_drawings import CannotAddError, RawFolder, raw_folder
 from models.serve.limits import RequestLimits, within_limits
 from models.serve.model_worker import ModelWorker
 from models.serve.service import make_service
 from models.serve.train_pictures import TrainPictures
 from models.serve.try_page import PATHS, Tryout, add_try_page
-from models.serve.user_drawings import easel_like
+from models.serve.user_drawings import Easel, easel_like
 from pipelines.parameters.params import PARAMS_FILE, Params, read_params
 from pipelines.run.stage_runner import need_docstrings, need_temporary_folder
 from pipelines.workspace.dvc_graph import option_value, output_path
@@ -29,6 +32,7 @@ from pipelines.workspace.raw_folder import locate_raw_folder
 
 _SAMPLE = 200  # train images by which pen and paper are chosen
 _SECONDS_TO_END = 5
+_MEMORY_MIB = 2048  # that an image may add to the process that reads it, where no params.yaml says it
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +55,8 @@ def serve_model(model: Path, listening: Listening, limits: RequestLimits) -> Non
     Raises:
         DarkroomError: the model cannot be used, or the port is taken.
     """
-    params = _params()
-    predictor = _load(model, params, limits)
-    with ModelWorker(predictor) as worker:
-        app, _ = make_service(worker, limits=limits, host_names=listening.host_names)
+    with _loaded(model, _params(), limits) as (predictor, reader), ModelWorker(predictor) as worker:
+        app, _ = make_service(worker, reader, limits=limits, host_names=listening.host_names)
         _say(predictor)
         _listen(app, worker, listening, lambda address: print(f"serving {model}: {address}/predict", flush=True))
 
@@ -62,9 +64,8 @@ def serve_model(model: Path, listening: Listening, limits: RequestLimits) -> Non
 def try_model(model: Path, listening: Listening, *, opens_browser: bool) -> None:
     """Serves the page to try a model until it is interrupted; arguments and errors as of `serve_model`."""
     params, limits = _params(), RequestLimits()
-    predictor = _load(model, params, limits)
-    with ModelWorker(predictor) as worker:
-        app, service = make_service(worker, limits=limits, host_names=listening.host_names, paths=PATHS)
+    with _loaded(model, params, limits) as (predictor, reader), ModelWorker(predictor) as worker:
+        app, service = make_service(worker, reader, limits=limits, host_names=listening.host_names, paths=PATHS)
         add_try_page(app, service, _tryout(predictor, params))
         _say(predictor)
         _listen(app, worker, listening, lambda address: _show(address, opens_browser=opens_browser))
@@ -75,15 +76,18 @@ def _params() -> Params | None:
     return read_params() if PARAMS_FILE.is_file() else None
 
 
-def _load(model: Path, params: Params | None, limits: RequestLimits) -> Predictor:
+@contextmanager
+def _loaded(model: Path, params: Params | None, limits: RequestLimits) -> Iterator[tuple[Predictor, GuardedReader]]:
+    """The model, and the processes that read images for it, which start while TensorFlow is imported."""
     need_temporary_folder()
     need_docstrings()
-    if params is None:
-        predictor = Predictor.load(model)
-    else:
-        predictor = Predictor.load(model, limits=params.ingest.limits, precision=params.predict.precision)
-    predictor.preparation = within_limits(predictor.preparation, limits)
-    return predictor
+    own = params.ingest.limits if params else None
+    preparation = within_limits(Preparation(read_preparation(model), own), limits)
+    read = ReadHere(preparation.index, own).read
+    with GuardedReader(read, memory_mib=own.memory_mib if own else _MEMORY_MIB) as reader:
+        predictor = Predictor.load(model, limits=own, precision=params.predict.precision if params else None)
+        reader.warm_up(Easel(*predictor.shape[:2]))
+        yield predictor, reader
 
 
 def _say(predictor: Predictor) -> None:

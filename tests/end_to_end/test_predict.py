@@ -3,18 +3,24 @@
 import csv
 import io
 import json
+import os
 import re
 import zipfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from playwright.sync_api import Browser
 
+from dataprep.core.name_encoding import printable
+from tests.browser import INJECTED_ELEMENTS, complaints_of
 from tests.closure import ROOT
 from tests.conftest import random_image, write_png
 from tests.end_to_end.conftest import Project
+from tests.web_server import web_server
 
 
 @pytest.fixture(scope="module")
@@ -22,14 +28,44 @@ def project(make_ran_project: Callable[[], Project]) -> Project:
     return make_ran_project()
 
 
-def test_raw_files_are_answered_as_evaluate_answers_and_a_bad_file_is_a_row(project: Project) -> None:
-    (project.root / "strange").mkdir()
-    (project.root / "strange/=bad.png").write_bytes(b"no image")
-    (project.root / "strange/notes").write_text("no image either")
-    write_png(project.root / "strange/noise.png", random_image(1, (20, 20, 1)))
-    ended = project.run("darkroom", "predict", "raw/tiny", "strange", "--out", "reports/predictions.csv", "--report")
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """What `darkroom predict --report` said of the project's raw files, of strange ones, and of files with naughty names."""
+
+    project: Project
+    output: str
+    rows: list[dict[str, str]]
+    names: list[bytes]
+
+    @property
+    def page(self) -> Path:
+        return self.project.root / "reports/predictions.html"
+
+
+@pytest.fixture(scope="module")
+def predicted(project: Project, naughty_names: list[bytes]) -> Predicted:
+    strange, named = project.root / "strange", project.root / "names"
+    for folder in (strange, named):
+        folder.mkdir()
+    (strange / "=bad.png").write_bytes(b"no image")
+    (strange / "notes").write_text("no image either")
+    whole = write_png(strange / "noise.png", random_image(1, (20, 20, 1))).read_bytes()
+    names = sorted({name for name in naughty_names if not name.startswith(b".")})  # which ingest.skip leaves out
+    for number, name in enumerate(names):
+        (named / os.fsdecode(name)).write_bytes(whole if number % 2 else whole[:-30])
+    with web_server({"web.png": whole}) as address:
+        named_on_the_web = [f"{address}/web.png", f"{address}/gone.png"]
+        ended = project.run(
+            *("darkroom", "predict", *named_on_the_web, "names", "raw/tiny", "strange"),
+            *("--out", "reports/predictions.csv", "--report"),
+        )
     assert ended.exit_code == 3, ended.output
-    rows = list(csv.DictReader(io.StringIO(project.read("reports/predictions.csv"))))
+    rows = list(csv.DictReader(io.StringIO(project.read("reports/predictions.csv"), newline="")))
+    return Predicted(project, ended.output, rows, names)
+
+
+def test_raw_files_are_answered_as_evaluate_answers_and_a_bad_file_is_a_row(predicted: Predicted) -> None:
+    project, rows = predicted.project, predicted.rows
     expected = {
         f"raw/tiny/{row['id']}": row for row in pl.read_parquet(project.root / "artifacts/predictions.parquet").to_dicts()
     }
@@ -38,15 +74,35 @@ def test_raw_files_are_answered_as_evaluate_answers_and_a_bad_file_is_a_row(proj
     for path, row in expected.items():
         assert ours[path]["class"] == row["predicted"]
         assert float(ours[path]["confidence"]) == pytest.approx(row["confidence"], abs=1e-6)
-    *_, bad, noise = rows
+    found, gone, *_, bad, noise = rows
+    assert found["path"].endswith("/web.png")
+    assert {**found, "path": ""} == {**noise, "path": ""}
+    assert (gone["reason"], gone["message"]) == ("unreadable", f"FileNotFoundError: {gone['path']}")
     assert (bad["path"], bad["reason"], bad["class"]) == ("strange/=bad.png", "not_an_image", "")
     assert noise["unlike_training"]
     assert noise["accepted"] == "false"
-    assert "60 images" not in ended.output
-    assert "predict: 62 images -> 61 predicted" in ended.output
-    assert "left out: 1 file" in ended.output
-    assert "refused: 'strange/=bad.png: not_an_image'" in ended.output
-    assert (project.root / "reports/predictions.html").read_text().count("<figure") == 61
+    num_predicted = len(rows) - (len(predicted.names) + 1) // 2 - 2
+    assert f"predict: {len(rows)} images -> {num_predicted} predicted" in predicted.output
+    assert "left out: 1 file" in predicted.output
+    assert predicted.page.read_text().count("<figure") == num_predicted
+
+
+def test_names_that_break_other_programs_are_shown_as_they_are(predicted: Predicted, browser: Browser) -> None:
+    names = [f"names/{printable(name)}" for name in predicted.names]
+    found = [row for row in predicted.rows if row["path"].startswith("names/")]
+    assert [row["path"] for row in found] == names
+    assert [row["reason"] for row in found] == ["undecodable" if number % 2 == 0 else "" for number in range(len(names))]
+    page = browser.new_page()
+    complaints = complaints_of(page)
+    page.goto(predicted.page.as_uri())
+    texts = page.evaluate("[...document.querySelectorAll('.path')].map((own) => own.textContent)")
+    titles = page.evaluate("[...document.querySelectorAll('figure .path')].map((own) => own.title)")
+    assert sorted(text for text in texts if text.startswith("names/")) == sorted(names)
+    assert set(titles) <= set(texts)
+    assert page.evaluate(INJECTED_ELEMENTS) == []
+    assert page.evaluate("document.querySelectorAll('script').length") == 0
+    assert complaints == []
+    page.close()
 
 
 def doctored(project: Project, name: str, change: Callable[[dict[str, Any]], object]) -> str:

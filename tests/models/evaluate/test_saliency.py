@@ -8,7 +8,7 @@ from dataprep.core.artifacts import encode_table, write_bytes
 from dataprep.core.errors import ArtifactError
 from dataprep.store.shards import ShardReader, read_index
 from models.evaluate.predict import Classifier
-from models.evaluate.saliency import convolutions, heat_maps, measure_saliency
+from models.evaluate.saliency import convolutions, heat_function, measure_saliency
 from models.evaluate.saliency_table import LARGEST_PX, SALIENCY, read_saliency
 
 
@@ -42,7 +42,7 @@ def nested(inner: keras.Model) -> keras.Model:
 def test_the_map_is_where_the_class_was_seen(wrap: "type[keras.Model]") -> None:
     network = wrap(network_of_lines())
     assert network.predict_on_batch(both_lines()).max(axis=1) == pytest.approx(1.0)
-    upright, lying = heat_maps(network, both_lines(), convolutions(network)) or []
+    upright, lying = heat_function(network, convolutions(network))(both_lines()) or []
     assert upright.shape == (16, 16)
     assert (upright[6, 4], upright[12, 11]) == (255, 0)
     assert (lying[12, 11], lying[6, 4]) == (255, 0)
@@ -53,15 +53,15 @@ def test_a_convolution_beside_the_way_to_the_class_is_passed_over() -> None:
     network = network_of_lines()
     beside = keras.layers.Conv2D(1, 3, padding="same", name="beside")(network.input)
     branched = keras.Model(network.input, [network.output, beside])
-    upright, _ = heat_maps(network, both_lines(), [branched.get_layer("beside"), *convolutions(network)]) or []
+    upright, _ = heat_function(network, [branched.get_layer("beside"), *convolutions(network)])(both_lines()) or []
     assert upright[6, 4] == 255
-    assert heat_maps(network, both_lines(), [branched.get_layer("beside")]) is None
+    assert heat_function(network, [branched.get_layer("beside")])(both_lines()) is None
 
 
 def test_a_large_map_is_shrunk_and_an_empty_one_stays_empty() -> None:
     network = network_of_lines(80)
     images = np.zeros((1, 80, 80, 1), dtype=np.uint8)
-    (nothing,) = heat_maps(network, images, convolutions(network)) or []
+    (nothing,) = heat_function(network, convolutions(network))(images) or []
     assert nothing.shape == (LARGEST_PX, LARGEST_PX)
     assert not nothing.any()
 

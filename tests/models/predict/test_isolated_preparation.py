@@ -16,6 +16,7 @@ from models.predict.prediction import PreparedImage, Refusal
 from models.predict.preparation import Preparation
 from pipelines.parameters.params import Params
 from tests.conftest import random_image, write_png
+from tests.web_server import web_server
 
 
 @pytest.fixture
@@ -66,6 +67,23 @@ def test_a_url_of_a_file_is_read(index: ShardIndex, params: Params, tmp_path: Pa
     assert read.pixels is not None
     assert gone.refused is not None
     assert gone.refused.reason == "unreadable"
+
+
+def test_a_url_on_the_web_is_read_or_refused_with_a_reason(index: ShardIndex, params: Params, tmp_path: Path) -> None:
+    good = write_png(tmp_path / "good.png", random_image(1)).read_bytes()
+    limits = params.ingest.limits.model_copy(update={"seconds": 1.0, "max_bytes": 10_000_000})
+    names = ["good.png", "moved/good.png", "gone.png", "endless/x.png", "slow/good.png", "page.png", "good.png?x=1"]
+    with web_server({"good.png": good, "good.png?x=1": good, "page.png": b"<!doctype html>"}) as address:
+        urls = [f"{address}/{name}" for name in names] + ["http://127.0.0.1:1/x.png"]
+        images = prepare_files(ReadTask([FileToRead(url, url, b"", 0) for url in urls], index, limits, figures=False))
+    reasons = [own.refused.reason if own.refused else None for own in images]
+    assert reasons == [None, None, "unreadable", "too_many_bytes", "too_slow", "not_an_image", None, "unreadable"]
+    gone, closed = images[2].refused, images[-1].refused
+    assert gone is not None
+    assert closed is not None
+    assert gone.message == f"FileNotFoundError: {urls[2]}"
+    assert "127.0.0.1:1" in closed.message
+    assert "\n" not in closed.message
 
 
 def test_a_file_that_takes_too_long_costs_itself(

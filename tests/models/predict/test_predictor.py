@@ -15,6 +15,7 @@ from models.evaluate.predict import load_model, predict, projection_of
 from models.evaluate.reference import encode_reference, make_reference
 from models.evaluate.unlike import chosen_limits, fit_unlike
 from models.predict.predictor import Predictor
+from models.train.keras_environment import keras_settings_kept
 from models.train.model_bytes import encode_model
 from models.train.model_file import recipe_of
 from models.train.probability_columns import PROBABILITY
@@ -44,6 +45,31 @@ def test_raw_files_give_what_evaluate_gives(tiny: Path, model: Path, files: list
     assert np.abs(np.stack([own.probabilities for own in found]) - expected).max() <= 1e-6
     assert [own.class_name for own in found] == rows["predicted"].to_list()
     assert [own.confidence for own in found] == pytest.approx(rows["confidence"].to_list(), abs=1e-6)
+
+
+def test_keras_settings_of_the_program_stay_and_change_no_answer(model: Path, files: list[Path]) -> None:
+    expected = np.stack([own.probabilities for own in Predictor.load(model).predict(files[:8])])
+    config = keras.config
+    with keras_settings_kept():
+        config.set_floatx("float16")
+        config.set_dtype_policy("mixed_bfloat16")
+        config.set_epsilon(0.25)
+        config.set_image_data_format("channels_first")
+        config.set_max_epochs(3)
+        predictor = Predictor.load(model)
+        found = np.stack([own.probabilities for own in predictor.predict(files[:8])])
+        maps = predictor.saliency(np.zeros((1, *predictor.shape), np.uint8))
+        settings = (
+            config.floatx(),
+            config.dtype_policy().name,
+            config.epsilon(),
+            config.image_data_format(),
+            config.max_epochs(),
+        )
+    assert settings == ("float16", "mixed_bfloat16", 0.25, "channels_first", 3)
+    assert np.abs(found - expected).max() <= 1e-6
+    assert maps is not None
+    assert (config.floatx(), config.image_data_format()) == ("float32", "channels_last")
 
 
 def test_one_bad_image_among_many_is_refused_alone(model: Path, files: list[Path]) -> None:

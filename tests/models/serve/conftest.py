@@ -1,12 +1,15 @@
 """The service with a stub in the place of the network."""
 
 import io
+import socket
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
@@ -14,6 +17,7 @@ from PIL import Image
 from dataprep.config.decode import Decoding
 from dataprep.store.shards import ShardIndex
 from models.predict.preparation import Preparation
+from models.serve.image_reader import ReadHere
 from models.serve.labelled_drawings import RawFolder
 from models.serve.limits import RequestLimits, within_limits
 from models.serve.model_worker import ModelWorker
@@ -50,10 +54,30 @@ def served(model: StubModel, params: Params, tmp_path: Path) -> Iterator[Served]
     raw = tmp_path / "raw"
     raw.mkdir()
     with ModelWorker(model) as worker:
-        app, service = make_service(worker, limits=LIMITS, host_names=("Digits.local",), paths=PATHS)
+        app, service = make_service(
+            worker,
+            ReadHere(model.preparation.index, model.preparation.limits),
+            limits=LIMITS,
+            host_names=("Digits.local",),
+            paths=PATHS,
+        )
         add_try_page(app, service, Tryout(Easel(8, 8, paper=0, ink=255), RawFolder(raw, "{label}/{name}", params.ingest.skip)))
         with TestClient(app, base_url="http://127.0.0.1:8000", raise_server_exceptions=False) as client:
             yield Served(app, service, model, client, raw)
+
+
+@pytest.fixture
+def address(served: Served) -> Iterator[str]:
+    """Where the application is served."""
+    config = uvicorn.Config(served.app, port=0, log_level="warning", lifespan="off", ws="none")
+    server = uvicorn.Server(config)
+    with config.bind_socket() as bound:
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as `darkroom try` does, or each answer waits 40 ms
+        thread = threading.Thread(target=server.run, args=([bound],))
+        thread.start()
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()
 
 
 @pytest.fixture(scope="session")

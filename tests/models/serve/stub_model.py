@@ -51,9 +51,6 @@ class StubModel:
     def shape(self) -> tuple[int, int, int]:
         return self.preparation.index.shape
 
-    def prepare(self, image: bytes, name: str) -> PreparedImage:
-        return self.preparation.of_content(name, image)
-
     def classify(self, images: Sequence[PreparedImage]) -> list[Prediction]:
         self.free.wait(10)
         self.threads.add(threading.current_thread().name)

@@ -1,12 +1,10 @@
 """What a person does on the page to try a model, in headless Chromium, with a stub in the place of the network."""
 
 import base64
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import complaints_of, draw_line
@@ -20,18 +18,6 @@ pytestmark = pytest.mark.processes  # Chromium is started
 class Opened:
     page: Page
     served: Served
-
-
-@pytest.fixture
-def address(served: Served) -> Iterator[str]:
-    config = uvicorn.Config(served.app, port=0, log_level="warning", lifespan="off", ws="none")
-    server = uvicorn.Server(config)
-    with config.bind_socket() as bound:
-        thread = threading.Thread(target=server.run, args=([bound],))
-        thread.start()
-        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.fixture

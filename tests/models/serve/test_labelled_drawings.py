@@ -1,4 +1,3 @@
-import json
 import os
 from hashlib import blake2b
 from pathlib import Path
@@ -10,7 +9,6 @@ from dataprep.core.errors import ParamsError
 from dataprep.source.path_pattern import compile_pattern, read_path
 from models.serve.labelled_drawings import CannotAddError, RawFolder, add_image, raw_folder
 from pipelines.parameters.params import Params
-from tests.conftest import SHARED
 
 SKIP = (".*", "Thumbs.db")
 
@@ -87,13 +85,10 @@ def test_what_is_no_name_of_a_folder_is_refused(tmp_path: Path, label: str) -> N
     assert listed(tmp_path) == []
 
 
-def test_naughty_labels_make_a_file_of_that_label_or_none(tmp_path: Path) -> None:
-    path = SHARED / "corpus" / "naughty_strings" / "blns.json"
-    if not path.is_file():
-        pytest.skip(f"the Big List of Naughty Strings is not in {path}")
+def test_naughty_labels_make_a_file_of_that_label_or_none(tmp_path: Path, naughty_strings: list[str]) -> None:
     raw, made = RawFolder(tmp_path / "raw", "{group}/{label}/{name}", SKIP), []
     raw.folder.mkdir()
-    for label in json.loads(path.read_text(encoding="utf-8")):
+    for label in naughty_strings:
         try:
             made.append(add_image(raw, label, b"png"))
         except CannotAddError:

@@ -32,6 +32,13 @@ def test_an_answer_does_not_wait_for_an_acknowledgement() -> None:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
+@pytest.mark.parametrize(("verb", "other"), [("serve-model", "serve"), ("serve", "serve-model")])
+def test_help_says_in_its_first_line_what_the_verb_of_a_like_name_is_for(verb: str, other: str) -> None:
+    ended = CliRunner().invoke(app, [verb, "--help"], env={"COLUMNS": "200"}, catch_exceptions=False)
+    first = next(line for line in ended.output.splitlines() if line.strip() and "Usage" not in line)
+    assert f"darkroom {other}`" in first.replace("\x1b", "")
+
+
 @pytest.mark.parametrize("verb", ["serve-model", "try"])
 def test_it_listens_on_loopback_unless_told_otherwise(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[Listening] = []
