@@ -13,7 +13,7 @@ from benchmarks import planting
 from benchmarks.planted import DIGITS, PHOTOGRAPHS, Planted, run_case
 from benchmarks.real_images import unpacked
 from models.compare.difference import Difference
-from models.compare.proposal_rounds import in_words
+from models.compare.proposal_loop import in_words
 
 _MOSTLY_HELD_OUT = {"split.fractions": [0.1, 0.45, 0.45]}
 """500 of 5,000 digits train, of 25 of 250 writers where a split is by writer: few images are judged on many others."""

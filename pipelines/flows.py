@@ -33,8 +33,8 @@ from models.config.publish import PublishConfig
 from pipelines.parameters.params import read_params
 from pipelines.repair.doctor import mend_troubles
 from pipelines.run.os_errors import os_error_line
+from pipelines.schedule.killed_runs import entered
 from pipelines.schedule.prefect_artifacts import end_killed_runs, publish_artifacts, tell
-from pipelines.schedule.runs_at_work import entered
 from pipelines.versions.compare_with_published import Run
 from pipelines.versions.model_versions import published_version
 from pipelines.versions.publish import need_publishable, number_of_next, publish_version, push

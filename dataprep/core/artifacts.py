@@ -25,7 +25,7 @@ from upath import UPath
 
 from dataprep.core.column_constraints import Values, first_mistake
 from dataprep.core.errors import ArtifactError, first_five, in_short, on_one_line, shortened
-from dataprep.core.unfinished_files import unfinished
+from dataprep.core.exit_cleanup import unfinished
 
 Place: TypeAlias = Path | UPath
 """A file or folder of this machine, or one on any file system that fsspec knows."""

@@ -20,7 +20,7 @@ from typing import Generic, TypeVar
 
 import cv2
 
-from dataprep.core.unfinished_files import remove_unfinished
+from dataprep.core.exit_cleanup import remove_unfinished
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -14,8 +14,8 @@ from dataprep.config.execute import ExecuteConfig
 from dataprep.config.ingest import IngestConfig, LabelTableConfig
 from dataprep.core.errors import SourceError, first_five
 from dataprep.core.name_encoding import decode_name, encode_name
+from dataprep.ingest.label_survey import survey_labels
 from dataprep.ingest.label_table import label_files, read_label_table
-from dataprep.ingest.path_labels import survey_labels
 from dataprep.source.name_endings import likely_images
 from dataprep.source.path_pattern import PathFacts, compile_pattern
 from dataprep.source.raw_folder import Source, list_source

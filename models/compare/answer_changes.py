@@ -75,7 +75,7 @@ def compare(before: pl.DataFrame, after: pl.DataFrame, groups: pl.DataFrame | No
     """Compares two runs image by image.
 
     Args:
-        before: the answers of the first run, from `models.compare.answer_table`.
+        before: the answers of the first run, from `models.compare.run_answers`.
         after: those of the second.
         groups: id, group and origin of images; None where they are not known.
         split: whose images and slices are listed.

@@ -1,6 +1,6 @@
 """What cheap classifiers reach on the same images: a network that is not better has learnt nothing of use.
 
-All see the images as small gray pictures (`pixel_features`). A control learns from shuffled labels: where the others are no
+All see the images as small gray pictures (`tiny_images`). A control learns from shuffled labels: where the others are no
 better than it, images and labels have nothing to do with each other, or not at this size.
 """
 
@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from dataprep.core.artifacts import Count, Document, Fraction, Interval, Place
 from dataprep.core.confidence_intervals import estimate
 from dataprep.core.rng import rng_for
-from models.diagnose.pixel_features import MOST_HELD_OUT, MOST_TRAIN, ProbeImages, draw_images, nearest_labels
+from models.diagnose.tiny_images import MOST_HELD_OUT, MOST_TRAIN, ProbeImages, draw_images, nearest_labels
 
 _PARTS = (0.25, 0.5, 1.0)
 _ITERATIONS = 100

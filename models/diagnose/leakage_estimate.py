@@ -15,7 +15,7 @@ from dataprep.core.artifacts import Document, Place
 from dataprep.core.confidence_intervals import estimate
 from dataprep.core.rng import rng_for
 from dataprep.store.split_report import SplitMetrics
-from models.diagnose.pixel_features import DRAWS, MOST_HELD_OUT, MOST_TRAIN, Features, draw_images, nearest_labels
+from models.diagnose.tiny_images import DRAWS, MOST_HELD_OUT, MOST_TRAIN, Features, draw_images, nearest_labels
 
 
 class ProbeScore(Document):

@@ -103,7 +103,7 @@ class Predictor:
             raise DarkroomError(f"the precision must lie above 0 and below 1; got {precision:g}. Correct it")
         index = read_preparation(path)  # first: a file of a stranger is refused before Keras is loaded
 
-        from models.train.keras_start import load_keras
+        from models.train.quick_keras_import import load_keras
 
         load_keras()
 

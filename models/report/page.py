@@ -18,9 +18,9 @@ from models.report.charts import svg_address
 from models.report.colors import LEGEND_CLASSES, class_colors
 from models.report.confusion import lay_out_matrix, most_confused
 from models.report.content import Content
+from models.report.gallery_json import encode_gallery, storage_key
 from models.report.name_wrapping import breakable
 from models.report.reliability_charts import calibration_chart, level_charts
-from models.report.shown_images import encode_gallery, storage_key
 
 LISTED_CLASSES = 200
 """Rows of a table of classes, at most."""

@@ -15,7 +15,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from dataprep.config.ingest import IngestConfig
-from dataprep.core.unfinished_files import unfinished
+from dataprep.core.exit_cleanup import unfinished
 from dataprep.source.path_pattern import FIELD_OR_WILDCARD, compile_pattern, read_path
 from dataprep.source.raw_folder import EMBEDDED, Source
 

@@ -25,7 +25,7 @@ from models.train.checkpoints import (
     write_checkpoint,
 )
 from models.train.early_stopping import costs_of, is_best, waited_enough
-from models.train.history import HISTORY
+from models.train.history_table import HISTORY
 from models.train.progress import UNWATCHED, EpochProgress, Progress
 from models.train.readiness import check_ready
 from models.train.schedules import rate_of_epoch

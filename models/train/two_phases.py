@@ -38,7 +38,7 @@ from models.train.kept_features import (
     split_at_features,
 )
 from models.train.mixed_precision import fitting_precision
-from models.train.nan_loss import cause_of_no_number
+from models.train.nan_cause import cause_of_no_number
 from models.train.progress import UNWATCHED, Progress
 from models.train.readiness import check_ready
 from models.train.reconstruction import in_training

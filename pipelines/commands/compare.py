@@ -51,7 +51,7 @@ def _called(name: str) -> str:
 
 def _answers(run: "EarlierRun", predictions: Path, split: Path) -> "pl.DataFrame":
     from dataprep.core.errors import ArtifactError
-    from models.compare.answer_table import read_answers
+    from models.compare.run_answers import read_answers
 
     places = run.need(predictions), run.need(split)
     try:

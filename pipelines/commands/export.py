@@ -30,7 +30,7 @@ def export(
         recipe = read_recipe(model, archive)
     images = _images(index.shape)
 
-    from models.train.keras_start import load_keras
+    from models.train.quick_keras_import import load_keras
 
     load_keras()
     from models.evaluate.predict import load_model

@@ -21,7 +21,7 @@ def files(
     from dataprep.ingest.build_manifest import ALL_ISSUES
     from dataprep.store.manifest import REASONS, STATUSES, find_copies, read_manifest
     from pipelines.workspace.dvc_graph import output_path
-    from pipelines.workspace.source_mismatch import other_source
+    from pipelines.workspace.other_source import other_source
 
     _check_known("--status", status, STATUSES)
     _check_known("--reason", reason, REASONS)

@@ -7,7 +7,7 @@ import typer
 
 if TYPE_CHECKING:
     from models.compare.difference import Difference
-    from models.compare.proposal_rounds import Iteration, Outcome
+    from models.compare.proposal_loop import Iteration, Outcome
 
 
 def iterate(
@@ -23,7 +23,7 @@ def iterate(
 
     settle()  # before any library reads it
     from dataprep.core.artifacts import write_document
-    from models.compare.proposal_rounds import iterate as run_rounds
+    from models.compare.proposal_loop import iterate as run_rounds
     from pipelines.experiments.proposal_experiments import (
         RECORD,
         apply_changes,

@@ -34,7 +34,7 @@ def _survey(folder: str, pattern: str | None) -> None:
     from dataprep.config.base import SPLITS
     from dataprep.core.errors import SourceError, first_five
     from dataprep.core.name_encoding import decode_name
-    from dataprep.ingest.path_labels import survey_labels
+    from dataprep.ingest.label_survey import survey_labels
     from dataprep.source.name_endings import likely_images
     from dataprep.source.other_files import counted_endings
     from dataprep.source.raw_folder import list_source, locate_folder

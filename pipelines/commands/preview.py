@@ -24,7 +24,7 @@ def preview_prepare(
     from dataprep.store.manifest import read_manifest, usable
     from pipelines.parameters.params import read_params
     from pipelines.workspace.dvc_graph import option_value, output_path
-    from pipelines.workspace.source_mismatch import other_source
+    from pipelines.workspace.other_source import other_source
 
     params = read_params()
     if mismatch := other_source():

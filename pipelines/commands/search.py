@@ -27,7 +27,7 @@ def search(
     from models.search.page import render, table
     from models.search.space import setting
     from models.search.study import open_study, ranked, run_trials, trials_of
-    from pipelines.experiments.search_setup import FOLDER, PAGES, apply_values, read_space
+    from pipelines.experiments.search_params import FOLDER, PAGES, apply_values, read_space
     from pipelines.workspace.lock import only_run
 
     config = read_space(space)
@@ -63,7 +63,7 @@ def _trainer(config: "SearchConfig", space: Path) -> "Callable[[Mapping[str, Val
     from dataprep.store.shards import read_index
     from dataprep.store.statistics import read_statistics
     from models.train.image_weights import with_weights
-    from pipelines.experiments.search_setup import check_keys, need_prepared, params_of_trial
+    from pipelines.experiments.search_params import check_keys, need_prepared, params_of_trial
     from pipelines.parameters.params import PARAMS_FILE, read_params
     from pipelines.parameters.yaml_reading import load_yaml, read_text
     from pipelines.workspace.dvc_graph import option_value, out_of_date

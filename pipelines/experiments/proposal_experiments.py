@@ -19,8 +19,8 @@ import polars as pl
 
 from dataprep.core.artifacts import read_document
 from dataprep.core.errors import DarkroomError
-from models.compare.answer_table import read_answers
-from models.compare.proposal_rounds import Changes
+from models.compare.proposal_loop import Changes
+from models.compare.run_answers import read_answers
 from models.diagnose.diagnosis import Diagnosis
 from models.diagnose.finding import Value
 from pipelines.parameters.commented_params import load_commented, set_values, write_commented

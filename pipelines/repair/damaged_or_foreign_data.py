@@ -14,7 +14,7 @@ from dataprep.core.errors import DarkroomError
 from dataprep.core.name_encoding import encode_name
 from dataprep.source.raw_folder import EMBEDDED, locate_folder
 from pipelines.parameters.params import read_params
-from pipelines.repair.doctor_findings import Trouble, free_name, keep_beside
+from pipelines.repair.trouble import Trouble, free_name, keep_beside
 from pipelines.repair.verify import hash_files
 from pipelines.workspace.dvc_lock_backup import DVC_LOCK
 

@@ -24,7 +24,7 @@ from dataprep.core.errors import first_five
 from dataprep.source.remote_folder import is_url
 from pipelines.parameters.params import PARAMS_FILE
 from pipelines.repair.damaged_or_foreign_data import look_at_cache, look_at_manifest
-from pipelines.repair.doctor_findings import Trouble, keep_beside
+from pipelines.repair.trouble import Trouble, keep_beside
 from pipelines.workspace.at_work import DVC_TEMPORARY, HOLDERS, at_rest, hard_links, is_alive, read_holders
 from pipelines.workspace.dvc_graph import Outputs, cache_folder, declared_outputs, output_path, read_stages
 from pipelines.workspace.dvc_lock_backup import DVC_LOCK, LOCK_COPY, has_conflict

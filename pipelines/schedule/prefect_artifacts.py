@@ -20,8 +20,8 @@ from dataprep.core.artifacts import read_document
 from dataprep.core.errors import in_short
 from models.compare.gate import Judgement
 from models.diagnose.diagnosis import Diagnosis
+from pipelines.schedule.killed_runs import killed_runs, remove
 from pipelines.schedule.run_summary import data_page, diagnosis_page, score_rows
-from pipelines.schedule.runs_at_work import killed_runs, remove
 from pipelines.versions.compare_with_published import Run
 from pipelines.workspace.dvc_graph import output_path
 

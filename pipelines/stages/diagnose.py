@@ -22,7 +22,7 @@ from models.evaluate.robustness import read_robustness
 from models.evaluate.saliency_table import read_saliency
 from models.report.content import Sources, collect
 from models.report.page import render
-from models.train.history import read_history
+from models.train.history_table import read_history
 from models.train.network_sheet import read_network_sheet
 from models.train.out_of_fold_table import read_folds
 from pipelines.parameters.params import read_params

@@ -9,7 +9,7 @@ from pipelines.run.stage_runner import need_docstrings, need_temporary_folder, r
 run_program(need_temporary_folder)  # without one tensorflow cannot be imported
 run_program(need_docstrings)
 
-from models.train.keras_start import load_keras
+from models.train.quick_keras_import import load_keras
 
 load_keras()  # before any other module imports it
 

@@ -15,7 +15,7 @@ from types import FrameType
 from dataprep.core.artifacts import write_bytes
 from dataprep.core.errors import DarkroomError
 from pipelines.parameters.params import PARAMS_FILE
-from pipelines.repair.doctor_findings import free_name
+from pipelines.repair.trouble import free_name
 from pipelines.repair.verify import missing_copies, read_outputs
 from pipelines.workspace.at_work import holder_now
 from pipelines.workspace.dvc_graph import cache_folder, dvc, last_line

@@ -33,9 +33,9 @@ from dataprep.core.artifacts import write_document
 from pipelines import flows
 from pipelines.flows import outcome_of, reason_of
 from pipelines.schedule import prefect_settings
+from pipelines.schedule.killed_runs import LEDGER, Entry
 from pipelines.schedule.prefect_artifacts import WEBHOOK, end_killed_runs, tell
 from pipelines.schedule.prefect_preconditions import ServerError
-from pipelines.schedule.runs_at_work import LEDGER, Entry
 from pipelines.versions.compare_with_published import Run
 from pipelines.workspace.dvc_graph import Finished
 from tests.closure import ROOT, SHIPPED

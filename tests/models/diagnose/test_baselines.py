@@ -19,7 +19,7 @@ def test_striped_classes_are_read_by_cheap_classifiers_and_not_with_shuffled_lab
 
 def test_labels_without_relation_are_seen(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from models.diagnose import baselines
-    from models.diagnose.pixel_features import ProbeImages, draw_images
+    from models.diagnose.tiny_images import ProbeImages, draw_images
 
     def without_relation(*given: object) -> ProbeImages:
         drawn = draw_images(*given)  # type: ignore[arg-type]

@@ -16,9 +16,9 @@ from dataprep.split.split_methods import split_images
 from dataprep.store.shards import ShardContent, ShardIndex, ShardKey, write_index, write_shard
 from dataprep.store.split_report import SplitMetrics, measure_split
 from dataprep.store.split_table import EXCLUDED
-from models.diagnose import leakage_estimate, pixel_features
+from models.diagnose import leakage_estimate, tiny_images
 from models.diagnose.leakage_estimate import LeakageEstimate, ProbeScore, estimate_leakage
-from models.diagnose.pixel_features import shrink
+from models.diagnose.tiny_images import shrink
 from pipelines.parameters.params import Params
 from tests.conftest import random_image
 from tests.dataprep.split.test_split_methods import config_with
@@ -140,7 +140,7 @@ def test_the_probe_is_the_same_for_any_shards_and_any_size_of_blocks(
     noise = np.stack([random_image(number, (28, 28, 1)) for number in range(len(WRITTEN))])  # any other draw scores otherwise
     split, data = measured(manifest_of(pl.col("writer")), config_with())
     found = estimate_leakage(write_prepared(tmp_path / "one", noise, split, params, 1), split, data, seed=0)
-    monkeypatch.setattr(pixel_features, "READ_ROWS", 7)
+    monkeypatch.setattr(tiny_images, "READ_ROWS", 7)
     assert estimate_leakage(write_prepared(tmp_path / "four", noise, split, params, 4), split, data, seed=0) == found
 
 

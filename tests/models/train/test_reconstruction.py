@@ -16,7 +16,7 @@ from models.evaluate.predict import denoiser_of
 from models.evaluate.robustness import measure_robustness
 from models.layers.autoencoder_lookup import AUTOENCODER, NOISE
 from models.train.compiled_network import compile_network
-from models.train.history import HISTORY
+from models.train.history_table import HISTORY
 from models.train.reconstruction import in_training
 from models.train.two_phases import fit_in_phases
 from pipelines.parameters.params import Params

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from pipelines.cli import app
 from pipelines.parameters.params import read_params
 from tests.closure import SHIPPED
-from tests.models.compare.test_proposal_rounds import LONGER, SMALLER, WRONG, MadeUp, MadeUpRun, report
+from tests.models.compare.test_proposal_loop import LONGER, SMALLER, WRONG, MadeUp, MadeUpRun, report
 
 
 def iterate(made_up: MadeUp, monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) -> str:

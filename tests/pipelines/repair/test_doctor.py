@@ -24,7 +24,7 @@ from dataprep.core.name_encoding import printable
 from pipelines.cli import app
 from pipelines.repair.damaged_or_foreign_data import DAMAGED, _replace
 from pipelines.repair.doctor import fault_of, mend_troubles
-from pipelines.repair.doctor_findings import Trouble
+from pipelines.repair.trouble import Trouble
 from pipelines.workspace.at_work import HOLDERS, Holder, is_alive
 from pipelines.workspace.dvc_graph import GraphError, declared_outputs, read_stages
 from pipelines.workspace.dvc_lock_backup import DVC_LOCK, LOCK_COPY, keep_copy, looks_whole

@@ -7,7 +7,7 @@ from ruamel.yaml import YAML
 
 from dataprep.core.errors import DarkroomError, ParamsError
 from models.search.space import value_at, whole
-from pipelines.experiments.search_setup import apply_values, check_keys, need_prepared, params_of_trial, read_space
+from pipelines.experiments.search_params import apply_values, check_keys, need_prepared, params_of_trial, read_space
 from pipelines.parameters.params import read_params
 from pipelines.parameters.yaml_reading import load_yaml, read_text
 from tests.closure import ROOT, SHIPPED

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from dataprep.core.errors import DarkroomError
-from models.compare.proposal_rounds import Changes, Iteration, iterate, proposals_of
+from models.compare.proposal_loop import Changes, Iteration, iterate, proposals_of
 from models.diagnose.diagnosis import Diagnosis
 from models.diagnose.finding import Finding, by_hand, experiment
 

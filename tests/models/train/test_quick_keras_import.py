@@ -7,7 +7,7 @@ from tests.closure import ROOT
 
 PROGRAM = """
 import gc, sys
-from models.train.keras_start import load_keras
+from models.train.quick_keras_import import load_keras
 load_keras()
 print("keras" in sys.modules, "matplotlib" in sys.modules, "sklearn" in sys.modules)
 print(gc.isenabled(), gc.get_freeze_count() > 100_000)

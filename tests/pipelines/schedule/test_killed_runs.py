@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from dataprep.core.artifacts import write_document
-from pipelines.schedule.runs_at_work import LEDGER, Entry, entered, killed_runs
+from pipelines.schedule.killed_runs import LEDGER, Entry, entered, killed_runs
 
 HERE = os.uname().nodename
 

@@ -1,7 +1,7 @@
 import pytest
 
 from dataprep.core.errors import SourceError
-from dataprep.ingest.path_labels import survey_labels
+from dataprep.ingest.label_survey import survey_labels
 from dataprep.source.pattern_proposal import propose_pattern
 
 WRITERS = [f"w{writer:02d}/{digit}/{number}.png" for writer in range(12) for digit in range(10) for number in range(2)]

@@ -14,7 +14,7 @@ from models.config.train import TrainConfig
 from models.layers.features import Pretrained
 from models.networks import transfer
 from models.train.compiled_network import compile_network
-from models.train.nan_loss import cause_of_no_number
+from models.train.nan_cause import cause_of_no_number
 from models.train.two_phases import fit_in_phases
 from pipelines.parameters.params import Params
 from tests.models.networks.building import model_of

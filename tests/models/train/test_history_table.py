@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from dataprep.core.errors import ArtifactError
-from models.train.history import read_history
+from models.train.history_table import read_history
 
 HEAD = "epoch,loss,accuracy,val_loss,val_accuracy\n"
 GOOD = HEAD + "1,0.5,0.8,0.4,0.9\n2,0.25,0.9,0.2,1.0\n"
