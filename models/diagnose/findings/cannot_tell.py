@@ -3,6 +3,7 @@
 import math
 
 from dataprep.core.confidence_intervals import trials_to_decide
+from models.diagnose.error_parts import as_alike
 from models.diagnose.facts import Facts
 from models.diagnose.finding import Action, Finding, by_hand, in_points, with_interval
 from models.diagnose.metrics import Accuracy
@@ -50,7 +51,10 @@ def _whether(facts: Facts, seen: str) -> tuple[str, list[Action]]:
 def _why(facts: Facts, seen: str) -> tuple[str, list[Action]]:
     """Headline and actions where the target is missed, and neither part of the miss is certain."""
     metrics, target = facts.metrics, facts.settings.target_accuracy
-    found = [times_to_tell_from(metrics.train, 1 - target), times_to_tell_apart(metrics.validation, metrics.train)]
+    found = [
+        times_to_tell_from(metrics.train, 1 - target),
+        times_to_tell_apart(metrics.validation, as_alike(metrics.train, metrics.validation)),
+    ]
     both = (metrics.train, metrics.validation)
     times = None if any(map(_is_one_cluster, both)) else min(filter(None, found), default=None)
     copies = any(own.clusters < own.images for own in both)

@@ -1,9 +1,11 @@
+import numpy as np
 import polars as pl
 import pytest
 
+from dataprep.core.confidence_intervals import estimate
 from models.diagnose.diagnosis import Diagnosis, diagnose
-from models.diagnose.error_parts import cut_error
-from models.diagnose.metrics import measure
+from models.diagnose.error_parts import as_alike, cut_error
+from models.diagnose.metrics import Accuracy, Metrics, measure
 from pipelines.parameters.params import Params
 from tests.models.made_up import answers, facts_of, predictions
 
@@ -133,6 +135,34 @@ def test_a_class_that_is_never_found_is_named_first(params: Params) -> None:
     assert "stop here" not in actions_of(judged)
     assert "Answering 'healthy' for every image would be right in 95.0% of validation." in " ".join(judged.summary)
     assert "lowest recall there is that of 'sick': 0.0% (0.0% to 7.1%; 50 images)" in " ".join(judged.summary)
+
+
+def test_train_images_that_are_all_right_are_as_alike_as_those_of_validation() -> None:
+    """25 writers of 20 images, all right, count as 25 by themselves, and as nearly 500 beside 100 writers with few mistakes."""
+    train, validation = of_writers(25, 20, mistakes=0), of_writers(100, 20, mistakes=100)
+    variance = cut_error(Metrics.model_construct(train=train, validation=validation, test=validation), 0.99)[1]
+    assert train.effective_images == 25
+    assert as_alike(train, validation).effective_images == pytest.approx(500 * validation.effective_images / 2000)
+    assert variance.is_certain
+    assert variance.interval[0] > 0.03
+    for other in (of_writers(25, 20, mistakes=1), of_writers(1, 500, mistakes=0), of_writers(500, 1, mistakes=0)):
+        assert as_alike(other, validation) is other  # it shows by itself how alike they are, or has no group
+    for unknown in (of_writers(100, 20, mistakes=0), of_writers(1, 500, mistakes=30), of_writers(100, 9, mistakes=50)):
+        assert as_alike(train, unknown) is train
+
+
+def of_writers(writers: int, images: int, mistakes: int) -> Accuracy:
+    """Of so many images each; the mistakes are spread over the writers, one each and again from the first."""
+    hits = np.ones((images, writers), bool)
+    hits.ravel()[:mistakes] = False
+    found = estimate(hits.ravel(), np.tile(np.arange(writers), images))
+    return Accuracy(
+        images=found.images,
+        clusters=found.clusters,
+        effective_images=found.effective_images,
+        accuracy=found.fraction,
+        accuracy_interval=found.interval,
+    )
 
 
 def test_a_missed_class_stands_before_what_else_is_certain(params: Params) -> None:
