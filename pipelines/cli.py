@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pipelines import commands
-from pipelines.stage_command import run_program
+from pipelines.program import run_program
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from dataprep.core.errors import in_short
 from pipelines.prefect_preconditions import ServerError, check_database, check_home, check_proxies, exempt_loopback
-from pipelines.stage_command import run_program
+from pipelines.program import run_program
 
 # Before the import, which reads them. The first start of a temporary server can pass the default limit of 20 s on a small
 # machine; nothing is sent home; and a profile without a server gets a temporary one.

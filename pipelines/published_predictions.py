@@ -7,7 +7,8 @@ from pipelines.environment import settle
 
 settle()  # before any library reads it
 
-from pipelines.stage_command import need_docstrings, need_temporary_folder, run_program
+from pipelines.program import run_program
+from pipelines.stage_command import need_docstrings, need_temporary_folder
 
 run_program(need_temporary_folder)  # without one tensorflow cannot be imported
 run_program(need_docstrings)

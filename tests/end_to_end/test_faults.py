@@ -243,9 +243,7 @@ def test_a_source_that_went_away_before_prepare(project: Project) -> None:
 
 
 def test_an_error_that_is_none_of_these_is_a_traceback(project: Project) -> None:
-    code = (
-        "import errno; from pipelines.stage_command import run_program\ndef fail(): raise OSError({}, 'x')\nrun_program(fail)"
-    )
+    code = "import errno; from pipelines.program import run_program\ndef fail(): raise OSError({}, 'x')\nrun_program(fail)"
     ended = project.run("python", "-c", code.format("errno.ECHILD"))
     assert ended.exit_code == 1
     assert "Traceback" in ended.output
