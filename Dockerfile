@@ -1,5 +1,5 @@
 # Serves a model: docker build -t darkroom . && docker run --rm -p 127.0.0.1:8000:8000 -v "$PWD/artifacts:/model:ro" darkroom
-# Not built where it was written; see docs/serve.md.
+# Its steps were run in a chroot of Debian 12, and not by Docker; see docs/serve.md.
 FROM python:3.11-slim
 WORKDIR /app
 COPY requirements.lock pyproject.toml README.md ./
@@ -13,6 +13,7 @@ COPY dvc.yaml ./
 RUN uv pip install --system --no-cache --no-deps --no-build-isolation . \
     && useradd --system --no-create-home --shell /usr/sbin/nologin darkroom \
     && rm -rf /app
+ENV MPLCONFIGDIR=/tmp/matplotlib
 USER darkroom
 WORKDIR /model
 EXPOSE 8000

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pipelines import commands
-from pipelines.run.stage_runner import run_program
+from pipelines.run.program import run_program
 
 
 def main() -> None:

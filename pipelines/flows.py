@@ -238,6 +238,6 @@ def reason_of(output: str) -> str:
 
 if __name__ == "__main__":
     from pipelines.cli import app
-    from pipelines.run.stage_runner import run_program
+    from pipelines.run.program import run_program
 
     run_program(lambda: app(["flow", *sys.argv[1:]]))

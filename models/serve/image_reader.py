@@ -85,7 +85,7 @@ class ReadHere:
         except FileTooSlowError:
             return ReadImage(too_slow(sent), b"")
         except MemoryError:
-            return ReadImage(refused(sent.name, "too_much_memory", "MemoryError while it was read or prepared"), b"")
+            return ReadImage(_too_large(sent), b"")
 
 
 class GuardedReader:
@@ -125,8 +125,14 @@ class GuardedReader:
             return ReadImage(too_slow(sent), b"")
         except WorkerDiedError:
             return ReadImage(refused(sent.name, "worker_died", WORKER_DIED), b"")
+        except MemoryError:  # of what the process does around the reading
+            return ReadImage(_too_large(sent), b"")
 
 
 def too_slow(sent: SentImage) -> PreparedImage:
     """An image whose time was over."""
     return refused(sent.name, "too_slow", f"reading and decoding it takes more than the {sent.seconds:.3g} s that it may take")
+
+
+def _too_large(sent: SentImage) -> PreparedImage:
+    return refused(sent.name, "too_much_memory", "MemoryError while it was read or prepared")

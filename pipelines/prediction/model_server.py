@@ -1,5 +1,6 @@
 """The work of `darkroom serve-model` and `darkroom try`: a model is loaded, warmed up, and answers on a port."""
 
+import logging
 import socket
 import threading
 import webbrowser
@@ -169,6 +170,7 @@ def _listen(app: FastAPI, worker: ModelWorker, listening: Listening, begin: Call
             ws="none",
             timeout_graceful_shutdown=_SECONDS_TO_END,
         )
+        logging.getLogger("python_multipart").setLevel(logging.ERROR)  # else each malformed form of a stranger is some lines
         try:
             uvicorn.Server(config).run(sockets=[bound])
         except KeyboardInterrupt:

@@ -2,9 +2,6 @@
 
 import functools
 import inspect
-import io
-import os
-import sqlite3
 import sys
 import tempfile
 import time
@@ -21,7 +18,7 @@ from upath import UPath
 from dataprep.core.artifacts import Place, locate, remove_strays
 from dataprep.core.errors import DarkroomError
 from pipelines.project.code_record import check_code
-from pipelines.run.os_errors import os_error_line
+from pipelines.run.program import run_program
 from pipelines.workspace.dvc_lock_backup import keep_copy
 from pipelines.workspace.lock import only_run
 from pipelines.workspace.repository_checks import need_commit
@@ -71,42 +68,6 @@ def outputs_of(main: Callable[..., None]) -> list[str]:
     """The arguments of a stage that name what it writes."""
     hints = get_type_hints(main, include_extras=True)
     return [name for name, hint in hints.items() if OUTPUT in getattr(hint, "__metadata__", ())]
-
-
-def run_program(program: Callable[[], object]) -> None:
-    """Runs a command-line program; an error that a user can mend becomes one line and exit code 2.
-
-    Text is UTF-8 whatever the locale, and what a terminal cannot show is printed with escapes.
-    """
-    need_utf8()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    try:
-        program()
-    except DarkroomError as error:
-        line = str(error)
-    except (OSError, sqlite3.OperationalError) as error:
-        known = os_error_line(error)
-        if known is None:
-            raise
-        line = known
-    else:
-        return
-    print(f"error: {line}", file=sys.stderr)
-    sys.exit(2)
-
-
-def need_utf8() -> None:
-    """Starts this program again in Python's UTF-8 mode (PEP 540) where the locale has another encoding.
-
-    Arguments, names of files and what child processes print would be read in that of the locale. The mode cannot be turned on
-    in a process that runs. Its number stays the same, so that whoever started it notices nothing.
-    """
-    if sys.getfilesystemencoding() == "utf-8":
-        return
-    os.environ["PYTHONUTF8"] = "1"  # for child processes
-    os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606  # the same program
 
 
 def need_temporary_folder() -> None:

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from dataprep.core.errors import in_short
-from pipelines.run.stage_runner import run_program
+from pipelines.run.program import run_program
 from pipelines.schedule.prefect_preconditions import ServerError, check_database, check_home, check_proxies, exempt_loopback
 
 # Before the import, which reads them. The first start of a temporary server can pass the default limit of 20 s on a small

@@ -4,7 +4,8 @@ from pipelines.environment_variables import settle
 
 settle()  # before any library reads it
 
-from pipelines.run.stage_runner import need_docstrings, need_temporary_folder, run_program
+from pipelines.run.program import run_program
+from pipelines.run.stage_runner import need_docstrings, need_temporary_folder
 
 run_program(need_temporary_folder)  # without one tensorflow cannot be imported
 run_program(need_docstrings)

@@ -243,11 +243,7 @@ def test_a_source_that_went_away_before_prepare(project: Project) -> None:
 
 
 def test_an_error_that_is_none_of_these_is_a_traceback(project: Project) -> None:
-    code = (
-        "import errno; from pipelines.run.stage_runner import run_program\n"
-        "def fail(): raise OSError({}, 'x')\n"
-        "run_program(fail)"
-    )
+    code = "import errno; from pipelines.run.program import run_program\ndef fail(): raise OSError({}, 'x')\nrun_program(fail)"
     ended = project.run("python", "-c", code.format("errno.ECHILD"))
     assert ended.exit_code == 1
     assert "Traceback" in ended.output

@@ -14,7 +14,21 @@ from tests.closure import ROOT
 
 MODULES = sorted(path.stem for path in (ROOT / "pipelines/commands").glob("[a-z]*.py"))
 VERBS = [verb_name(module) for module in MODULES]
-SLOW = {"albumentations", "cv2", "dvc", "h5py", "keras", "matplotlib", "numpy", "prefect", "sklearn", "tensorflow"}
+SLOW = {
+    "albumentations",
+    "cv2",
+    "dvc",
+    "h5py",
+    "keras",
+    "matplotlib",
+    "numpy",
+    "polars",
+    "prefect",
+    "ruamel",
+    "sklearn",
+    "tensorflow",
+    "upath",
+}
 
 
 def test_each_file_is_a_verb_with_a_test() -> None:

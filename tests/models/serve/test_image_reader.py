@@ -12,6 +12,7 @@ from models.serve.answers import Answers, Problem
 from models.serve.image_reader import NUM_PROCESSES, GuardedReader, ReadHere, ReadImage, SentImage
 from models.serve.model_worker import ModelWorker
 from models.serve.service import make_service
+from models.serve.user_drawings import Easel
 from tests.models.serve.conftest import LIMITS
 from tests.models.serve.odd_decoder import DIES, HANGS, OddDecoder
 from tests.models.serve.stub_model import StubModel
@@ -26,6 +27,7 @@ LIMITED = replace(LIMITS, image_seconds=1.0, request_seconds=300, wait_seconds=3
 def client(model: StubModel) -> Iterator[TestClient]:
     odd = OddDecoder(model.preparation.index, model.preparation.limits).read
     with GuardedReader(odd, memory_mib=1024, num_processes=1) as reader, ModelWorker(model) as worker:
+        reader.warm_up(Easel(8, 8))
         app, _ = make_service(worker, reader, limits=LIMITED)
         with TestClient(app, base_url="http://127.0.0.1") as client:
             yield client
