@@ -25,7 +25,7 @@ from models.diagnose.diagnosis import Diagnosis
 from models.diagnose.finding import Value
 from pipelines.commented_params import load_commented, set_values, write_commented
 from pipelines.dvc_lock_copies import DVC_LOCK
-from pipelines.graph import dvc, last_line, output_path
+from pipelines.graph import dvc, output_path, reason_of
 from pipelines.kept_workspace import workspace_kept
 from pipelines.params import PARAMS_FILE
 from pipelines.repository import read_history
@@ -107,7 +107,7 @@ def train_experiment(name: str, changes: Changes, folder: Path) -> KeptRun:
         dvc("exp", "remove", name)  # which may not be there
         ended = dvc("exp", "run", "--name", name)
         if ended.exit_code:
-            raise DarkroomError(f"experiment {name} must run through; it ended with {_reason(ended.output)!r}")
+            raise DarkroomError(f"experiment {name} must run through; it ended with {reason_of(ended.output)!r}")
         unfinished = own.with_name(f"{own.name}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
@@ -131,13 +131,3 @@ def apply_changes(changes: Mapping[str, Value]) -> None:
     params = load_commented(read_text(PARAMS_FILE))
     set_values(params, changes)
     write_commented(params, PARAMS_FILE)
-
-
-def _reason(output: str) -> str:
-    r"""What a stage said is wrong, or else DVC.
-
-    >>> _reason("epoch 1\nerror: the loss is no number. Lower the rate\nERROR: failed to reproduce 'train'\n")
-    'the loss is no number. Lower the rate'
-    """
-    said = [line.removeprefix("error: ") for line in output.splitlines() if line.startswith("error: ")]
-    return said[-1] if said else last_line(output)

@@ -114,7 +114,7 @@ def _print_trial(own: "Tried", config: "SearchConfig") -> None:
 def _run_experiments(settings: list[list[str]], name: str) -> None:
     """Runs each through the whole line as an experiment of DVC, the best last, and puts the workspace back."""
     from dataprep.core.errors import DarkroomError
-    from pipelines.graph import dvc, last_line
+    from pipelines.graph import dvc, reason_of
     from pipelines.kept_workspace import workspace_kept
 
     with workspace_kept():
@@ -123,7 +123,7 @@ def _run_experiments(settings: list[list[str]], name: str) -> None:
             ended = dvc("exp", "run", "--force", "--name", experiment, *arguments)
             if ended.exit_code:
                 raise DarkroomError(
-                    f"experiment {experiment} must run through; DVC ended with {last_line(ended.output)!r}. "
+                    f"experiment {experiment} must run through; it ended with {reason_of(ended.output)!r}. "
                     f"Run: dvc exp run {' '.join(arguments)}"
                 )
             print(f"search: rank {rank} ran through the whole line. To take it: dvc exp apply {experiment}", flush=True)

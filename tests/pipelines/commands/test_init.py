@@ -45,9 +45,7 @@ def test_a_project_is_made_and_nothing_is_overwritten(folder: Path) -> None:
     status = run_git("-C", "mine", "status", "--porcelain", "--ignored")
     assert status.stdout.split("\n")[:-1] == ["?? notes.txt"]
     before = {path: path.read_bytes() for path in (folder / "mine").iterdir() if path.is_file()}
-    with pytest.raises(
-        DarkroomError, match=r"^mine: init overwrites nothing; there stand '.dvc', '.dvc/.gitignore', "
-    ):
+    with pytest.raises(DarkroomError, match=r"^mine: init overwrites nothing; there stand '.dvc', '.dvc/.gitignore', "):
         init("raw", "mine", "--yes")
     assert before == {path: path.read_bytes() for path in (folder / "mine").iterdir() if path.is_file()}
 
