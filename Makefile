@@ -50,10 +50,11 @@ bench: .venv/installed ## every benchmark; wants the real images (DARKROOM_DATA)
 	python -m benchmarks.lamp
 	python -m benchmarks.serving
 
-picture: .venv/installed ## the README's pictures
+picture: .venv/installed ## the README's pictures, and those of the tutorial
 	python -m docs.picture reports/index.html docs/images
 	python -m docs.picture_try docs/images
 	darkroom preview augment --output docs/augment.png
+	python -m tests.end_to_end.tutorial docs/images
 
 .venv: .venv/installed
 .venv/installed: requirements.lock pyproject.toml

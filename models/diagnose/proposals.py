@@ -70,28 +70,36 @@ def show_more_often(augment: AugmentConfig) -> dict[str, Value]:
 
 
 def larger_network(settings: Settings) -> dict[str, Value]:
-    """Twice the filters and units of each layer, no fewer than is usual; a convolutional network in the place of one layer."""
+    """Twice the filters and units of each layer, no fewer than is usual; a convolutional network in the place of one layer.
+
+    A kind of the user's own may have one number there, or something else by that name, which stays.
+    """
     if settings.network == "perceptron":
         return {"model.network": CNN}
-    return {
-        f"model.network.{key}": [max(2 * width, usual) for width in settings.layers[key]]
-        for key, usual in _USUAL.items()
-        if settings.layers.get(key)
-    }
+    changes: dict[str, Value] = {}
+    for key, usual in _USUAL.items():
+        widths = settings.layers.get(key)
+        if isinstance(widths, int):
+            changes[f"model.network.{key}"] = max(2 * widths, usual)
+        elif isinstance(widths, list) and widths and all(isinstance(width, int) for width in widths):
+            changes[f"model.network.{key}"] = [max(2 * width, usual) for width in widths]
+    return changes
 
 
 def less_regularised(settings: Settings) -> dict[str, Value]:
     """No penalties on weights, and half the dropout, where there is much of it."""
     changes: dict[str, Value] = {f"model.{key}": 0.0 for key in ("l1", "l2") if getattr(settings, key) >= _HEAVY}
-    if settings.layers.get("dropout", 0.0) > OFTEN:
-        changes["model.network.dropout"] = round(settings.layers["dropout"] / 2, 3)
+    dropout = settings.layers.get("dropout")
+    if isinstance(dropout, int | float) and dropout > OFTEN:
+        changes["model.network.dropout"] = round(dropout / 2, 3)
     return changes
 
 
 def more_regularised(settings: Settings) -> dict[str, Value]:
     """Dropout of a half, and a penalty on squared weights."""
     changes: dict[str, Value] = {}
-    if 0.0 <= settings.layers.get("dropout", OFTEN) < OFTEN:
+    dropout = settings.layers.get("dropout")
+    if isinstance(dropout, int | float) and 0.0 <= dropout < OFTEN:
         changes["model.network.dropout"] = OFTEN
     if settings.l2 < _LIGHT:
         changes["model.l2"] = _LIGHT

@@ -86,7 +86,7 @@ class RandomThenZoomed(optuna.samplers.BaseSampler):
 
 
 def open_study(path: Path, config: SearchConfig) -> optuna.Study:
-    """Opens the file of a search, or begins one.
+    """Opens the file of a search, or begins one; also where no trial of it could be trained, as something was wrong then.
 
     Raises:
         ArtifactError: the file is of another search space, or no file of a search.
@@ -105,6 +105,10 @@ def open_study(path: Path, config: SearchConfig) -> optuna.Study:
         )
     except (ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:  # lines that Optuna did not write
         raise ArtifactError(f"{path} must be the file of a search; it cannot be read. Remove it: rm {path}") from error
+    ended = _ended(study)
+    if ended and all("failure" in trial.user_attrs for trial in ended):
+        optuna.delete_study(study_name=study.study_name, storage=storage)
+        return open_study(path, config)
     asked = config.model_dump(mode="json")
     if study.user_attrs.get("config", asked) != asked:
         raise ArtifactError(

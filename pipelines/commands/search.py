@@ -115,7 +115,7 @@ def _run_experiments(settings: list[list[str]], name: str) -> None:
     """Runs each through the whole line as an experiment of DVC, the best last, and puts the workspace back."""
     from dataprep.core.errors import DarkroomError
     from pipelines.versions.kept_workspace import workspace_kept
-    from pipelines.workspace.dvc_graph import dvc, last_line
+    from pipelines.workspace.dvc_graph import dvc, reason_of
 
     with workspace_kept():
         for rank, arguments in reversed(list(enumerate(settings, start=1))):
@@ -123,7 +123,7 @@ def _run_experiments(settings: list[list[str]], name: str) -> None:
             ended = dvc("exp", "run", "--force", "--name", experiment, *arguments)
             if ended.exit_code:
                 raise DarkroomError(
-                    f"experiment {experiment} must run through; DVC ended with {last_line(ended.output)!r}. "
+                    f"experiment {experiment} must run through; it ended with {reason_of(ended.output)!r}. "
                     f"Run: dvc exp run {' '.join(arguments)}"
                 )
             print(f"search: rank {rank} ran through the whole line. To take it: dvc exp apply {experiment}", flush=True)

@@ -27,7 +27,7 @@ from pipelines.parameters.commented_params import load_commented, set_values, wr
 from pipelines.parameters.params import PARAMS_FILE
 from pipelines.parameters.yaml_reading import read_text
 from pipelines.versions.kept_workspace import workspace_kept
-from pipelines.workspace.dvc_graph import dvc, last_line, output_path
+from pipelines.workspace.dvc_graph import dvc, output_path, reason_of
 from pipelines.workspace.dvc_lock_backup import DVC_LOCK
 from pipelines.workspace.repository_checks import read_history
 
@@ -107,7 +107,7 @@ def train_experiment(name: str, changes: Changes, folder: Path) -> KeptRun:
         dvc("exp", "remove", name)  # which may not be there
         ended = dvc("exp", "run", "--name", name)
         if ended.exit_code:
-            raise DarkroomError(f"experiment {name} must run through; it ended with {_reason(ended.output)!r}")
+            raise DarkroomError(f"experiment {name} must run through; it ended with {reason_of(ended.output)!r}")
         unfinished = own.with_name(f"{own.name}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
@@ -131,13 +131,3 @@ def apply_changes(changes: Mapping[str, Value]) -> None:
     params = load_commented(read_text(PARAMS_FILE))
     set_values(params, changes)
     write_commented(params, PARAMS_FILE)
-
-
-def _reason(output: str) -> str:
-    r"""What a stage said is wrong, or else DVC.
-
-    >>> _reason("epoch 1\nerror: the loss is no number. Lower the rate\nERROR: failed to reproduce 'train'\n")
-    'the loss is no number. Lower the rate'
-    """
-    said = [line.removeprefix("error: ") for line in output.splitlines() if line.startswith("error: ")]
-    return said[-1] if said else last_line(output)

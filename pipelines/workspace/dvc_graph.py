@@ -265,6 +265,16 @@ def last_line(text: str) -> str:
     return lines[-1] if lines else ""
 
 
+def reason_of(output: str) -> str:
+    r"""What a stage said is wrong, or else DVC.
+
+    >>> reason_of("epoch 1\nerror: the loss is no number. Lower the rate\nERROR: failed to reproduce 'train'\n")
+    'the loss is no number. Lower the rate'
+    """
+    said = [line.removeprefix("error: ") for line in output.splitlines() if line.startswith("error: ")]
+    return said[-1] if said else last_line(output)
+
+
 def error_of(output: str) -> str:
     r"""What DVC says is wrong, which may take several lines; its last line where it does not say so.
 

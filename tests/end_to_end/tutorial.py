@@ -5,11 +5,14 @@
 
 import re
 import shlex
+import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.closure import ROOT
 from tests.end_to_end.conftest import ENVIRONMENT
@@ -76,3 +79,37 @@ def blocks(page: str) -> Iterator[tuple[str, str]]:
 def without_numbers(text: str) -> list[str]:
     """The lines of a text; other machines count and score a little otherwise."""
     return [" ".join(_NUMBER.sub("0", line).split()) for line in text.splitlines()]
+
+
+PICTURES = {"darkroom open": ("report", "report-image"), "darkroom preview prepare": ("prepare",), "darkroom try": ("try",)}
+"""What is taken when a command has been typed."""
+
+
+def main(folder: Path) -> None:
+    """Types the page in a new folder and takes its pictures there."""
+    with TemporaryDirectory(prefix="darkroom-tutorial-") as own:
+        reader, taken = Reader(Path(own), look=print), Path(own) / "pictures"
+        for language, text in blocks(PAGE.read_text(encoding="utf-8")):
+            if language != "bash":
+                continue
+            print(text, flush=True)
+            reader.type(text)
+            print(reader.output, flush=True)
+            for command, names in PICTURES.items():
+                if command in text:
+                    take(command, reader.folder, taken)
+                    for name in names:
+                        shutil.copy(taken / f"{name}.png", folder / f"tutorial-{name}.png")
+
+
+def take(command: str, project: Path, taken: Path) -> None:
+    """Takes the pictures of what a command made or serves."""
+    if command == "darkroom preview prepare":
+        shutil.copy(project / "reports/preview-prepare.png", taken / "prepare.png")
+        return
+    script = ["picture_try.py"] if command == "darkroom try" else ["picture.py", "reports/index.html"]
+    subprocess.run([sys.executable, ROOT / "docs" / script[0], *script[1:], taken], cwd=project, check=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -33,6 +33,14 @@ def test_a_larger_network_is_twice_as_wide_and_no_narrower_than_usual(
     assert larger_network(settings(params, filters=filters, dense_units=units)) == larger
 
 
+def test_a_kind_of_the_users_own_may_have_other_keys(params: Params) -> None:
+    own = replace(settings(params), network="wide", layers={"kind": "wide", "filters": 16, "dropout": "spatial"})
+    assert larger_network(own) == {"model.network.filters": 32}
+    assert less_regularised(own) == {}
+    assert more_regularised(own) == {"model.l2": 0.0001}
+    assert larger_network(replace(own, layers={"kind": "wide", "filters": {"small": 3}, "dense_units": ["a"]})) == {}
+
+
 def test_what_holds_a_network_back_is_taken_off_and_what_is_light_stays(params: Params) -> None:
     assert less_regularised(settings(params, dropout=0.3)) == {}
     heavy = replace(settings(params, dropout=0.8), l2=0.01)

@@ -107,6 +107,17 @@ def test_a_first_round_without_any_score_is_the_end(tmp_path: Path) -> None:
         run_trials(open_study(tmp_path / "trials.log", CONFIG), CONFIG, fails, lambda _: None)
 
 
+def test_a_search_without_any_score_begins_anew_in_another_space_too(tmp_path: Path) -> None:
+    def fails(values: Mapping[str, Value], report: Report) -> float:
+        raise TrainError("no")
+
+    with pytest.raises(DarkroomError, match="the first round must train once"):
+        run_trials(open_study(tmp_path / "trials.log", CONFIG), CONFIG, fails, lambda _: None)
+    tried = search(tmp_path / "trials.log", CONFIG.model_copy(update={"seed": 1}))
+    assert len(tried) == 2 * CONFIG.trials
+    assert all(own.failure is None for own in tried)
+
+
 def test_less_loss_is_better(tmp_path: Path) -> None:
     config = CONFIG.model_copy(update={"metric": "loss"})
     tried = search(tmp_path / "trials.log", config)
