@@ -55,7 +55,7 @@ class Drift(Document):
     @property
     def headline(self) -> str:
         """Of a drift that is certain, for example `drift: 60 new images differ in brightness`."""
-        return f"drift: {self.new:,} new images differ in {', '.join(own.fact for own in self.shifts)}"
+        return f"drift: {self._subject('differ')} in {', '.join(own.fact for own in self.shifts)}"
 
     @property
     def in_words(self) -> str:
@@ -68,8 +68,11 @@ class Drift(Document):
             else "the published model cannot look at them one by one."
         )
         if not self.shifts:
-            return f"{self.new:,} new images look like those before; {share}"
-        return f"Drift: {self.new:,} new images differ in {', '.join(own.in_words for own in self.shifts)}; {share}"
+            return f"{self._subject('look')} like those before; {share}"
+        return f"Drift: {self._subject('differ')} in {', '.join(own.in_words for own in self.shifts)}; {share}"
+
+    def _subject(self, verb: str) -> str:
+        return f"1 new image {verb}s" if self.new == 1 else f"{self.new:,} new images {verb}"
 
 
 def find_drift(rows: pl.DataFrame, facts: pl.DataFrame, features: pl.DataFrame, new_ids: pl.Series) -> Drift:

@@ -118,7 +118,9 @@ def test_a_watcher_starts_runs_and_only_drift_makes_them_whole(
             assert "ingest" in first
             assert "source changed: nothing is published yet: ingest ran" in wait_for("; version 1 is published")
             write_png(project.root / "raw/tiny/class0/usual.png", striped(0, 70_000))
-            assert "source changed: ingest ran, split ran, prepare ran; no rebuild: 1 new images" in wait_for("; no rebuild: ")
+            assert "source changed: ingest ran, split ran, prepare ran; no rebuild: 1 new image looks" in wait_for(
+                "; no rebuild: "
+            )
             for number in range(12):
                 image = 255 - striped(number % 3, 60_000 + number)
                 write_png(project.root / f"raw/tiny/class{number % 3}/inverted{number}.png", image)
