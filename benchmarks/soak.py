@@ -7,7 +7,6 @@ Looked at is whether each run has an end and a record, whether each change is pu
 serve open more files or take more memory as time passes. Stages fail by a file that Python reads when it starts.
 """
 
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -94,7 +93,7 @@ def serve(project: Project, environment: Mapping[str, str], seconds: float) -> S
             if passed < seconds:
                 sample(process.pid, soak)
             time.sleep(SECONDS_OF_SAMPLE)
-        process.send_signal(signal.SIGINT)
+        process.terminate()
     return soak
 
 
