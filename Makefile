@@ -3,7 +3,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export NO_ALBUMENTATIONS_UPDATE := 1
 export PYTHONDONTWRITEBYTECODE := # empty: else each of the many processes compiles anew what it imports
 
-.PHONY: repro test test-full quick check bench lock picture .venv
+.PHONY: repro test test-full quick check bench soak lock picture .venv
 
 repro: .venv/installed ## mend what a kill left, rebuild what is out of date, then show the metrics
 	@darkroom doctor --quick --mend
@@ -39,6 +39,8 @@ bench: .venv/installed ## every benchmark; wants the real images (DARKROOM_DATA)
 	python -m benchmarks.storage
 	python -m benchmarks.incremental
 	python -m benchmarks.crashes
+	python -m benchmarks.flow_kills
+	python -m benchmarks.flow_cost
 	python -m benchmarks.augment
 	python -m benchmarks.feeding
 	python -m benchmarks.training
@@ -50,9 +52,13 @@ bench: .venv/installed ## every benchmark; wants the real images (DARKROOM_DATA)
 	python -m benchmarks.lamp
 	python -m benchmarks.serving
 
-picture: .venv/installed ## the README's pictures, and those of the tutorial
+soak: .venv/installed ## a schedule every 20 s for ten minutes, with changes and failures; two hours: make soak SECONDS=7200
+	python -m benchmarks.soak $(SECONDS)
+
+picture: .venv/installed ## the README's pictures, those of the tutorial, and of a run in Prefect's pages
 	python -m docs.picture reports/index.html docs/images
 	python -m docs.picture_try docs/images
+	python -m docs.picture_flow docs/images
 	darkroom preview augment --output docs/augment.png
 	python -m tests.end_to_end.tutorial docs/images
 

@@ -9,13 +9,14 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from pipelines.schedule import prefect_settings  # noqa: F401  # before Prefect, which reads settings when it is imported
 
 # isort: split
-from prefect import flow, get_run_logger, task
+from prefect import flow, get_run_logger, tags, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas import FlowRun, State
 from prefect.context import FlowRunContext
@@ -23,7 +24,6 @@ from prefect.events import emit_event
 from prefect.flows import Flow
 from prefect.logging.loggers import flow_run_logger
 from prefect.runtime import flow_run
-from prefect.settings import get_current_settings
 from prefect.states import Completed, Failed
 from prefect.tasks import exponential_backoff
 
@@ -33,8 +33,9 @@ from models.config.publish import PublishConfig
 from pipelines.parameters.params import read_params
 from pipelines.repair.doctor import mend_troubles
 from pipelines.run.os_errors import os_error_line
-from pipelines.schedule.killed_runs import entered
+from pipelines.schedule.killed_runs import enter, entered
 from pipelines.schedule.prefect_artifacts import end_killed_runs, publish_artifacts, tell
+from pipelines.schedule.prefect_server import server_key
 from pipelines.versions.compare_with_published import Run
 from pipelines.versions.model_versions import published_version
 from pipelines.versions.publish import need_publishable, number_of_next, publish_version, push
@@ -44,6 +45,9 @@ from pipelines.workspace.lock import in_turn
 Outcome = Literal["ran", "cached", "unchanged"]
 Trigger = Literal["by hand", "schedule", "source changed"]
 
+_LOOKED_AFTER = "prepare"
+"""The stage after which the published model can look at the images of today."""
+
 TURN = Path(".darkroom/flow.lock")
 _RETRIES = 3
 
@@ -51,6 +55,7 @@ _HINT = re.compile(r"|To (track the changes with git|enable auto staging), run:|
 """What DVC says after each stage to a person at a terminal."""
 
 _has_turn: ContextVar[bool] = ContextVar("has_turn", default=False)
+_is_entered: ContextVar[bool] = ContextVar("is_entered", default=False)
 
 
 @contextlib.contextmanager
@@ -67,6 +72,23 @@ def turn(say: Callable[[str], None]) -> Iterator[None]:
             _has_turn.reset(token)
 
 
+@contextlib.contextmanager
+def entered_before() -> Iterator[None]:
+    """Enters the run that begins within this before the server hears of it, so that no kill can leave it open for ever."""
+    with entered(server_key()) as tag, tags(tag):
+        token = _is_entered.set(True)
+        try:
+            yield
+        finally:
+            _is_entered.reset(token)
+
+
+def enter_once(run: str) -> None:
+    """Enters a run that has begun, unless `entered_before` has."""
+    if not _is_entered.get():
+        enter(run, server_key())
+
+
 @task(task_run_name="{stage}")
 def run_stage(stage: str, *, force: bool = False, known_unchanged: bool = False) -> State:
     """Brings one stage up to date; the state's name says whether it ran, came from DVC's cache or was unchanged."""
@@ -79,6 +101,16 @@ def run_stage(stage: str, *, force: bool = False, known_unchanged: bool = False)
         return Failed(message=f"{stage}: {reason_of(finished.output)}")
     outcome = outcome_of(finished.output)
     return Completed(name=outcome.capitalize(), message=f"{stage}: {outcome}", data=outcome)
+
+
+@task(task_run_name="look", cache_policy=NO_CACHE)
+def look(run: Run) -> str:
+    """Lets the published model look at new images; returns why a rebuild is called for, or nothing."""
+    reason = run.reason_to_rebuild
+    if run.earlier and not run.other_kind:
+        get_run_logger().info(run.drift.in_words)
+    get_run_logger().info("A rebuild starts: %s", reason) if reason else None
+    return reason
 
 
 @task(task_run_name="judge", cache_policy=NO_CACHE)
@@ -118,8 +150,11 @@ def rebuild(
     experiment: str | None = None,
     publish: bool = True,  # noqa: FBT001, FBT002
     trigger: Trigger | None = None,
+    only_on_drift: bool = False,  # noqa: FBT001, FBT002
 ) -> State:
     """Brings stages up to date in DVC's order, judges the model, and publishes it if it passes.
+
+    A served flow is pickled with what its own lines name: functions and classes, but no context variable.
 
     Args:
         targets: stages that are brought up to date, with what they depend on; all if none is named. Then nothing is published.
@@ -127,14 +162,16 @@ def rebuild(
         experiment: a name under which DVC keeps the run as an experiment. Then nothing is published.
         publish: whether a model that passes the gate becomes the published one.
         trigger: what started the run, for people; if it is not said, a schedule or a person.
+        only_on_drift: ends after the stage prepare, unless new images differ from those of the published version.
     """
     say = get_run_logger().info
-    server = str(get_current_settings().api.url or "")
     try:
-        with turn(say), entered(str(flow_run.get_id()), server):
-            for line in [*end_killed_runs(server), *mend_troubles(deep=False)]:
+        enter_once(str(flow_run.get_id()))
+        with turn(say):
+            for line in [*end_killed_runs(server_key()), *mend_troubles(deep=False)]:
                 say(line)
-            return _rebuild(targets or [], force=force, experiment=experiment, publish=publish, trigger=trigger or _trigger())
+            options = Options(force, experiment, publish, trigger or _trigger(), only_on_drift)
+            return _rebuild(targets or [], options)
     except DarkroomError as error:
         return Failed(message=str(error))
     except OSError as error:
@@ -149,24 +186,36 @@ def _trigger() -> Trigger:
     return "schedule" if context and context.flow_run and context.flow_run.auto_scheduled else "by hand"
 
 
-def _rebuild(targets: Sequence[str], *, force: bool, experiment: str | None, publish: bool, trigger: Trigger) -> State:
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The parameters of a run, as `rebuild` has them."""
+
+    force: bool
+    experiment: str | None
+    publish: bool
+    trigger: Trigger
+    only_on_drift: bool
+
+
+def _rebuild(targets: Sequence[str], options: Options) -> State:
     config = read_params().publish
-    publishes = publish and not targets and experiment is None
+    publishes = options.publish and not targets and options.experiment is None
     if publishes:
         need_publishable(config)
-    outcomes: dict[str, str] = {}
-    for stage, state in run_stages(stage_order(targets), force=force):
+    run, start = Run(published_version()), "" if options.trigger == "by hand" else f"{options.trigger}: "
+    outcomes: list[str] = []
+    for stage, state in run_stages(stage_order(targets), force=options.force):
         if not state.is_completed():
             return Failed(message=state.message)
-        outcomes[stage] = str(state.name)
-    line = ", ".join(f"{stage} {outcome.lower()}" for stage, outcome in outcomes.items())
-    if trigger != "by hand":
-        line = f"{trigger}: {line}"
-    if experiment is not None:
-        line += f"; {save_experiment(experiment)}"
-    if targets:
-        return Completed(message=line)
-    return _finish(Run(published_version()), line, config, publishes=publishes)
+        outcomes.append(f"{stage} {str(state.name).lower()}")
+        if options.only_on_drift and stage == _LOOKED_AFTER:
+            if not (reason := look(run)):
+                return Completed(message=f"{start}{', '.join(outcomes)}; no rebuild: {run.drift.in_words.removesuffix('.')}")
+            start += f"{reason}: "
+    line = f"{start}{', '.join(outcomes)}"
+    if options.experiment is not None:
+        line += f"; {save_experiment(options.experiment)}"
+    return Completed(message=line) if targets else _finish(run, line, config, publishes=publishes)
 
 
 def run_stages(order: Sequence[str], *, force: bool) -> Iterator[tuple[str, State]]:
@@ -208,7 +257,7 @@ def _finish(run: Run, line: str, config: PublishConfig, *, publishes: bool) -> S
     judgement = judge_run(run) if publishes else None
     publish_artifacts(run, judgement)
     if run.drift.is_certain:
-        line = f"{line}; {run.drift.headline}"
+        line = line if run.drift.headline in line else f"{line}; {run.drift.headline}"
         emit_event("darkroom.drift", {"prefect.resource.id": f"prefect.flow-run.{flow_run.get_id()}"})
         tell(f"Darkroom: new images differ in run {flow_run.get_name()}", run.drift.in_words, get_run_logger().warning)
     if judgement is None:

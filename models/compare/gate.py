@@ -59,7 +59,8 @@ class Evidence:
         published: of the published model to today's images, or some of them: id, predicted. None where there is no such model.
         seen: ids of today's images that the published model was trained on, or images of the same cluster.
         quarantined_fraction: of the files of today.
-        unlike_fraction: of the new images; None where there are none.
+        unlike_fraction: of the new images, by the published model; None where it has looked at none.
+        not_looked: why the published model has looked at no new image, though there are some; empty where that is not so.
         note: how the published model was asked, where it could not be asked anew.
     """
 
@@ -68,6 +69,7 @@ class Evidence:
     seen: pl.Series
     quarantined_fraction: float
     unlike_fraction: float | None
+    not_looked: str = ""
     note: str = ""
 
 
@@ -86,15 +88,7 @@ def judge(evidence: Evidence, config: GateConfig) -> Judgement:
             else []
         ),
         _at_most("quarantined", evidence.quarantined_fraction, config.max_quarantined_fraction, "of the files are quarantined"),
-        *(
-            [
-                _at_most(
-                    "unlike", evidence.unlike_fraction, config.max_unlike_fraction, "of the new images are unlike the others"
-                )
-            ]
-            if evidence.unlike_fraction is not None
-            else []
-        ),
+        *_check_unlike(evidence, config.max_unlike_fraction),
     ]
     return Judgement(checks=checks, difference=difference, left_out=left_out)
 
@@ -153,6 +147,17 @@ def _check_not_worse(difference: Difference | None, left_out: int, note: str) ->
     )
     worse = difference.verdict == "harmed"
     return Check(name="not worse", passed=not worse, sentence=f"it is worse: {sentence}" if worse else sentence)
+
+
+def _check_unlike(evidence: Evidence, most: float) -> list[Check]:
+    if evidence.unlike_fraction is not None:
+        return [
+            _at_most("unlike", evidence.unlike_fraction, most, "of the new images are unlike what the published model knows")
+        ]
+    if evidence.not_looked and most < 1:
+        sentence = f"the published model cannot say whether new images are unlike what it knows: {evidence.not_looked}"
+        return [Check(name="unlike", passed=True, sentence=sentence)]
+    return []
 
 
 def _at_most(name: CheckName, found: float, most: float, what: str) -> Check:

@@ -1,4 +1,4 @@
-"""`darkroom serve`: the flow on a schedule, or whenever the source changes."""
+"""`darkroom serve`: the flow on a schedule, whenever the source changes, or when new images differ."""
 
 from typing import Annotated
 
@@ -11,8 +11,14 @@ def serve(
     ] = None,
     interval: Annotated[float | None, typer.Option(min=1, help="Seconds between the starts of two runs.")] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Starts a run when the source has changed and is quiet.")] = False,  # noqa: FBT002  # a flag
-    quiet: Annotated[float, typer.Option(min=0, help="Seconds for which nothing may change before --watch starts a run.")] = 60,
-    poll: Annotated[float, typer.Option(min=1, help="Seconds between two looks of --watch at the source.")] = 10,
+    drift: Annotated[  # noqa: FBT002  # a flag
+        bool,
+        typer.Option("--drift", help="As --watch, but the run ends after prepare unless new images differ from those before."),
+    ] = False,
+    quiet: Annotated[
+        float, typer.Option(min=0, help="Seconds for which nothing may change before --watch or --drift starts a run.")
+    ] = 60,
+    poll: Annotated[float, typer.Option(min=1, help="Seconds between two looks of --watch or --drift at the source.")] = 10,
 ) -> None:
     """Runs the flow on a schedule or when images change (a model over HTTP: `darkroom serve-model`).
 
@@ -24,9 +30,14 @@ def serve(
     output_path("diagnose", "index.html")  # outside a project it says so before Prefect is loaded
     if cron is not None and interval is not None:
         raise ParamsError("--cron and --interval are two schedules; a run has one. Leave one of them out")
-    if cron is None and interval is None and not watch:
-        raise ParamsError("serve must have --cron, --interval or --watch; it has none. For example: --cron '0 2 * * *'")
+    if watch and drift:
+        raise ParamsError("--watch starts a whole run at each change, --drift only where images differ. Leave one of them out")
+    if cron is None and interval is None and not watch and not drift:
+        raise ParamsError(
+            "serve must have --cron, --interval, --watch or --drift; it has none. For example: --cron '0 2 * * *'"
+        )
     from pipelines.schedule.serve import serve as serve_flow
     from pipelines.schedule.source_watch import Watch
 
-    serve_flow(cron=cron, interval_seconds=interval, watch=Watch(quiet) if watch else None, poll_seconds=poll)
+    watcher = Watch(quiet) if watch or drift else None
+    serve_flow(cron=cron, interval_seconds=interval, watch=watcher, poll_seconds=poll, only_on_drift=drift)

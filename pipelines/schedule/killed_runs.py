@@ -1,8 +1,9 @@
 """Which flow runs are at work in this folder, by process number and start: a run that was killed cannot say so itself.
 
-    .darkroom/flow_runs/<id of the run>.json    process 4711 on this machine, which began at 1764225000.12
+    .darkroom/flow_runs/<name of the run>.json    process 4711 on this machine, which began at 1764225000.12
 
-A run removes its entry when it ends. The next run finds the entries whose process is gone, and tells Prefect's server.
+An entry is written before the server hears of the run, where that can be, and stays until the server is known to have heard of
+its end. The next run looks at the entries whose process is gone, and gives those runs an end.
 """
 
 import os
@@ -23,9 +24,9 @@ LEDGER = Path(".darkroom/flow_runs")
 class Entry(Document):
     """A flow run and the process that runs it."""
 
-    format_version: Literal[1] = 1
-    flow_run: str  # its id at the server
-    server: str  # the address of its API; empty for a temporary one
+    format_version: Literal[2] = 2
+    run: str  # its id at the server, or a tag that it alone has
+    server: str  # the address of its API; empty for an own one
     host: str
     pid: int
     began: float  # of the process, seconds since 1970
@@ -43,31 +44,44 @@ class Entry(Document):
             return True
 
 
-@contextmanager
-def entered(flow_run: str, server: str) -> Iterator[None]:
-    """Keeps an entry of this process while it lasts, and longer if the process is killed."""
+def enter(run: str, server: str) -> Entry:
+    """Writes an entry of this process; the next run removes it.
+
+    Args:
+        run: its id.
+        server: the address of its API; empty for an own one.
+    """
     own = psutil.Process()
-    entry = Entry(flow_run=flow_run, server=server, host=socket.gethostname(), pid=os.getpid(), began=own.create_time())
+    entry = Entry(run=run, server=server, host=socket.gethostname(), pid=os.getpid(), began=own.create_time())
     LEDGER.mkdir(parents=True, exist_ok=True)
     write_document(_path(entry), entry)
-    try:
-        yield
-    finally:
-        remove(entry)
+    return entry
 
 
-def killed_runs(server: str) -> list[Entry]:
+@contextmanager
+def entered(server: str) -> Iterator[str]:
+    """Keeps an entry of a run that is yet to begin; it stays where this process is killed, or fails before the end.
+
+    Args:
+        server: the address of its API; empty for an own one.
+
+    Yields:
+        The tag that the run must have.
+    """
+    began = psutil.Process().create_time()
+    entry = enter(f"process-{os.getpid()}-{began:.2f}", server)
+    yield entry.run
+    remove(entry)
+
+
+def ended_runs(server: str) -> list[Entry]:
     """The entries of a server whose process is gone; those that cannot be read are removed."""
-    found = []
-    for path in sorted(LEDGER.glob("*.json")):
-        try:
-            entry = read_document(path, Entry, stage="flow")
-        except DarkroomError:  # torn, or of another version
-            path.unlink(missing_ok=True)
-            continue
-        if entry.server == server and not entry.is_alive:
-            found.append(entry)
-    return found
+    return [entry for entry in _entries() if entry.server == server and not entry.is_alive]
+
+
+def runs_alive() -> set[str]:
+    """The ids or tags of the runs whose process lives."""
+    return {entry.run for entry in _entries() if entry.is_alive}
 
 
 def remove(entry: Entry) -> None:
@@ -76,5 +90,13 @@ def remove(entry: Entry) -> None:
         _path(entry).unlink()
 
 
+def _entries() -> Iterator[Entry]:
+    for path in sorted(LEDGER.glob("*.json")):
+        try:
+            yield read_document(path, Entry, stage="flow")
+        except DarkroomError:  # torn, or of another version
+            path.unlink(missing_ok=True)
+
+
 def _path(entry: Entry) -> Path:
-    return LEDGER / f"{entry.flow_run}.json"
+    return LEDGER / f"{entry.run}.json"

@@ -1,6 +1,7 @@
-"""Lets a published model answer the validation and test images of today, in a process of its own, which loads TensorFlow.
+"""Lets a published model look at images of today, in a process of its own, which loads TensorFlow.
 
-`python -m pipelines.versions.predict_with_published --model published/v3/model.keras --prepared data/prepared --predictions O`
+`python -m pipelines.versions.predict_with_published --model published/v3/model.keras --prepared data/prepared
+--manifest data/manifest.parquet --wanted IN --looks OUT`
 """
 
 from pipelines.environment_variables import settle
@@ -17,31 +18,43 @@ from models.train.quick_keras_import import load_keras
 
 load_keras()  # before any other module imports it
 
-import polars as pl
+from pathlib import Path
 
-from dataprep.core.artifacts import write_table
-from dataprep.feed.batches import ordered_batches
-from dataprep.store.shards import read_index
-from models.compare.gate import HELD_OUT
+from dataprep.core.artifacts import read_table, write_table
+from dataprep.core.errors import ArtifactError
+from models.compare.looks_table import LOOKS, WANTED
+from models.compare.published_looks import look_at
 from models.evaluate.predict import load_model
-from models.evaluate.predictions import PREDICTIONS, predictions_frame
+from models.evaluate.reference import Reference, read_reference
+from models.evaluate.usual_facts import read_sizes
+from models.predict.recipe import read_preparation
 from models.train.keras_environment import settle_keras, threads_of
 from pipelines.parameters.params import read_params
 from pipelines.run.stage_runner import OutputOption, PathOption, PlaceOption, run
 
 
-def main(model: PathOption, prepared: PlaceOption, predictions: OutputOption) -> None:
-    batch_size = read_params().evaluate.batch_size
+def main(model: PathOption, prepared: PlaceOption, manifest: PathOption, wanted: PathOption, looks: OutputOption) -> None:
     settle_keras(threads_of(model))
-    index = read_index(prepared, stage="prepare")
-    classifier = load_model(model, index)
-    parts = [
-        predictions_frame(ids, split, labels, classifier.predict_on_batch(images), index.class_names)
-        for split in HELD_OUT
-        for images, labels, ids in ordered_batches(prepared, split, batch_size)
-    ]
-    write_table(predictions, pl.concat(parts).sort("id"), PREDICTIONS)
-    print(f"published: {sum(part.height for part in parts):,} images answered by {model}")
+    index, sizes, images = read_preparation(model), read_sizes(manifest), read_table(wanted, WANTED)
+    found = look_at(
+        load_model(model, index),
+        index.class_names,
+        _reference_of(model, index.class_names),
+        prepared=prepared,
+        sizes=sizes,
+        wanted=images,
+        batch_size=read_params().evaluate.batch_size,
+    )
+    write_table(looks, found, LOOKS)
+    print(f"published: {found.height:,} images looked at by {model}")
+
+
+def _reference_of(model: Path, class_names: list[str]) -> Reference | None:
+    """None where it is missing, damaged or of another version: prediction goes on without one too."""
+    try:
+        return read_reference(model.with_name("reference.npz"), model, class_names)
+    except ArtifactError:
+        return None
 
 
 if __name__ == "__main__":

@@ -280,8 +280,10 @@ def error_of(output: str) -> str:
 
     >>> error_of("Running\nERROR: failed to push\n  3 files\n")
     'failed to push 3 files'
+    >>> error_of("ERROR: unexpected error - no route to host\n\nHaving any troubles? Hit us up, we are happy to help!\n")
+    'unexpected error - no route to host'
     """
-    _, _, message = output.rpartition("ERROR: ")
+    message = output.rpartition("ERROR: ")[2].partition("Having any troubles?")[0]  # whom DVC would have asked
     return " ".join(message.split()) or last_line(output)
 
 

@@ -97,6 +97,39 @@ def test_a_model_is_published_refused_and_restored(
     assert keys == {"metrics", "diagnosis", "data", "report"}
 
 
+def test_a_watcher_starts_runs_and_only_drift_makes_them_whole(
+    make_ran_project: Callable[[], Project], environment: Mapping[str, str]
+) -> None:
+    project = make_ran_project()
+    with subprocess.Popen(
+        ["darkroom", "serve", "--drift", "--quiet", "1", "--poll", "1"],
+        cwd=project.root,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+
+        def wait_for(words: str) -> str:
+            return next(line for line in process.stdout or () if words in line)
+
+        try:
+            first = wait_for("Finished in state")  # of the first task
+            assert "ingest" in first
+            assert "source changed: nothing is published yet: ingest ran" in wait_for("; version 1 is published")
+            write_png(project.root / "raw/tiny/class0/usual.png", striped(0, 70_000))
+            assert "source changed: ingest ran, split ran, prepare ran; no rebuild: 1 new image looks" in wait_for(
+                "; no rebuild: "
+            )
+            for number in range(12):
+                image = 255 - striped(number % 3, 60_000 + number)
+                write_png(project.root / f"raw/tiny/class{number % 3}/inverted{number}.png", image)
+            assert "drift: 13 new images differ in " in wait_for("A rebuild starts: ")
+        finally:
+            process.terminate()
+            process.communicate()
+
+
 def test_a_killed_run_is_ended_by_the_next_one_and_the_bytes_are_the_same(
     make_ran_project: Callable[[], Project], environment: Mapping[str, str]
 ) -> None:
@@ -120,3 +153,25 @@ def test_a_killed_run_is_ended_by_the_next_one_and_the_bytes_are_the_same(
     with get_client(sync_client=True) as client:
         running = [run for run in client.read_flow_runs() if run.state_name in ("Running", "Pending")]
     assert running == []
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ({"split.fractions": [0.5, 0.5, 0.5]}, "params.yaml: split.fractions must sum to 1; got 0.5 + 0.5 + 0.5 = 1.5"),
+        (
+            {"ingest.source": "raw/none"},
+            "ingest: params.yaml: ingest.source must be a folder of images; 'raw/none' does not exist",
+        ),
+    ],
+    ids=["parameters", "a stage"],
+)
+def test_the_flow_ends_with_one_line_when_parameters_or_a_stage_are_wrong(
+    make_ran_project: Callable[[], Project], environment: Mapping[str, str], values: dict[str, object], line: str
+) -> None:
+    project = make_ran_project()
+    project.set(values)
+    ended = project.run("python", "-m", "pipelines.flows", env=environment)
+    assert ended.exit_code == 2
+    assert ended.output.count("Traceback") == 0
+    assert f"error: {line}" in ended.output

@@ -251,27 +251,6 @@ def test_an_experiment_with_another_network_runs(project: Project) -> None:
     assert "path: models/networks/mlp.py" in project.read("dvc.lock")
 
 
-@pytest.mark.parametrize(
-    ("values", "line"),
-    [
-        ({"split.fractions": [0.5, 0.5, 0.5]}, "params.yaml: split.fractions must sum to 1; got 0.5 + 0.5 + 0.5 = 1.5"),
-        (
-            {"ingest.source": "raw/none"},
-            "ingest: params.yaml: ingest.source must be a folder of images; 'raw/none' does not exist",
-        ),
-    ],
-    ids=["parameters", "a stage"],
-)
-def test_the_flow_ends_with_one_line_when_parameters_or_a_stage_are_wrong(
-    project: Project, values: dict[str, object], line: str
-) -> None:
-    project.set(values)
-    ended = project.run("python", "-m", "pipelines.flows")
-    assert ended.exit_code == 2
-    assert ended.output.count("Traceback") == 0
-    assert f"error: {line}" in ended.output
-
-
 def test_class_names_are_shown_as_they_are(project: Project) -> None:
     for number in range(6):
         write_png(project.root / f"raw/markup/[bold]x/{number}.png", striped(0, number))

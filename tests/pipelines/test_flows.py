@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import cloudpickle
 import psutil
 import pytest
 from prefect.blocks.system import Secret
@@ -25,16 +26,17 @@ from prefect.settings import (
     get_current_settings,
     temporary_settings,
 )
-from prefect.states import Completed, Running
+from prefect.states import Completed, Pending, Running
 from prefect.testing.utilities import prefect_test_harness
 from pydantic import SecretStr
 
 from dataprep.core.artifacts import write_document
+from models.compare.drift import Drift
 from pipelines import flows
 from pipelines.flows import outcome_of, reason_of
 from pipelines.schedule import prefect_settings
-from pipelines.schedule.killed_runs import LEDGER, Entry
-from pipelines.schedule.prefect_artifacts import WEBHOOK, end_killed_runs, tell
+from pipelines.schedule.killed_runs import LEDGER, Entry, enter
+from pipelines.schedule.prefect_artifacts import WEBHOOK, end_killed_runs, end_lost_runs, tell
 from pipelines.schedule.prefect_preconditions import ServerError
 from pipelines.versions.compare_with_published import Run
 from pipelines.workspace.dvc_graph import Finished
@@ -71,6 +73,10 @@ ERROR: failed to reproduce 'prepare': '/p/data/prepared' is busy, it is being bl
 If there are no processes with such PIDs, you can manually remove '/p/.dvc/tmp/rwlock' and try again.
 """
     assert reason_of(busy) == "one run at a time: process 1590 works in this folder (/bin/dvc repro). Wait until it ends"
+
+
+def test_the_flow_can_be_handed_to_the_process_that_a_schedule_starts() -> None:
+    assert cloudpickle.loads(cloudpickle.dumps(flows.rebuild)).name == "rebuild"
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +128,6 @@ def test_every_stage_is_a_task_in_order_and_the_outcome_is_shown(play: Callable[
     assert asked == ["ingest", "status", "train", "diagnose", "finish"]
     assert state.is_completed()
     assert state.message == "ingest ran, train cached, diagnose unchanged"
-    assert list(Path(".darkroom/flow_runs").iterdir()) == []  # a run that ended has no entry
 
 
 @pytest.mark.usefixtures("server")
@@ -131,6 +136,27 @@ def test_what_dvc_would_skip_is_not_asked_for(play: Callable[..., list[str]]) ->
     state = flows.rebuild(return_state=True, trigger="schedule")
     assert asked == ["ingest", "status", "finish"]
     assert state.message == "schedule: ingest ran, split unchanged, train unchanged"
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize("reason", ["", "drift: 12 new images differ in brightness"])
+def test_where_only_drift_is_a_reason_the_rest_runs_or_does_not(
+    play: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    asked = play({"ingest": Finished(0, RAN), "prepare": Finished(0, RAN), "train": Finished(0, RAN)})
+    drift = Drift(new=12, unlike=1, looked_at=12, shifts=[])
+    monkeypatch.setattr(Run, "reason_to_rebuild", reason)
+    monkeypatch.setattr(Run, "drift", drift)
+    state = flows.rebuild(return_state=True, trigger="source changed", only_on_drift=True)
+    assert state.is_completed()
+    if reason:
+        assert asked == ["ingest", "status", "prepare", "train", "finish"]
+        assert state.message == f"source changed: {reason}: ingest ran, prepare ran, train ran"
+    else:
+        assert asked == ["ingest", "status", "prepare"]
+        assert str(state.message).startswith(
+            "source changed: ingest ran, prepare ran; no rebuild: 12 new images look like those"
+        )
 
 
 @pytest.mark.usefixtures("server")
@@ -159,7 +185,7 @@ def test_a_run_that_was_killed_gets_an_end_and_so_do_its_tasks(play: Callable[..
         created = client.create_task_run(flows.run_stage, run.id, dynamic_key="0", state=Running())
         with subprocess.Popen(["sleep", "60"]) as process:
             began = psutil.Process(process.pid).create_time()
-            entry = Entry(flow_run=str(run.id), server=api, host=socket.gethostname(), pid=process.pid, began=began)
+            entry = Entry(run=str(run.id), server=api, host=socket.gethostname(), pid=process.pid, began=began)
             LEDGER.mkdir(parents=True)
             write_document(LEDGER / f"{run.id}.json", entry)
             assert end_killed_runs(api) == []  # it is at work
@@ -168,7 +194,31 @@ def test_a_run_that_was_killed_gets_an_end_and_so_do_its_tasks(play: Callable[..
         assert flows.rebuild(return_state=True).is_completed()
         assert str(client.read_flow_run(run.id).state_name) == "Crashed"
         assert str(client.read_task_run(created.id).state_name) == "Crashed"
-    assert list(LEDGER.iterdir()) == []
+    assert not (LEDGER / f"{run.id}.json").exists()
+
+
+@pytest.mark.usefixtures("server")
+def test_a_run_that_was_killed_before_it_entered_itself_is_found_by_its_tag_or_by_its_deployment(
+    play: Callable[..., list[str]],
+) -> None:
+    play({"ingest": Finished(0, RAN)})
+    with get_client(sync_client=True) as client:
+        tagged = client.create_flow_run(flows.rebuild, state=Running(), tags=["process-4711-1.00"])
+        LEDGER.mkdir(parents=True)
+        gone = Entry(run="process-4711-1.00", server="", host=socket.gethostname(), pid=4711, began=1.0)
+        write_document(LEDGER / f"{gone.run}.json", gone)
+        (line,) = end_killed_runs("")
+        assert line.endswith(" was killed (process 4711); it is now Crashed and no longer Running")
+        assert str(client.read_flow_run(tagged.id).state_name) == "Crashed"
+
+        deployment = client.create_deployment(client.create_flow(flows.rebuild), "mine")
+        lost = client.create_flow_run_from_deployment(deployment, state=Pending())
+        at_work = client.create_flow_run_from_deployment(deployment, state=Running())
+        enter(str(at_work.id), "")
+        (line,) = end_lost_runs("mine")
+        assert f"run {lost.name} was killed (its process is not known)" in line
+        names = [str(client.read_flow_run(run.id).state_name) for run in (lost, at_work)]
+        assert names == ["Crashed", "Running"]
 
 
 @pytest.fixture

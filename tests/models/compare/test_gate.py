@@ -106,7 +106,10 @@ def test_images_of_one_cluster_are_not_many() -> None:
         ({"min_accuracy": 0.95}, "accuracy on 10 validation and test images is 0.9000; at least 0.95 is asked"),
         ({"min_class_recall": 0.95}, "the lowest recall is that of class 'a', 0.9000 on 10 images; at least 0.95 is asked"),
         ({"max_quarantined_fraction": 0.01}, "2.0% of the files are quarantined; at most 1.0% may be"),
-        ({"max_unlike_fraction": 0.2}, "30.0% of the new images are unlike the others; at most 20.0% may be"),
+        (
+            {"max_unlike_fraction": 0.2},
+            "30.0% of the new images are unlike what the published model knows; at most 20.0% may be",
+        ),
     ],
 )
 def test_each_limit_refuses_and_says_why(change: dict[str, float], reason: str) -> None:
@@ -147,3 +150,20 @@ def test_what_was_trained_on_is_known_by_name_pixels_group_and_cluster() -> None
         }
     )
     assert seen_in_training(images, published).to_list() == ["renamed", "same-writer", "copy-of-renamed", "d"]
+
+
+def test_a_limit_that_cannot_be_looked_at_is_named() -> None:
+    evidence = Evidence(
+        answers=answers([True] * 100),
+        published=None,
+        seen=NOTHING,
+        quarantined_fraction=0.0,
+        unlike_fraction=None,
+        not_looked="the classes are others now",
+    )
+    names = [check.name for check in judge(evidence, OPEN).checks]
+    assert "unlike" not in names
+    (check,) = [
+        own for own in judge(evidence, OPEN.model_copy(update={"max_unlike_fraction": 0.2})).checks if own.name == "unlike"
+    ]
+    assert check.sentence.endswith("whether new images are unlike what it knows: the classes are others now")

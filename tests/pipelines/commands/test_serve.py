@@ -11,8 +11,9 @@ from tests.closure import ROOT
 @pytest.mark.parametrize(
     ("options", "fault"),
     [
-        ([], r"serve must have --cron, --interval or --watch; it has none\. For example: --cron '0 2 \* \* \*'"),
+        ([], r"serve must have --cron, --interval, --watch or --drift; it has none\. For example: --cron '0 2 \* \* \*'"),
         (["--cron", "0 2 * * *", "--interval", "60"], "--cron and --interval are two schedules"),
+        (["--watch", "--drift"], "--watch starts a whole run at each change"),
     ],
 )
 def test_it_wants_one_schedule(options: list[str], fault: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,5 @@
 """What serves the flow, without a server: the watcher's loop, the schedule, the port."""
 
-import socket
 from collections.abc import Iterator
 
 import pytest
@@ -71,10 +70,3 @@ def test_what_is_no_cron_is_one_line() -> None:
     serve.check_cron("0 2 * * *")
     with pytest.raises(ParamsError, match=r"^--cron must have five fields .*; got 'at night'\. Correct it"):
         serve.check_cron("at night")
-
-
-def test_the_port_is_prefect_s_own_or_a_free_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        monkeypatch.setattr(serve, "_PORT", taken.getsockname()[1])
-        assert serve.free_port() not in (0, taken.getsockname()[1])
-    assert serve.free_port() == serve._PORT

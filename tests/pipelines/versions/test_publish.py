@@ -87,7 +87,7 @@ def test_the_message_says_what_changed_in_data_and_scores() -> None:
         "Scores: test 0.9500 (0.5000 to 1.0000; 100 images), validation 0.9500 (0.5000 to 1.0000; 100 images).",
         "Gate: against the published model +0.1 points.",
         "Drift: 5 new images differ in brightness (distance 0.50, p = 0.001, median 100 before and 150 now); 0 of 5 are unlike "
-        "each of the others.",
+        "the training images of the published model.",
     ]
 
 
