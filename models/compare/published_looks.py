@@ -11,10 +11,10 @@ from dataprep.core.artifacts import Place
 from dataprep.feed.batches import ordered_batches
 from models.compare.looks_table import LOOKS
 from models.evaluate.feature_table import FEATURE
-from models.evaluate.image_facts import FACTS
+from models.evaluate.image_facts import facts_frame, measure_figures
 from models.evaluate.predict import Classifier
 from models.evaluate.reference import Reference
-from models.evaluate.usual_facts import measure_figures, sizes_of_files
+from models.evaluate.usual_facts import sizes_of_files
 
 
 def look_at(
@@ -58,8 +58,7 @@ def look_at(
             if looked.size:
                 own = [names[place] for place in looked]
                 measured = measure_figures(images[rows][looked])
-                columns = dict(zip(FACTS, measured.T, strict=False))  # the first of the figures
-                seen = pl.DataFrame({"id": own, **columns}).with_columns(pl.col(FACTS).fill_nan(None))
+                seen = facts_frame(own, measured)
                 if reference:
                     figures = np.hstack([measured, sizes_of_files(own, sizes)])
                     reasons = reference.unlike.reasons(figures, deep[looked], probabilities[looked], class_names)

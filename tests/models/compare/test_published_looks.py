@@ -12,11 +12,12 @@ from models.compare.published_looks import look_at
 from models.config.model import ModelConfig
 from models.config.train import TrainConfig
 from models.evaluate.image_facts import measure_facts
-from models.evaluate.predict import load_model, predict, projection_of, unlike_of
-from models.evaluate.reference import encode_reference, make_reference, read_reference
+from models.evaluate.predict import load_model
+from models.evaluate.reference import read_reference
 from models.predict.predictor import Predictor
 from pipelines.parameters.params import Params
 from tests.models.made_up import split_of
+from tests.models.made_up_reference import reference_bytes
 from tests.models.untrained_model import write_untrained
 
 SIDE = 12  # of the files of the tiny data set, in pixels
@@ -27,14 +28,7 @@ def model(tiny: Path, mlp: ModelConfig, short: TrainConfig, params: Params, tmp_
     """A model with reference.npz beside it."""
     path = write_untrained(tmp_path_factory.mktemp("published") / "model.keras", tiny, mlp, short, params)
     prepared, split = tiny / "prepared", split_of(tiny / "prepared")
-    classifier = load_model(path, read_index(prepared, stage="prepare"))
-    projection = projection_of(classifier, prepared, params.evaluate)
-    seen = list(predict(classifier, prepared, params.evaluate, projection))
-    rows, features = (pl.concat(getattr(own, name) for own in seen).sort("id") for name in ("predictions", "features"))
-    unlike = unlike_of(classifier, prepared, sizes_of(split), split, params.evaluate)
-    path.with_name("reference.npz").write_bytes(
-        encode_reference(path, make_reference(rows, features, projection, unlike, split))
-    )
+    path.with_name("reference.npz").write_bytes(reference_bytes(path, prepared, sizes_of(split), params))
     return path
 
 

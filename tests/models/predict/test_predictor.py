@@ -11,9 +11,7 @@ from dataprep.core.errors import ArtifactError
 from dataprep.store.shards import read_index
 from models.config.model import ModelConfig
 from models.config.train import TrainConfig
-from models.evaluate.predict import load_model, predict, projection_of
-from models.evaluate.reference import encode_reference, make_reference
-from models.evaluate.unlike import chosen_limits, fit_unlike
+from models.evaluate.predict import load_model, predict
 from models.predict.predictor import Predictor
 from models.train.keras_environment import keras_settings_kept
 from models.train.model_bytes import encode_model
@@ -21,6 +19,7 @@ from models.train.model_file import recipe_of
 from models.train.probability_columns import PROBABILITY
 from pipelines.parameters.params import Params
 from tests.models.made_up import split_of
+from tests.models.made_up_reference import reference_bytes
 from tests.models.untrained_model import write_untrained
 
 
@@ -122,16 +121,10 @@ def test_a_model_with_code_is_refused_and_the_code_is_not_run(tiny: Path, model:
 def test_what_is_unlike_is_said_and_not_accepted(
     tiny: Path, model: Path, files: list[Path], params: Params, tmp_path: Path
 ) -> None:
-    prepared, index = tiny / "prepared", read_index(tiny / "prepared", stage="prepare")
-    classifier, split = load_model(model, index), split_of(prepared)
-    sizes = split.select("id").with_columns(width=pl.lit(12), height=pl.lit(12))
-    projection = projection_of(classifier, prepared, params.evaluate)
-    seen = list(predict(classifier, prepared, params.evaluate, projection))
-    rows, features = (pl.concat(getattr(own, name) for own in seen).sort("id") for name in ("predictions", "features"))
-    limits = chosen_limits(prepared)
-    unlike = fit_unlike([own.looked.chosen(limits) for own in seen], sizes, split, len(index.class_names))
+    prepared = tiny / "prepared"
+    sizes = split_of(prepared).select("id").with_columns(width=pl.lit(12), height=pl.lit(12))
     path = tmp_path / "reference.npz"
-    path.write_bytes(encode_reference(model, make_reference(rows, features, projection, unlike, split)))
+    path.write_bytes(reference_bytes(model, prepared, sizes, params))
     predictor = Predictor.load(model, reference=path, precision=0.2)
     assert predictor.note is None
     usual = predictor.predict(files)
