@@ -122,14 +122,15 @@ class ModelWorker:
         """
         return self._put([image], self._look)
 
-    def warm_up(self) -> None:
-        """Has the network compiled, so that the first request waits for nothing; returns when that is done."""
+    def warm_up(self) -> tuple[PreparedImage, Look]:
+        """Has the network compiled, so that the first request waits for nothing; returns an image and what was said of it."""
         rng = np.random.default_rng(0)
+        height, width = self.model.shape[:2]
         for count in (1, 2, 3):  # Keras compiles anew for the first other sizes of a batch
             pixels = rng.integers(0, 256, (count, *self.model.shape), dtype=np.uint8)
-            height, width = self.model.shape[:2]
-            self.predict([PreparedImage("", own, height, width) for own in pixels]).result()
-        self.look(PreparedImage("", pixels[0], height, width)).result()
+            images = [PreparedImage("", own, height, width) for own in pixels]
+            self.predict(images).result()
+        return images[0], self.look(images[0]).result()
 
     def _put(self, images: Sequence[PreparedImage], answer: Callable[[list[Prediction]], T]) -> "Future[T]":
         done: Future[T] = Future()

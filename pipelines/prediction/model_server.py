@@ -24,7 +24,7 @@ from models.serve.limits import RequestLimits, within_limits
 from models.serve.model_worker import ModelWorker
 from models.serve.service import make_service
 from models.serve.train_pictures import TrainPictures
-from models.serve.try_page import PATHS, Tryout, add_try_page
+from models.serve.try_page import PATHS, Tryout, add_try_page, tried
 from models.serve.user_drawings import Easel, easel_like
 from pipelines.parameters.params import PARAMS_FILE, Params, read_params
 from pipelines.run.stage_runner import need_docstrings, need_temporary_folder
@@ -59,7 +59,8 @@ def serve_model(model: Path, listening: Listening, limits: RequestLimits) -> Non
     with _loaded(model, _params(), limits) as (predictor, reader), ModelWorker(predictor) as worker:
         app, _ = make_service(worker, reader, limits=limits, host_names=listening.host_names)
         _say(predictor)
-        _listen(app, worker, listening, lambda address: print(f"serving {model}: {address}/predict", flush=True))
+        worker.warm_up()
+        _listen(app, listening, lambda address: print(f"serving {model}: {address}/predict", flush=True))
 
 
 def try_model(model: Path, listening: Listening, *, opens_browser: bool) -> None:
@@ -67,9 +68,12 @@ def try_model(model: Path, listening: Listening, *, opens_browser: bool) -> None
     params, limits = _params(), RequestLimits()
     with _loaded(model, params, limits) as (predictor, reader), ModelWorker(predictor) as worker:
         app, service = make_service(worker, reader, limits=limits, host_names=listening.host_names, paths=PATHS)
-        add_try_page(app, service, _tryout(predictor, params))
+        tryout = _tryout(predictor, params)
+        add_try_page(app, service, tryout)
         _say(predictor)
-        _listen(app, worker, listening, lambda address: _show(address, opens_browser=opens_browser))
+        image, look = worker.warm_up()
+        tried(look, image, predictor.class_names, tryout)  # which opens the shards and encodes pictures for the first time
+        _listen(app, listening, lambda address: _show(address, opens_browser=opens_browser))
 
 
 def _params() -> Params | None:
@@ -155,9 +159,8 @@ def _raw(params: Params, class_names: Sequence[str]) -> RawFolder | str:
         return "the folder of ingest.source is not found. `darkroom labels` says why"
 
 
-def _listen(app: FastAPI, worker: ModelWorker, listening: Listening, begin: Callable[[str], None]) -> None:
+def _listen(app: FastAPI, listening: Listening, begin: Callable[[str], None]) -> None:
     with closing(_bound(listening)) as bound:
-        worker.warm_up()
         host, port = bound.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         begin(f"http://{shown}:{port}")
