@@ -52,11 +52,10 @@ def test_light_ink_on_an_even_ground_stays_as_it_is() -> None:
     assert own.prepare.image_size == (28, 28)
 
 
-def test_paper_under_a_lamp_gets_a_threshold_for_each_pixel() -> None:
-    own = params(drawn(WRITERS, light_fall=80.0, paper_noise=1.0))
-    assert (own.prepare.saturate.method, own.prepare.saturate.window_px, own.augment.fill) == ("sauvola", 49, 255)
-    small = params(drawn(WRITERS, light_fall=80.0, height=28, width=28))
-    assert small.prepare.saturate.window_px == 15
+def test_paper_under_a_lamp_stays_as_it_is() -> None:
+    own = params(drawn(WRITERS, light_fall=80.0))
+    assert (own.prepare.saturate.method, own.augment.fill) == ("off", 235)
+    assert topics(drawn(WRITERS, light_fall=80.0))["paper"].reason.startswith("the light falls by 80 levels over it")
     assert params(drawn(WRITERS, light_fall=10.0)).prepare.saturate.method == "otsu"
 
 
