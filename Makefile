@@ -49,6 +49,7 @@ bench: .venv/installed ## every benchmark; wants the real images (DARKROOM_DATA)
 	python -m benchmarks.planted
 	python -m benchmarks.iterating
 	python -m benchmarks.newcomer
+	python -m benchmarks.newcomer --by-hand
 	python -m benchmarks.lamp
 	python -m benchmarks.serving
 
