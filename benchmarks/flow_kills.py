@@ -1,6 +1,5 @@
 """Kills (SIGKILL) in the middle of a flow, each followed by a flow that goes on: `python -m benchmarks.flow_kills 20`.
 
-
 At a random moment of its whole time, Prefect's start included, the flow is killed: in turns alone, so that DVC and the stage
 end by themselves or go on, and with all that it has started. Every flow trains anew. The records are in a PREFECT_HOME of its
 own, where it is counted how many runs and tasks have no end.
@@ -39,16 +38,20 @@ class KilledFlow:
     with_all: bool  # that it had started
     stage: str  # the last that had begun; "" before the first
     left: int  # processes that were still there two minutes later
-    exit_code: int
+    failure: str  # the last line of the next flow where it failed
     wrong: list[str]  # files that differ, are missing or were left behind
     open_before: int  # runs and tasks without an end after the kill
     open_after: int  # after the next flow
     next_seconds: float
 
     @property
+    def is_mended(self) -> bool:
+        return not self.failure and not self.wrong
+
+    @property
     def in_words(self) -> str:
         """A row of the table."""
-        same = "yes" if not self.exit_code and not self.wrong else f"no: {self.exit_code}, {', '.join(self.wrong)}"
+        same = "yes" if self.is_mended else f"no: {', '.join([*self.wrong, self.failure])}"
         what = "all" if self.with_all else "flow"
         moment = f"{self.seconds:.1f}" + ("" if self.in_time else " (had ended)")
         open_runs = f"{self.open_before} | {self.open_after}"
@@ -71,9 +74,8 @@ def main() -> None:
         for kill in kill_flows(project, count, rng_for(seed, "kills of flows"), environment):
             kills.append(kill)
             print(f"| {len(kills)} | {kill.in_words} |", flush=True)
-    whole = [kill for kill in kills if not kill.exit_code and not kill.wrong]
     print(f"{len(kills)} kills, {sum(kill.in_time for kill in kills)} before the flow had ended")
-    print(f"identical bytes after the next flow: {len(whole)} of {len(kills)}")
+    print(f"identical bytes after the next flow: {sum(kill.is_mended for kill in kills)} of {len(kills)}")
     before, after = sum(kill.open_before for kill in kills), sum(kill.open_after for kill in kills)
     print(f"runs and tasks without an end: {before} after the kills, {after} after the next flows")
 
@@ -114,7 +116,7 @@ def kill_flows(project: Project, count: int, rng: np.random.Generator, environme
             with_all=with_all,
             stage=stage,
             left=left,
-            exit_code=ended.exit_code,
+            failure=ended.output.splitlines()[-1] if ended.exit_code else "",
             wrong=sorted(name for name in names if found.get(name) != expected[level].get(name)),
             open_before=before,
             open_after=open_runs(database),

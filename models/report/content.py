@@ -1,6 +1,8 @@
 """What the report shows, gathered from the outputs of the earlier steps."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -11,6 +13,7 @@ from dataprep.config.base import SPLITS, SplitName
 from dataprep.core.artifacts import Place
 from dataprep.draw.augment_preview import draw_variations
 from dataprep.ingest.look_alike_classes import look_alike_warnings
+from dataprep.store.manifest import usable
 from dataprep.store.split_report import SplitMetrics
 from models.config.diagnose import DiagnoseConfig
 from models.diagnose.diagnosis import Diagnosis
@@ -26,7 +29,8 @@ from models.report.gallery import Asked, Gallery, build_gallery
 from models.report.heat import heat_addresses
 from models.report.nearest import nearest_train_images
 from models.report.pictures import sheet_address
-from models.train.network_sheet import NetworkSheet
+from models.report.raw_links import raw_file_link
+from models.train.network_sheet import ChangedSetting, NetworkSheet
 
 CORRECT_ON_CARDS = 60
 NEAR = 4
@@ -40,15 +44,18 @@ LISTED_FILES = 20
 LISTED_SLICES = 12
 SHEET_IMAGES = 5
 FITTING_PX = 1600
+CLUSTERS = 6
+PER_CLUSTER = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """One file that is not in the data set."""
+    """One file that is not in the data set; the link to it is None where the page can have none."""
 
     id: str
     reason: str
     message: str
+    link: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,11 @@ class Content:
     sheet_fits: bool  # on a page, shrunk a little
     look_alikes: list[str]  # at most one line
     network: NetworkSheet
+    changed_settings: list[ChangedSetting]
+    duplicates: list[list[str]]  # ids of images that show the same, side by side
+    num_duplicates: int  # such clusters in train and the shown split
+    raw: str | None  # the raw folder as the page links to it
+    raw_exceptions: dict[str, str]  # by id, links to raw files of another name
 
 
 _LABEL_OF_MARK = pl.when(pl.col("correction") == "wrong_label").then("label").otherwise(pl.lit("")).alias("mark_label")
@@ -133,6 +145,8 @@ class Sources:
         features: of all images: id, and one column per feature; none of some networks.
         saliency: the table of saliency maps.
         network: what is said of it.
+        default_settings: the sections of params.yaml that made it, as they are shipped.
+        raw: the raw folder as the page links to it; None where it cannot.
     """
 
     history: pl.DataFrame
@@ -142,6 +156,8 @@ class Sources:
     features: pl.DataFrame
     saliency: pl.DataFrame
     network: NetworkSheet
+    default_settings: Mapping[str, Mapping[str, Any]]
+    raw: str | None
 
 
 def collect(predictions: pl.DataFrame, facts: Facts, diagnosis: Diagnosis, sources: Sources, config: DiagnoseConfig) -> Content:
@@ -176,13 +192,15 @@ def collect(predictions: pl.DataFrame, facts: Facts, diagnosis: Diagnosis, sourc
     named = [image_id for ids in of_findings.values() for image_id in ids]
     suspects = facts.evidence.suspects.filter(pl.col("id").is_in(may_show)).head(SUSPECTS)
     doubtful = suspects["id"].to_list()
-    opened = list(dict.fromkeys([*worst, *named, *doubtful, *examples]))
+    clusters = _duplicates(sources.manifest, may_show)
+    twins = [image_id for cluster in clusters[:CLUSTERS] for image_id in cluster]
+    opened = list(dict.fromkeys([*worst, *named, *doubtful, *examples, *twins]))
     gallery = build_gallery(
         predictions,
         _groups(sources.manifest),
         Asked(
             opened=opened,
-            on_cards=[*worst, *named, *doubtful[:SUSPECTS_ON_CARDS], *correct[:CORRECT_ON_CARDS]],
+            on_cards=[*worst, *named, *doubtful[:SUSPECTS_ON_CARDS], *twins, *correct[:CORRECT_ON_CARDS]],
             near=_neighbours(predictions, sources.features, opened[:NEAR_OF]),
             places=draw_map(
                 sources.features.filter(pl.col("id").is_in(predictions.filter(split=config.split)["id"].implode()))
@@ -209,7 +227,12 @@ def collect(predictions: pl.DataFrame, facts: Facts, diagnosis: Diagnosis, sourc
         num_suspects={split: facts.evidence.suspects.filter(split=split).height for split in SPLITS},
         of_findings=of_findings,
         unusual=_unusual(sources.manifest, predictions.filter(pl.col("split") == config.split)),
-        quarantined=[Quarantined(**row) for row in quarantined.select("id", "reason", "message").head(LISTED_FILES).to_dicts()],
+        quarantined=[
+            Quarantined(image_id, reason, message, raw_file_link(sources.raw, path))
+            for image_id, reason, message, path in quarantined.select("id", "reason", "message", "path")
+            .head(LISTED_FILES)
+            .iter_rows()
+        ],
         num_quarantined=quarantined.height,
         num_skipped=sources.manifest.filter(pl.col("status") == "skipped").height,
         num_files=sources.manifest.height,
@@ -226,7 +249,36 @@ def collect(predictions: pl.DataFrame, facts: Facts, diagnosis: Diagnosis, sourc
         sheet_fits=sheet.shape[1] <= FITTING_PX,
         look_alikes=look_alike_warnings(row.class_name for row in sources.data.classes),
         network=sources.network,
+        changed_settings=sources.network.changed_settings(sources.default_settings),
+        duplicates=clusters[:CLUSTERS],
+        num_duplicates=len(clusters),
+        raw=sources.raw,
+        raw_exceptions=_raw_exceptions(sources.manifest, gallery, sources.raw),
     )
+
+
+def _duplicates(manifest: pl.DataFrame, may_show: set[str]) -> list[list[str]]:
+    """Clusters of images that show the same, at most `PER_CLUSTER` ids of each: those of several labels first, then by size."""
+    twin = pl.when(pl.col("digest").is_duplicated()).then("digest")
+    clusters = (
+        usable(manifest)
+        .filter(pl.col("id").is_in(may_show))
+        .select("id", "label", cluster=pl.coalesce("near_duplicate", twin))
+        .drop_nulls("cluster")
+        .sort("id")
+        .group_by("cluster", maintain_order=True)
+        .agg("id", pl.col("label").n_unique().alias("labels"))
+        .filter(pl.col("id").list.len() > 1)
+        .sort("labels", pl.col("id").list.len(), descending=True, maintain_order=True)
+    )
+    return [ids[:PER_CLUSTER] for ids in clusters["id"].to_list()]
+
+
+def _raw_exceptions(manifest: pl.DataFrame, gallery: Gallery, folder: str | None) -> dict[str, str]:
+    """The raw files whose names are not the images' ids, which are printable, with their links."""
+    shown = manifest.filter(pl.col("id").is_in([image.id for image in gallery.images])).select("id", "path")
+    links = ((image_id, path, raw_file_link(folder, path)) for image_id, path in shown.iter_rows())
+    return {image_id: link for image_id, path, link in links if link is not None and path != image_id.encode()}
 
 
 def _balance(data: SplitMetrics, augment: AugmentConfig) -> list[Balance]:

@@ -53,6 +53,23 @@ def _encode_image(image: ShownImage, classes: dict[str, int]) -> list[Any]:
     ]
 
 
+def encode_raw(content: Content) -> dict[str, Any]:
+    """Where the raw files lie: the folder as the page links to it, and the links of those that are not named as their ids."""
+    numbers = {image.id: number for number, image in enumerate(content.gallery.images)}
+    return {"raw": content.raw, "rawOf": {numbers[image_id]: link for image_id, link in content.raw_exceptions.items()}}
+
+
+def encode_run(content: Content) -> dict[str, Any]:
+    """What the page compares with the run before: accuracy by split, images, and findings."""
+    return {
+        "run": {
+            "accuracy": {split: content.metrics.of_split(split).accuracy for split in SPLITS},
+            "images": sum(content.data.images.values()),
+            "findings": [finding.id for finding in content.diagnosis.findings],
+        }
+    }
+
+
 def storage_key(content: Content) -> str:
     """Tells the marks of one data set from those of another: all pages of a folder may share one storage.
 

@@ -18,7 +18,7 @@ from models.report.charts import svg_address
 from models.report.colors import LEGEND_CLASSES, class_colors
 from models.report.confusion import lay_out_matrix, most_confused
 from models.report.content import Content
-from models.report.gallery_json import encode_gallery, storage_key
+from models.report.gallery_json import encode_gallery, encode_raw, encode_run, storage_key
 from models.report.name_wrapping import breakable
 from models.report.reliability_charts import calibration_chart, level_charts
 
@@ -26,7 +26,7 @@ LISTED_CLASSES = 200
 """Rows of a table of classes, at most."""
 
 _HERE = Path(__file__).parent
-_SCRIPTS = ("elements", "shown", "marks", "card", "viewer", "gallery", "matrix", "map", "page")
+_SCRIPTS = ("elements", "shown", "marks", "card", "viewer", "gallery", "matrix", "map", "since", "page")
 """In this order they are one script."""
 
 
@@ -69,7 +69,10 @@ def render(content: Content) -> str:
         points=points,
         legend=[(name, colors[name]) for name in gallery.class_names[:LEGEND_CLASSES]],
         legend_is_cut=len(gallery.class_names) > LEGEND_CLASSES,
-        shown_images=encode_gallery(gallery, content.shown_split, storage_key(content)) | {"corrections": content.corrections},
+        shown_images=encode_gallery(gallery, content.shown_split, storage_key(content))
+        | {"corrections": content.corrections}
+        | encode_run(content)
+        | encode_raw(content),
         most_shown=max((row.num_shown for row in content.balance), default=1) or 1,
         curves=svg_address(content.learning_curves),
         calibration_chart=svg_address(calibration_chart(content.calibration)),

@@ -1,10 +1,20 @@
 """What is said of a trained network beside its file, for people: layers, settings, and versions of what made it."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from dataprep.core.artifacts import Count, Document, read_document
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedSetting:
+    """One setting that is not the default one; None where it is off or belongs to a network of another kind."""
+
+    key: str
+    value: str | None
+    default: str | None
 
 
 class Layer(Document):
@@ -48,7 +58,20 @@ class NetworkSheet(Document):
 
     def listed_settings(self) -> dict[str, str]:
         """Every value by its key, as `train.optimizer.kind`; operations that are off are left out."""
-        return dict(pair for name, section in self.settings.items() for pair in _flat(section, name))
+        return _listed(self.settings)
+
+    def changed_settings(self, defaults: Mapping[str, Mapping[str, Any]]) -> list["ChangedSetting"]:
+        """The settings that differ from the default ones, sorted by key.
+
+        Args:
+            defaults: the same sections of params.yaml as it is shipped.
+        """
+        own, default = self.listed_settings(), _listed(defaults)
+        return [
+            ChangedSetting(key, own.get(key), default.get(key))
+            for key in sorted(own.keys() | default.keys())
+            if own.get(key) != default.get(key)
+        ]
 
 
 def read_network_sheet(path: Path) -> NetworkSheet:
@@ -58,6 +81,10 @@ def read_network_sheet(path: Path) -> NetworkSheet:
         ArtifactError: it is missing or damaged.
     """
     return read_document(path, NetworkSheet, stage="train")
+
+
+def _listed(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    return dict(pair for name, section in settings.items() for pair in _flat(section, name))
 
 
 def _flat(section: Mapping[str, Any], where: str) -> Iterator[tuple[str, str]]:

@@ -20,7 +20,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from pipelines.project.shipped_files import PACKAGES
+from pipelines.project.shipped_files import CODE, PACKAGES, SHIPPED
 
 RECORD = Path("darkroom-version.yaml")
 
@@ -31,6 +31,7 @@ _HEADER = f"""\
 """
 _IN_CLONE, _INSTALLED = "python -m pipelines.stages.", "darkroom-stage "
 _NETWORK = "${model.network.kind}.py"
+_RECIPES = "recipes"
 
 
 def derive_graph(shipped: str) -> str:
@@ -61,8 +62,13 @@ def code_of(stage: Mapping[str, Any]) -> list[str]:
     >>> code_of({"deps": ["dataprep/core", "models/networks/${model.network.kind}.py", "data/prepared"]})
     ['dataprep/core', 'models/networks']
     """
-    return [dep.removesuffix(f"/{_NETWORK}") for dep in stage["deps"] if _is_code(dep)]
+    return [_shipped(dep.removesuffix(f"/{_NETWORK}")) for dep in stage["deps"] if _is_code(dep)]
 
 
 def _is_code(dep: str) -> bool:
-    return dep.split("/")[0] in PACKAGES
+    return dep.split("/")[0] in (*PACKAGES, _RECIPES)
+
+
+def _shipped(dep: str) -> str:
+    """The recipes stand in the clone's root, and within the packages of an installation."""
+    return f"{SHIPPED.relative_to(CODE)}/{dep}" if dep.split("/")[0] == _RECIPES else dep

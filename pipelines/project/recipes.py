@@ -11,7 +11,7 @@ from pathlib import Path
 from dataprep.core.artifacts import write_text
 from dataprep.core.errors import ParamsError, shortened
 from pipelines.parameters.commented_params import load_commented, write_commented
-from pipelines.parameters.params import PARAMS_FILE, check_params
+from pipelines.parameters.params import PARAMS_FILE, Params, check_params
 from pipelines.parameters.yaml_reading import load_yaml, read_text
 from pipelines.project.shipped_files import SHIPPED_RECIPES
 
@@ -141,6 +141,11 @@ def _path_of(name: str) -> Path:
 def default_text() -> str:
     """params.yaml as it is shipped, with its comments."""
     return read_text(DEFAULTS if DEFAULTS.is_file() else SHIPPED_RECIPES / DEFAULTS.relative_to(RECIPES))
+
+
+def default_params() -> Params:
+    """The parameters as they are shipped."""
+    return check_params(default_text(), DEFAULTS)
 
 
 def lay_over(params: MutableMapping[str, object], overlay: Mapping[str, object]) -> None:

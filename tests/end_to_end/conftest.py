@@ -175,6 +175,18 @@ def ran(new: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """project/, the project as it is shipped after its first run, on the embedded digits, and output, what that printed."""
+
+    def make(folder: Path) -> None:
+        (folder / "project").mkdir()
+        project = copy_project(folder / "project")
+        (folder / "output").write_text(project.repro().output, encoding="utf-8")
+
+    return made_once(tmp_path_factory, "digits-project", make)
+
+
+@pytest.fixture(scope="session")
 def make_project(new: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Project]:
     """Copies a project that was never run."""
 

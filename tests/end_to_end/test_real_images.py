@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.conftest import STAGES, Project, copy_project
+from tests.end_to_end.conftest import STAGES, Ended, Project, copy_project
 
 MEASURE = """
 import resource, subprocess, sys
@@ -21,9 +21,9 @@ def accuracy_of(project: Project) -> float:
     return float(json.loads(project.read("reports/metrics.json"))["test"]["accuracy"])
 
 
-def test_the_default_reads_digits_at_97_percent(tmp_path: Path) -> None:
-    project = copy_project(tmp_path)
-    assert project.repro().ran() == STAGES
+def test_the_default_reads_digits_at_97_percent(digits: Path) -> None:
+    project = Project(digits / "project")
+    assert Ended(0, (digits / "output").read_text(encoding="utf-8")).ran() == STAGES
     assert accuracy_of(project) >= 0.97
     assert project.read("reports/index.html").count("<figure") >= 30
 

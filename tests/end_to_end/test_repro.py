@@ -20,7 +20,7 @@ from tests.pipelines.parameters.params_lines import put
 # What reads a section of params.yaml directly, first stage first; what follows in the graph runs after it.
 READERS = {
     "ingest": ["ingest"],
-    "ingest.source": ["ingest", "prepare"],
+    "ingest.source": ["ingest", "prepare", "diagnose"],
     "ingest.decode": ["ingest", "prepare"],
     "split": ["split"],
     "prepare": ["prepare"],

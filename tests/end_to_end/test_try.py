@@ -1,6 +1,7 @@
 """`darkroom try` on the digits, as a person uses it in Chromium and as programs ask it, all of one process."""
 
 import csv
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -13,9 +14,8 @@ import polars as pl
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from dataprep.source.digits_dataset import write_digits
 from tests.browser import complaints_of, draw_line
-from tests.end_to_end.conftest import ENVIRONMENT, Project, copy_project, made_once
+from tests.end_to_end.conftest import ENVIRONMENT, Project
 
 DIGITS = {
     "0": [(0.5, 0.1), (0.28, 0.25), (0.25, 0.6), (0.4, 0.88), (0.6, 0.88), (0.74, 0.6), (0.72, 0.25), (0.5, 0.1)],
@@ -40,14 +40,9 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    def make(root: Path) -> None:
-        project = copy_project(root)
-        write_digits(root / "raw/digits")
-        project.set({"ingest.source": "raw/digits", "train.epochs": 6})
-        project.repro("evaluate")
-
-    project = Project(made_once(tmp_path_factory, "digits-project", make))
+def served(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    project = Project(shutil.copytree(digits / "project", tmp_path_factory.mktemp("served") / "project"))
+    project.set({"ingest.source": "raw/digits"})  # the same files, as a folder that drawings can be added to
     with subprocess.Popen(
         ["darkroom", "try", "--no-browser"], cwd=project.root, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True
     ) as process:

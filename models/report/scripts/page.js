@@ -36,6 +36,7 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   button.addEventListener("click", () => copyText(button.dataset.copy, button));
 }
 startTheme();
+startSince();
 startMarks();
 startViewer();
 startDecks();

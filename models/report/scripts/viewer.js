@@ -20,6 +20,7 @@ function view(image) {
   }
   byId("viewerpath").replaceChildren();
   named(byId("viewerpath"), image.id);
+  viewRaw(image);
   const large = picture(image);
   byId("whole").replaceChildren(large);
   const [height, width] = shown.stored;
@@ -34,6 +35,13 @@ function view(image) {
   byId("place").textContent = `${place + 1} of ${viewedList.length}`;
   byId("previous").disabled = place <= 0;
   byId("next").disabled = place >= viewedList.length - 1;
+}
+
+function viewRaw(image) {
+  const link = byId("raw");
+  link.hidden = shown.raw === null;
+  if (shown.raw === null) return;
+  link.href = shown.rawOf[image.number] ?? `${shown.raw}/${image.id.split("/").map(encodeURIComponent).join("/")}`;
 }
 
 function viewFacts(image) {

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -35,6 +36,8 @@ ROWS = predictions({"train": (0.99, 120), "validation": (0.8, 60), "test": (0.85
 VALIDATION = ROWS.filter(split="validation")
 WRONG = VALIDATION.filter(pl.col("label") != pl.col("predicted")).sort("loss", descending=True)
 UNUSUAL = VALIDATION.sort("confidence")["id"].head(2).to_list()
+UNREADABLE = f"{HOSTILE}.jpg"
+MANIFEST_IDS = [*UNUSUAL, "train.png", UNREADABLE, "Thumbs.db", WRONG["id"][0]]
 HISTORY = pl.DataFrame(
     {
         "epoch": [1, 2, 3],
@@ -44,9 +47,13 @@ HISTORY = pl.DataFrame(
         "val_accuracy": [0.7, 0.8, 0.8],
     }
 )
+WRONG_BYTES = b"a/\xe9.png"  # its name is no UTF-8
 MANIFEST = pl.DataFrame(
     {
-        "id": [*UNUSUAL, "train.png", f"{HOSTILE}.jpg", "Thumbs.db", WRONG["id"][0]],
+        "id": MANIFEST_IDS,
+        "path": [WRONG_BYTES if name == WRONG["id"][0] else name.encode() for name in MANIFEST_IDS],
+        "digest": ["1", "2", "3", None, None, "4"],
+        "near_duplicate": [UNUSUAL[0], UNUSUAL[0], None, None, None, None],
         "group": [None, None, "w1", None, None, "w2"],
         "label": ["a", "b", "c", None, None, "a"],
         "correction": ["wrong_label", None, None, None, None, "fine"],
@@ -130,11 +137,17 @@ def made_up_content(rows: pl.DataFrame, params: Params, prepared: Path, made_up:
             orient="row",
         ),
         network=NETWORK,
+        default_settings=DEFAULTS,
+        raw="../raw",
     )
     judged = diagnosis.model_copy(update={"findings": [first, *diagnosis.findings[1:]]})
     return collect(rows, facts, judged, sources, params.diagnose)
 
 
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "augment": {"noise": {"probability": 0.5, "std": [0.0, 1.0]}, "label_safe": []},
+    "train": {"optimizer": {"kind": "<i>sgd</i>"}, "weights": {}, "deterministic": True},
+}
 NETWORK = NetworkSheet(
     layers=[
         Layer(name="scale", kind="Rescaling", shape=[16, 16, 1], weights=0, trained=0),

@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from urllib.parse import unquote
 
 import polars as pl
 import pytest
@@ -122,6 +123,44 @@ def test_the_dialog_shows_what_is_known_of_an_image(page: Page) -> None:
     page.click("#copypath")
     assert page.evaluate("navigator.clipboard.readText()") == row["id"]
     assert page.evaluate("getSelection().selectAllChildren(byId('viewerpath')), getSelection().toString()") == row["id"]
+
+
+def test_the_raw_file_is_linked_to_whatever_its_name(page: Page) -> None:
+    page.locator("#gallery figure").first.click()
+    assert page.get_attribute("#raw", "href") == "../raw/a/%E9.png"  # byte for byte: it is no UTF-8
+    page.keyboard.press("ArrowRight")
+    assert page.get_attribute("#raw", "href") == f"../raw/{WRONG['id'][1]}"
+    page.evaluate("viewRaw({ ...viewedList[0], number: -1 })")  # as if its name were its id
+    link = page.get_attribute("#raw", "href") or ""
+    assert unquote(link) == f"../raw/c/{HOSTILE}.png"
+    assert not set('<>"&') & set(link)
+
+
+def test_without_a_raw_folder_beside_it_there_is_no_link(content: Content, open_page: OpenPage) -> None:
+    with open_page(render(dataclasses.replace(content, raw=None, raw_exceptions={}))) as page:
+        page.locator("#gallery figure").first.click()
+        assert page.is_visible("#viewerpath")
+        assert not page.is_visible("#raw")
+
+
+def test_what_changed_since_the_run_before_is_said_until_the_next(content: Content, open_page: OpenPage) -> None:
+    metrics = content.metrics.model_copy(deep=True)
+    better = metrics.validation.model_copy(update={"accuracy": metrics.validation.accuracy + 0.0123})
+    after = dataclasses.replace(content, metrics=metrics.model_copy(update={"validation": better}))
+    findings = content.diagnosis.findings
+    after = dataclasses.replace(after, diagnosis=content.diagnosis.model_copy(update={"findings": findings[:-1]}))
+    with open_page(render(content)) as page:
+        assert not page.is_visible("#since")
+        page.reload()
+        assert not page.is_visible("#since")
+        Path(unquote(page.url.removeprefix("file://"))).write_text(render(after), encoding="utf-8")
+        for _ in range(2):  # a second look at the same report says the same
+            page.reload()
+            before = 100 * content.metrics.validation.accuracy
+            said = page.inner_text("#changes")
+            assert f"validation {before:.1f}% to {before + 1.23:.1f}% (+1.2)" in said
+            assert f"; gone: {findings[-1].id.replace('_', ' ')}" in said
+            assert "test" not in said
 
 
 def test_the_picture_is_that_of_the_image(page: Page, content: Content) -> None:
@@ -273,7 +312,8 @@ def test_no_name_breaks_within_a_word(content: Content, open_page: OpenPage, wid
         ),
         worst=[names[image_id] for image_id in content.worst],
         correct=[names[image_id] for image_id in content.correct],
-        quarantined=[Quarantined(id=name, reason="undecodable", message="a sentence " * 12) for name in LONG_NAMES],
+        raw_exceptions={},
+        quarantined=[Quarantined(name, "undecodable", "a sentence " * 12, link="../raw/a") for name in LONG_NAMES],
     )
     with open_page(render(long), width=width) as page:
         lines = page.evaluate(LINES_OF_EACH_PIECE)

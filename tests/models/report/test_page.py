@@ -4,6 +4,7 @@ import dataclasses
 import json
 import re
 from html import unescape
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -11,9 +12,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from models.report.charts import _draw, learning_curves
-from models.report.content import Content, _balance
+from models.report.content import Content, _balance, _duplicates
 from models.report.name_wrapping import breakable
 from models.report.page import render
+from models.report.raw_links import raw_file_link, raw_folder_link
 from pipelines.parameters.params import Params
 from tests.models.made_up import robustness_of
 from tests.models.report.made_up_page import HISTORY, HOSTILE, NETWORK, ROWS, UNUSUAL
@@ -194,7 +196,7 @@ def test_the_page_shows_layers_settings_and_versions(html: str) -> None:
     assert "&lt;b&gt;" in section
     assert "backbone.keras, SHA-256 0123456789abcdef..." in section
     assert "keras 3.15.1" in section
-    assert "noise" not in section
+    assert "noise" not in section.partition("All settings of this training")[2]
 
 
 def test_settings_are_listed_by_their_keys() -> None:
@@ -204,3 +206,50 @@ def test_settings_are_listed_by_their_keys() -> None:
         "train.weights": "none",
         "train.deterministic": "true",
     }
+
+
+def test_settings_that_are_not_the_default_ones_stand_apart(content: Content, html: str) -> None:
+    changed = [(own.key, own.value, own.default) for own in content.changed_settings]
+    assert changed == [
+        ("augment.noise.probability", None, "0.5"),
+        ("augment.noise.std", None, "0.0, 1.0"),
+        ("train.optimizer.kind", "adam", "<i>sgd</i>"),
+    ]
+    section = html[html.index("Settings that differ") : html.index("All settings of this training")]
+    rows = [row.replace("<wbr>", "") for row in re.findall(r"<tr><th scope.*?</tr>", section)]
+    assert [tuple(map(unescape, re.findall(r">([^<>]+)<", row))) for row in rows] == [
+        (key, own or "off", default) for key, own, default in changed
+    ]
+    same = dataclasses.replace(content, changed_settings=NETWORK.changed_settings(NETWORK.settings))
+    assert "All settings of this training are the default ones." in render(same)
+
+
+def test_duplicates_stand_side_by_side(content: Content, html: str) -> None:
+    assert content.duplicates == [sorted(UNUSUAL)]
+    assert content.num_duplicates == 1
+    row = html[html.index('strip twins">') :]
+    assert re.findall(r'class="path" title="([^"]*)"', row[: row.index("</div>")]) == sorted(UNUSUAL)
+
+
+def test_copies_are_duplicates_those_of_two_labels_first() -> None:
+    manifest = pl.DataFrame(
+        {
+            "id": ["a", "b", "c", "d", "e", "f", "g", "hidden", "broken"],
+            "label": ["1", "1", "1", "2", "3", "1", "1", "1", None],
+            "digest": ["x", "x", "x", "y", "y", "p", "q", "q", None],
+            "near_duplicate": [None, None, None, None, None, "f", "f", "f", "f"],
+            "status": ["ok"] * 8 + ["quarantined"],
+        }
+    )
+    assert _duplicates(manifest, set("abcdefg")) == [["d", "e"], ["a", "b", "c"], ["f", "g"]]
+
+
+def test_a_quarantined_file_is_linked_to(content: Content, html: str) -> None:
+    assert [own.link for own in content.quarantined] == [raw_file_link("../raw", f"{HOSTILE}.jpg".encode())]
+    assert f'<a href="{content.quarantined[0].link}" target="_blank" rel="noopener noreferrer">' in html
+
+
+@pytest.mark.parametrize("source", [Path("/home/me/scans"), "s3://bucket/scans"])
+def test_a_page_links_to_no_raw_folder_elsewhere(source: Path | str) -> None:
+    assert raw_folder_link(source, Path("reports/index.html")) is None
+    assert raw_file_link(None, b"a.png") is None
