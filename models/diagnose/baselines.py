@@ -4,6 +4,7 @@ All see the images as small gray pictures (`tiny_images`). A control learns from
 better than it, images and labels have nothing to do with each other, or not at this size.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,12 +32,13 @@ class Baseline(Document):
 
 
 class Baselines(Document):
-    """The cheap classifiers, and the nearest neighbour on ever more of the train images."""
+    """The cheap classifiers, and the nearest neighbour on ever more of the train images, and on smaller ones."""
 
     nearest_neighbour: Baseline
     perceptron: Baseline  # multinomial logistic regression: one layer, no hidden ones
     shuffled: Baseline  # the nearest neighbour with the labels shuffled
     growth: list[Baseline]
+    halved: Baseline  # the nearest neighbour on images of half the height and width
 
     @property
     def best(self) -> Baseline:
@@ -61,12 +63,14 @@ def measure_baselines(prepared: Place, split: pl.DataFrame, *, seed: int) -> Bas
     held_out = draw_images(prepared, "validation", clusters, MOST_HELD_OUT, seed)
     order = rng_for(seed, "baselines").permutation(len(train.labels))
     growth = [_nearest(train, held_out, np.sort(order[: max(round(part * len(order)), 1)])) for part in _PARTS]
-    shuffled = ProbeImages(train.features, train.labels[order], train.clusters)
+    shuffled = replace(train, labels=train.labels[order])
+    small, small_held_out = (replace(own, features=own.halved) for own in (train, held_out))
     return Baselines(
         nearest_neighbour=growth[-1],
         perceptron=_perceptron(train, held_out),
         shuffled=_nearest(shuffled, held_out, np.arange(len(order))),
         growth=growth,
+        halved=_nearest(small, small_held_out, np.arange(len(order))),
     )
 
 

@@ -27,9 +27,10 @@ Features = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class ProbeImages:
-    """N images, sorted by id: features (N, D), labels (N,) and clusters (N,)."""
+    """N images, sorted by id: features (N, D), the same at half the height and width, labels (N,) and clusters (N,)."""
 
     features: Features
+    halved: Features
     labels: NDArray[np.int64]
     clusters: NDArray[Any]
 
@@ -59,9 +60,10 @@ def draw_images(prepared: Place, split: SplitName, clusters: pl.DataFrame, most:
     for entry in entries:
         with ShardReader(prepared, entry, index.layout, stage="prepare") as shard:
             found += list(_read(shard, chosen))
-    features, labels, names_read = zip(*found, strict=True)
+    features, halved, labels, names_read = zip(*found, strict=True)
     by_id = np.argsort([name for part in names_read for name in part], kind="stable")
-    return ProbeImages(np.concatenate(features)[by_id], np.concatenate(labels)[by_id], drawn["cluster"].to_numpy())
+    whole, half, truths = (np.concatenate(parts)[by_id] for parts in (features, halved, labels))
+    return ProbeImages(whole, half, truths, drawn["cluster"].to_numpy())
 
 
 def nearest_labels(features: Features, known: Features, labels: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -95,7 +97,7 @@ def shrink(images: Pixels, side_px: int = SIDE_PX) -> Features:
     return normed
 
 
-def _read(shard: ShardReader, chosen: set[str]) -> list[tuple[Features, NDArray[np.int64], list[str]]]:
+def _read(shard: ShardReader, chosen: set[str]) -> list[tuple[Features, Features, NDArray[np.int64], list[str]]]:
     """The chosen rows of one shard, block by block: a large shard never stands in memory as a whole."""
     ids, labels = shard.ids(), shard.labels()
     parts = []
@@ -103,5 +105,6 @@ def _read(shard: ShardReader, chosen: set[str]) -> list[tuple[Features, NDArray[
         rows = [row for row in range(start, min(start + READ_ROWS, len(ids))) if ids[row] in chosen]
         if rows:
             block = shard.images(start, start + READ_ROWS)[np.array(rows) - start]
-            parts.append((shrink(block), labels[rows], [ids[row] for row in rows]))
+            half_px = max(min(SIDE_PX, *block.shape[1:3]) // 2, 1)
+            parts.append((shrink(block), shrink(block, half_px), labels[rows], [ids[row] for row in rows]))
     return parts

@@ -46,6 +46,7 @@ SHEET_IMAGES = 5
 FITTING_PX = 1600
 CLUSTERS = 6
 PER_CLUSTER = 4
+PER_ISSUE = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class Unusual:
     num_shown: int  # in the shown split
     num_mistakes: int
     example: str
+    shown: list[str]  # ids of images that the page may show, at most `PER_ISSUE`
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,14 +195,15 @@ def collect(predictions: pl.DataFrame, facts: Facts, diagnosis: Diagnosis, sourc
     suspects = facts.evidence.suspects.filter(pl.col("id").is_in(may_show)).head(SUSPECTS)
     doubtful = suspects["id"].to_list()
     clusters = _duplicates(sources.manifest, may_show)
-    twins = [image_id for cluster in clusters[:CLUSTERS] for image_id in cluster]
-    opened = list(dict.fromkeys([*worst, *named, *doubtful, *examples, *twins]))
+    unusual = _unusual(sources.manifest, predictions.filter(pl.col("split") == config.split), may_show)
+    of_data = [image_id for ids in [*clusters[:CLUSTERS], *(own.shown for own in unusual)] for image_id in ids]
+    opened = list(dict.fromkeys([*worst, *named, *doubtful, *examples, *of_data]))
     gallery = build_gallery(
         predictions,
         _groups(sources.manifest),
         Asked(
             opened=opened,
-            on_cards=[*worst, *named, *doubtful[:SUSPECTS_ON_CARDS], *twins, *correct[:CORRECT_ON_CARDS]],
+            on_cards=[*worst, *named, *doubtful[:SUSPECTS_ON_CARDS], *of_data, *correct[:CORRECT_ON_CARDS]],
             near=_neighbours(predictions, sources.features, opened[:NEAR_OF]),
             places=draw_map(
                 sources.features.filter(pl.col("id").is_in(predictions.filter(split=config.split)["id"].implode()))
@@ -226,7 +229,7 @@ def collect(predictions: pl.DataFrame, facts: Facts, diagnosis: Diagnosis, sourc
         suspects=doubtful,
         num_suspects={split: facts.evidence.suspects.filter(split=split).height for split in SPLITS},
         of_findings=of_findings,
-        unusual=_unusual(sources.manifest, predictions.filter(pl.col("split") == config.split)),
+        unusual=unusual,
         quarantined=[
             Quarantined(image_id, reason, message, raw_file_link(sources.raw, path))
             for image_id, reason, message, path in quarantined.select("id", "reason", "message", "path")
@@ -287,14 +290,21 @@ def _balance(data: SplitMetrics, augment: AugmentConfig) -> list[Balance]:
     return [Balance(row.class_name, count, times) for row, count, times in zip(data.classes, counts, shown, strict=True)]
 
 
-def _unusual(manifest: pl.DataFrame, shown: pl.DataFrame) -> list[Unusual]:
+def _unusual(manifest: pl.DataFrame, shown: pl.DataFrame, may_show: set[str]) -> list[Unusual]:
     """Counts the issues of the images in the data set, the most frequent first."""
     flagged = manifest.select("id", issue="issues").explode("issue").drop_nulls()
     wrong = shown.select("id", mistake=pl.col("label") != pl.col("predicted"))
+    examples = pl.col("id").filter(pl.col("id").is_in(may_show)).sort().head(PER_ISSUE).alias("examples")
     counted = (
         flagged.join(wrong, on="id", how="left")
         .group_by("issue")
-        .agg(pl.len(), pl.col("mistake").count().alias("shown"), pl.col("mistake").sum().alias("mistakes"), pl.col("id").min())
+        .agg(
+            pl.len(),
+            pl.col("mistake").count().alias("shown"),
+            pl.col("mistake").sum().alias("mistakes"),
+            pl.col("id").min(),
+            examples,
+        )
         .sort(["len", "issue"], descending=[True, False])
     )
     return [Unusual(*row) for row in counted.rows()]

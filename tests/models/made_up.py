@@ -125,8 +125,8 @@ def robustness_of(accuracy: float | None, **tried: list[Any]) -> Robustness:
     return Robustness(images=count, clusters=count, accuracy=accuracy, superposed={}, denoised={}, **lists)
 
 
-def baselines(accuracy: float, shuffled: float) -> Baselines:
-    """Cheap classifiers of this accuracy, and their control."""
+def baselines(accuracy: float, shuffled: float, *, at_half: float = 0.1) -> Baselines:
+    """Cheap classifiers of this accuracy, their control, and what half the size costs."""
 
     def baseline(name: str, images: int, reached: float) -> Baseline:
         return Baseline(
@@ -142,6 +142,7 @@ def baselines(accuracy: float, shuffled: float) -> Baselines:
         perceptron=baseline("perceptron", 1000, accuracy - 0.01),
         shuffled=baseline("nearest neighbour", 1000, shuffled),
         growth=growth,
+        halved=baseline("nearest neighbour", 1000, accuracy - at_half),
     )
 
 

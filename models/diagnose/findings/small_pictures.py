@@ -2,6 +2,7 @@
 
 from models.diagnose.facts import FROM_SCRATCH, Facts
 from models.diagnose.finding import Finding, Value, by_hand, experiment, in_points
+from models.diagnose.tiny_images import SIDE_PX
 
 LITTLE = 0.25
 """Part of the values below which a larger image is worth a try: half of the height and of the width."""
@@ -33,7 +34,7 @@ def find(facts: Facts) -> Finding | None:
         interval=interval,
         headline=f"Too little of the picture: {share} of what the files hold is stored.",
         evidence=f"The median file: {pictures.detail.sentence}. "
-        "A larger size tells whether the classes differ in what is lost.",
+        f"{_probe(facts)}A larger size tells whether the classes differ in what is lost.",
         causes=["an image size far below that of the files", "color that was thrown away"],
         actions=[
             experiment("Store more of each image.", changes)
@@ -42,6 +43,18 @@ def find(facts: Facts) -> Finding | None:
             by_hand("Look at what is left: darkroom preview prepare."),
         ],
     )
+
+
+def _probe(facts: Facts) -> str:
+    """What halving the size costs a nearest-neighbour probe, where that compares about the stored size."""
+    height, width = facts.pictures.prepare.image_size
+    if min(height, width) > 2 * SIDE_PX:
+        return ""
+    own, halved = facts.evidence.baselines.nearest_neighbour, facts.evidence.baselines.halved
+    side = min(SIDE_PX, height, width)
+    figures = f"{halved.accuracy:.1%} of validation images at {side // 2} pixels a side and {own.accuracy:.1%} at {side}"
+    is_certain = halved.accuracy_interval[1] < own.accuracy_interval[0]
+    return f"A nearest-neighbour probe reads {figures}: {'size still matters' if is_certain else 'that may be chance'}. "
 
 
 def larger(stored: tuple[int, int], files: tuple[int, int]) -> dict[str, Value]:

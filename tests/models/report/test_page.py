@@ -73,6 +73,10 @@ def test_the_page_counts_unusual_images_and_how_they_fare(content: Content, html
     assert (dark.issue, dark.num_images, dark.num_shown, dark.num_mistakes) == ("dark", 2, 2, mistakes)
     assert (low_contrast.issue, low_contrast.num_images, low_contrast.example) == ("low_contrast", 1, UNUSUAL[0])
     assert f"<td>{mistakes} of 2</td>" in html
+    assert [own.shown for own in content.unusual] == [sorted(UNUSUAL), [UNUSUAL[0]]]
+    section = html[html.index("Unusual images") : html.index("Quarantined files")]
+    assert re.findall(r"<h3>(.*?)</h3>", section) == ["Dark", "Low contrast"]
+    assert re.findall(r'class="path" title="([^"]*)"', section) == [*sorted(UNUSUAL), UNUSUAL[0]]
     assert "Skipped by their names (<code>ingest.skip</code>): 1." in html
 
 
