@@ -2,22 +2,28 @@
 
 A task is a chunk of files or a shard, never one image, and carries paths, never arrays. `run_tasks` is for our own work:
 when a worker dies, its task is run again, and a task whose workers die each time is an error. `run_guarded` is for work on
-files from outside: its workers have a memory limit, and a crash is recorded as a result.
+files from outside: its workers have a memory limit, and a crash is recorded as a result. On Dask each worker drives such
+processes of its own machine: what a file kills must not be the worker, which Dask would take for a broken machine.
 """
 
 import collections
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
-from typing import NoReturn, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, NoReturn, TypeVar
 
 from dataprep.config.execute import ExecuteConfig
 from dataprep.core.errors import ExecuteError
-from dataprep.execute.process_pool import run_in_pool
+from dataprep.execute.process_pool import Pool, close_pool, run_in_pool
 from dataprep.execute.worker import Work
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+_GUARDED_AT_ONCE = 8
+"""Guarded tasks that a Dask worker gets at once: 2,048 files of ingest, a third of a second of small ones."""
 
 
 def run_tasks(function: Callable[[T], R], tasks: Sequence[T], config: ExecuteConfig) -> Iterator[R]:
@@ -67,23 +73,79 @@ def run_guarded(
     divide: Callable[[T], Sequence[T]],
     give_up: Callable[[T], R],
 ) -> Iterator[R]:
-    """Runs `function` on every task, always in other processes of this machine, which may crash.
+    """Runs `function` on every task, always in processes that may crash and are not this one.
 
     Args:
         function: a function of a module, without side effects on shared state.
         tasks: what to do.
-        config: how many processes.
+        config: which workers, and how many.
         memory_mib: how much a task may add to the address space of a worker (not limited on macOS).
-        divide: makes smaller tasks of one that crashed its worker; a task that cannot be divided is returned alone.
+        divide: makes smaller tasks of one that crashed its worker; a task that cannot be divided is returned alone. A
+            function of a module, as the next one.
         give_up: makes the result of a task that cannot be divided and crashed two workers.
 
     Yields:
         Results in the order of the tasks; those of a divided task one by one.
+
+    Raises:
+        ExecuteError: workers cannot be started.
     """
+    if config.backend == "dask":
+        parts = [tasks[start : start + _GUARDED_AT_ONCE] for start in range(0, len(tasks), _GUARDED_AT_ONCE)]
+        bundles = [_Bundle(Work(function, memory_mib), part, divide, give_up) for part in parts]
+        for results in _run_on_dask(_run_bundle, bundles, config):
+            yield from results
+        return
     workers = max(1, min(num_workers(config), len(tasks)))
     yield from run_in_pool(
         Work(function, memory_mib), tasks, num_workers=workers, divide=divide, give_up=lambda task, _: give_up(task)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Bundle(Generic[T, R]):
+    """Some guarded tasks that one Dask worker does in one go."""
+
+    work: Work[T, R]
+    tasks: Sequence[T]
+    divide: Callable[[T], Sequence[T]]
+    give_up: Callable[[T], R]
+
+    def __str__(self) -> str:
+        return f"{self.work.function.__name__}: a part of the files"
+
+
+class _Kept(threading.local):
+    """The guarded process of a thread of a Dask worker, and its work. To start one takes most of a second."""
+
+    work: Work[Any, Any] | None = None
+    pool: Pool[Any, Any]
+
+
+_kept = _Kept()
+
+
+def _run_bundle(bundle: _Bundle[T, R]) -> list[R]:
+    """Runs the tasks of a bundle one after another in a process of this machine, which stays for the next bundle."""
+    if _kept.work != bundle.work:
+        end_kept()
+        _kept.work, _kept.pool = bundle.work, [None]
+    results = run_in_pool(
+        bundle.work,
+        bundle.tasks,
+        num_workers=1,
+        divide=bundle.divide,
+        give_up=lambda task, _: bundle.give_up(task),
+        kept=_kept.pool,
+    )
+    return list(results)
+
+
+def end_kept() -> None:
+    """Ends the process that this thread keeps; the end of this process would end it too."""
+    if _kept.work is not None:
+        close_pool(_kept.pool)
+    _kept.work = None
 
 
 def in_order(executor: Executor, function: Callable[[T], R], tasks: Sequence[T], *, max_pending: int) -> Iterator[R]:
@@ -131,7 +193,7 @@ def _run_on_dask(function: Callable[[T], R], tasks: Sequence[T], config: Execute
 def _died(task: object, how: str) -> NoReturn:
     raise ExecuteError(
         f"{task}: its worker dies each time ({how}), most likely of too little memory. "
-        "Lower execute.workers or prepare.images_per_shard"
+        "Lower execute.workers, prepare.images_per_shard or ingest.limits.memory_mib"
     )
 
 

@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe, wait
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from dataprep.execute.worker import SECONDS_TO_END, Done, Failed, Work, serve
 
@@ -67,6 +67,10 @@ class _Worker(Generic[T, R]):
         return True
 
 
+Pool: TypeAlias = list[_Worker[T, R] | None]
+"""Workers of one work; None where none was started, or one died."""
+
+
 def run_in_pool(
     work: Work[T, R],
     tasks: Iterable[T],
@@ -74,6 +78,7 @@ def run_in_pool(
     num_workers: int,
     divide: Callable[[T], Sequence[T]],
     give_up: Callable[[T, str], R],
+    kept: "Pool[T, R] | None" = None,
 ) -> Iterator[R]:
     """Runs tasks in worker processes; workers may die.
 
@@ -84,6 +89,8 @@ def run_in_pool(
         divide: makes smaller tasks of one that crashed its worker; a task that cannot be divided is returned alone.
         give_up: makes the result of a task that cannot be divided and crashed two workers, or raises; its second
             argument says how the worker ended.
+        kept: workers of the same work that an earlier call started, as many as `num_workers`; they stay for the next one
+            unless something is raised. They end with this process at the latest.
 
     Yields:
         Results in the order of the tasks; those of a divided task one by one. The first error in that order is raised when
@@ -91,13 +98,15 @@ def run_in_pool(
     """
     waiting = iter(tasks)
     jobs: collections.deque[_Job[T, R]] = collections.deque()
-    pool: list[_Worker[T, R] | None] = [None] * num_workers
+    pool: Pool[T, R] = [None] * num_workers if kept is None else kept
+    is_done = False
     try:
         while True:
             if not any(isinstance(job.outcome, Failed) for job in jobs):
                 free = _RESULTS_PER_WORKER * num_workers - len(jobs)
                 jobs.extend(_Job(task) for task in itertools.islice(waiting, max(free, 0)))
             if not jobs:
+                is_done = True
                 return
             _send_jobs(jobs, pool, work)
             _receive(jobs, pool, divide, give_up)
@@ -107,10 +116,12 @@ def run_in_pool(
                     raise outcome.error
                 yield outcome.result
     finally:
-        _close(pool)
+        if kept is None or not is_done:
+            close_pool(pool)
+            pool[:] = [None] * num_workers
 
 
-def _send_jobs(jobs: collections.deque[_Job[T, R]], pool: list[_Worker[T, R] | None], work: Work[T, R]) -> None:
+def _send_jobs(jobs: collections.deque[_Job[T, R]], pool: Pool[T, R], work: Work[T, R]) -> None:
     """Sends each job that is not sent yet to the worker with the shortest queue; none behind one that failed."""
     for job in itertools.takewhile(lambda job: not isinstance(job.outcome, Failed), jobs):
         if job.is_sent:
@@ -123,7 +134,7 @@ def _send_jobs(jobs: collections.deque[_Job[T, R]], pool: list[_Worker[T, R] | N
             return  # it died: what it has done is read first
         if not job.is_sent:
             if worker is not None:
-                _close([worker])
+                close_pool([worker])
             pool[number] = _start_worker(work, job)
 
 
@@ -166,7 +177,7 @@ def start_process(work: Work[T, R]) -> tuple[subprocess.Popen[bytes], Connection
 
 def _receive(
     jobs: collections.deque[_Job[T, R]],
-    pool: list[_Worker[T, R] | None],
+    pool: Pool[T, R],
     divide: Callable[[T], Sequence[T]],
     give_up: Callable[[T, str], R],
 ) -> None:
@@ -183,7 +194,7 @@ def _receive(
             outcome = worker.connection.recv()
         except (EOFError, OSError):
             pool[number] = None
-            _close([worker])
+            close_pool([worker])
             _send_back(jobs, worker, divide, give_up)
             continue
         if isinstance(outcome, Failed) and isinstance(outcome.error, MemoryError):
@@ -226,7 +237,7 @@ def _divide_or_give_up(
         crashed.outcome = Failed(error)
 
 
-def _close(pool: Sequence[_Worker[T, R] | None]) -> None:
+def close_pool(pool: Sequence[_Worker[T, R] | None]) -> None:
     """Ends workers: they remove unfinished files, and one that takes too long is killed."""
     workers = [worker for worker in pool if worker is not None]
     for worker in workers:

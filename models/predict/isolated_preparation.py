@@ -78,9 +78,8 @@ def prepare_guarded(
     at_once = max(1, min(FILES_PER_TASK, _PIXEL_BYTES_PER_TASK // math.prod(index.shape)))
     at_once = min(at_once, max(1, math.ceil(len(files) / num_workers(execute))))
     tasks = [ReadTask(files[start : start + at_once], index, limits, figures) for start in range(0, len(files), at_once)]
-    yield from run_guarded(
-        prepare_files, tasks, execute, memory_mib=limits.memory_mib, divide=_one_by_one, give_up=_worker_died
-    )
+    here = execute.model_copy(update={"backend": "local", "address": None})  # other machines need not have these files
+    yield from run_guarded(prepare_files, tasks, here, memory_mib=limits.memory_mib, divide=_one_by_one, give_up=_worker_died)
 
 
 def prepare_files(task: ReadTask) -> list[PreparedImage]:

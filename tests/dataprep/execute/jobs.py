@@ -99,6 +99,22 @@ def work(numbers: list[int]) -> list[int]:
     return [number * number for number in numbers]
 
 
+def one_by_one(numbers: list[int]) -> list[list[int]]:
+    return [[number] for number in numbers]
+
+
+def negative(numbers: list[int]) -> list[int]:
+    return [-numbers[0]]
+
+
+def one_task(number: int) -> list[int]:
+    return [number]
+
+
+def negative_square(number: int) -> tuple[int, int]:
+    return -number, 0
+
+
 def work_slowly(numbers: list[int]) -> list[int]:
     """Keeps one worker busy, so that another one dies twice before anybody asks for its results."""
     if numbers[0] == 0:

@@ -17,7 +17,7 @@ import pytest
 from dataprep.config.execute import ExecuteConfig
 from dataprep.core.errors import ExecuteError, SourceError
 from dataprep.execute import dask_backend
-from dataprep.execute.executor import run_guarded, run_tasks
+from dataprep.execute.executor import _Bundle, _run_bundle, end_kept, run_guarded, run_tasks
 from dataprep.execute.worker import Work
 from tests.closure import ROOT
 from tests.conftest import local
@@ -31,6 +31,10 @@ from tests.dataprep.execute.jobs import (
     fail_among_others,
     kill_once,
     let_go_of_something_deaf,
+    negative,
+    negative_square,
+    one_by_one,
+    one_task,
     square,
     threads,
     work,
@@ -175,7 +179,7 @@ def test_a_task_that_kills_its_workers_is_named_in_one_line(config: ExecuteConfi
     how = "SIGKILL" if config.backend == "local" else "4 times"
     assert str(error.value) == (
         f"5: its worker dies each time ({how}), most likely of too little memory. "
-        "Lower execute.workers or prepare.images_per_shard"
+        "Lower execute.workers, prepare.images_per_shard or ingest.limits.memory_mib"
     )
     assert capfd.readouterr() == ("", "")
 
@@ -339,29 +343,37 @@ def test_a_scheduler_that_goes_away_is_one_line(tmp_path: Path, capfd: pytest.Ca
     assert capfd.readouterr() == ("", "")
 
 
-def guarded(numbers: list[int], workers: int, size: int = 8) -> list[int]:
+def guarded(numbers: list[int], config: ExecuteConfig, size: int = 8) -> list[int]:
     chunks = [numbers[start : start + size] for start in range(0, len(numbers), size)]
-    results = run_guarded(
-        work,
-        chunks,
-        local(workers),
-        memory_mib=256,
-        divide=lambda chunk: [[number] for number in chunk],
-        give_up=lambda chunk: [-chunk[0]],
-    )
+    results = run_guarded(work, chunks, config, memory_mib=256, divide=one_by_one, give_up=negative)
     return [number for result in results for number in result]
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_worker_that_dies_costs_the_file_that_crashed_it(workers: int) -> None:
+@pytest.mark.parametrize("config", ["local 1", "local 2", "dask 2", "address"], indirect=True)
+def test_a_worker_that_dies_costs_the_file_that_crashed_it(config: ExecuteConfig, capfd: pytest.CaptureFixture[str]) -> None:
     numbers = [number for number in range(100) if number != 50]
     expected = [-number if number in (13, 14, 77) else number * number for number in numbers]
-    assert guarded(numbers, workers) == expected
+    for _ in range(2):  # workers of Dask keep their processes
+        assert guarded(numbers, config, size=3) == expected
+    assert capfd.readouterr() == ("", "")
 
 
-def test_memory_beyond_the_limit_costs_the_file_that_asks_for_it() -> None:
-    assert guarded([49, 50, 51], workers=1) == [49 * 49, -50, 51 * 51]
+@pytest.mark.parametrize("config", ["local 1", "dask 1"], indirect=True)
+def test_memory_beyond_the_limit_costs_the_file_that_asks_for_it(config: ExecuteConfig) -> None:
+    assert guarded([49, 50, 51], config) == [49 * 49, -50, 51 * 51]
     assert len(bytearray(2**31)) == 2**31
+
+
+def test_a_dask_worker_keeps_its_guarded_process_until_there_is_other_work() -> None:
+    def process(memory_mib: int) -> int:
+        (_, found), *_ = _run_bundle(_Bundle(Work(square, memory_mib), [1, 2], one_task, negative_square))
+        return found
+
+    first, second, third = process(256), process(256), process(512)
+    assert first == second != third
+    assert {first, third} & children() == {third}
+    end_kept()
+    assert third not in children()
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
@@ -395,7 +407,7 @@ def test_a_task_that_crashed_a_worker_once_is_tried_again(tmp_path: Path) -> Non
 def test_a_hard_limit_of_memory_is_kept_and_no_worker_lost() -> None:
     script = (
         "import resource; resource.setrlimit(resource.RLIMIT_AS, (30 * 2**30, 30 * 2**30));"
-        "from tests.dataprep.execute.test_executor import guarded; print(sum(guarded(list(range(9)), 1)))"
+        "from tests.dataprep.execute.test_executor import guarded, local; print(sum(guarded(list(range(9)), local(1))))"
     )
     # A user who may not raise hard limits, as most may not.
     command = ["setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource", sys.executable, "-c", script]
