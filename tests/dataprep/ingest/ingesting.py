@@ -1,12 +1,13 @@
 """The whole of ingest without its stage, for tests."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import polars as pl
 
 from dataprep.config.decode import Decoding
+from dataprep.config.execute import ExecuteConfig
 from dataprep.config.ingest import IngestConfig
 from dataprep.ingest.build_manifest import build_manifest, cluster_pictures
 from dataprep.ingest.common_range import Pass, examine_in_common_range
@@ -20,6 +21,7 @@ from tests.closure import SHIPPED
 from tests.conftest import local
 
 INGEST = read_params(SHIPPED).ingest.model_copy(update={"min_class_images": 1})
+ONE = local(1)
 NOTHING = Known(pl.DataFrame(schema=FACTS), pl.DataFrame(schema={"digest": pl.String, "cluster": pl.String}))
 
 
@@ -44,11 +46,18 @@ def run(source: Source, config: IngestConfig = INGEST, corrections: pl.DataFrame
     return _ingest(source, config, examined, corrections)
 
 
-def run_in_workers(source: Source, config: IngestConfig = INGEST, workers: int = 1) -> pl.DataFrame:
-    """Ingests a folder as the stage does."""
+def run_in_workers(
+    source: Source,
+    config: IngestConfig = INGEST,
+    execute: ExecuteConfig = ONE,
+    after_each: Callable[[pl.DataFrame], None] = lambda _: None,
+) -> pl.DataFrame:
+    """Ingests a folder as the stage does; what was seen of some files is handed to `after_each` as it comes."""
 
     def examined(files: pl.DataFrame, decoding: Decoding) -> Iterator[pl.DataFrame]:
-        return examine(files, source=source, decoding=decoding, limits=config.limits, execute=local(workers))
+        for table in examine(files, source=source, decoding=decoding, limits=config.limits, execute=execute):
+            after_each(table)
+            yield table
 
     return _ingest(source, config, examined)
 

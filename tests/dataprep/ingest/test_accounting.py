@@ -10,6 +10,7 @@ import polars as pl
 from dataprep.decode.image import DecodeReason
 from dataprep.store.manifest import Reason
 from tests.bombs import bombs
+from tests.conftest import local
 from tests.dataprep.decode.test_image import damaged_checksum, whole_files
 from tests.dataprep.ingest.ingesting import INGEST, num_files_below, run_in_workers, with_values
 
@@ -19,7 +20,7 @@ REASONS = {reason for part in get_args(Reason) for reason in (get_args(part) or 
 
 def accounted(source: Path) -> pl.DataFrame:
     """Ingests a folder in worker processes and checks the law."""
-    manifest = run_in_workers(source, ALL_USED, workers=2)
+    manifest = run_in_workers(source, ALL_USED, execute=local(2))
     counts = Counter(manifest["status"])
     assert manifest.height == num_files_below(source) == counts["ok"] + counts["quarantined"] + counts["skipped"]
     assert manifest["path"].n_unique() == manifest["id"].n_unique() == manifest.height

@@ -17,7 +17,8 @@ from dataprep.ingest import examine as examine_module
 from dataprep.ingest.examine import FACTS, ExamineTask, examine_files
 from dataprep.ingest.quality import MEASURES
 from dataprep.source.raw_folder import scan
-from tests.conftest import random_image, write_png
+from tests.conftest import local, random_image, write_png
+from tests.dataprep.ingest.hostile_decoders import examine_or_die
 from tests.dataprep.ingest.ingesting import INGEST, by_id, run_in_workers, with_values
 
 DECODE = Decoding(max_pixels=1_000_000, background=255, black_level="full", white_level="full", levels={})
@@ -106,20 +107,13 @@ def test_an_image_that_needs_too_much_memory_costs_itself(make_tree: Callable[..
     assert [row["status"] for name, row in rows.items() if name != "class0/wide.png"] == ["ok"] * 6
 
 
-def examine_or_die(task: ExamineTask) -> pl.DataFrame:
-    """As a decoder that brings its process down."""
-    if any(b"killer" in path for path, _ in task.files):
-        os.kill(os.getpid(), signal.SIGSEGV)
-    return examine_files(task)
-
-
 @pytest.mark.processes
 def test_a_file_that_kills_its_worker_costs_itself(make_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     source = make_tree(classes=2, images=4)
     for number, folder in enumerate(("class0", "class1")):
         write_png(source / f"{folder}/killer.png", random_image(number))
     monkeypatch.setattr(examine_module, "examine_files", examine_or_die)
-    rows = by_id(run_in_workers(source, workers=2))
+    rows = by_id(run_in_workers(source, execute=local(2)))
     assert {name: row["reason"] for name, row in rows.items() if row["status"] != "ok"} == {
         "class0/killer.png": "worker_died",
         "class1/killer.png": "worker_died",
@@ -133,6 +127,6 @@ def test_the_manifest_is_the_same_for_any_number_of_workers(
 ) -> None:
     source = make_tree(classes=2, images=4)
     monkeypatch.setattr(examine_module, "FILES_PER_TASK", 3)
-    one = run_in_workers(source, workers=1)
+    one = run_in_workers(source)
     assert one.height == scan(source).height
-    assert run_in_workers(source, workers=2).equals(one)
+    assert run_in_workers(source, execute=local(2)).equals(one)

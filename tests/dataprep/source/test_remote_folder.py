@@ -33,7 +33,7 @@ from dataprep.store.shards import ShardEntry, ShardReader, check_shards, read_in
 from dataprep.store.statistics import measure_train
 from pipelines.parameters.params import read_params
 from tests.closure import SHIPPED
-from tests.conftest import random_image, striped, write_png
+from tests.conftest import local, random_image, striped, write_png
 from tests.dataprep.ingest.ingesting import INGEST, by_id, run, run_in_workers, with_values
 from tests.dataprep.ingest.test_scan_cache import Ingesting
 
@@ -148,7 +148,7 @@ def test_workers_open_the_file_system_for_themselves(folder: Path, serve: Callab
     here = run(folder)
     shards = prepared(here, folder, tmp_path / "here")
     for number, url in enumerate((f"file://{folder}", serve(folder), as_zip(folder))):
-        assert run_in_workers(url, workers=2).equals(here)
+        assert run_in_workers(url, execute=local(2)).equals(here)
         assert prepared(here, url, tmp_path / str(number), workers=2) == shards
 
 
