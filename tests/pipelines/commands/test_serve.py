@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 from dataprep.core.errors import ParamsError
 from pipelines.cli import app
 from tests.closure import ROOT
+from tests.pipelines.commands.help_pages import first_line_of_help
 
 
 @pytest.mark.parametrize(
@@ -20,3 +21,7 @@ def test_it_wants_one_schedule(options: list[str], fault: str, monkeypatch: pyte
     monkeypatch.chdir(ROOT)
     with pytest.raises(ParamsError, match=fault):
         CliRunner().invoke(app, ["serve", *options], catch_exceptions=False)
+
+
+def test_help_says_in_its_first_line_what_the_verb_of_a_like_name_is_for() -> None:
+    assert "darkroom serve-model`" in first_line_of_help("serve")

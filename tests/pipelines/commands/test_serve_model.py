@@ -8,6 +8,7 @@ from dataprep.core.errors import ArtifactError, DarkroomError
 from pipelines.cli import app
 from pipelines.prediction import model_server
 from pipelines.prediction.model_server import Listening
+from tests.pipelines.commands.help_pages import first_line_of_help
 
 
 def test_a_model_that_is_missing_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,11 +33,8 @@ def test_an_answer_does_not_wait_for_an_acknowledgement() -> None:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
-@pytest.mark.parametrize(("verb", "other"), [("serve-model", "serve"), ("serve", "serve-model")])
-def test_help_says_in_its_first_line_what_the_verb_of_a_like_name_is_for(verb: str, other: str) -> None:
-    ended = CliRunner().invoke(app, [verb, "--help"], env={"COLUMNS": "200"}, catch_exceptions=False)
-    first = next(line for line in ended.output.splitlines() if line.strip() and "Usage" not in line)
-    assert f"darkroom {other}`" in first.replace("\x1b", "")
+def test_help_says_in_its_first_line_what_the_verb_of_a_like_name_is_for() -> None:
+    assert "darkroom serve`" in first_line_of_help("serve-model")
 
 
 @pytest.mark.parametrize("verb", ["serve-model", "try"])
