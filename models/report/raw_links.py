@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from urllib.parse import quote
 
+from dataprep.core.name_encoding import encode_name
 from dataprep.source.raw_folder import Source
 
 
@@ -19,7 +20,7 @@ def raw_folder_link(source: Source, page: Path) -> str | None:
     """
     if not isinstance(source, Path) or source.is_absolute():
         return None
-    return quote(os.path.relpath(os.fsencode(source), os.fsencode(page.parent)))
+    return quote(encode_name(os.path.relpath(source, page.parent)))
 
 
 def raw_file_link(folder: str | None, path: bytes) -> str | None:

@@ -1,10 +1,10 @@
 """A Prefect server and worker, a Dask cluster and an S3 remote, all on loopback: `python -m tests.end_to_end.cluster`.
 
 What `docs/cluster.md` says of several machines, on one: the server records, the worker takes the run of the deployment in
-`prefect.yaml`, `ingest` and `prepare` go to the Dask workers, and the published version to S3.
+`prefect.yaml`, `ingest`, `prepare` and `augment` go to the Dask workers, and the published version to S3.
 
     prefect server ── work pool "darkroom" ── prefect worker ── flow ── dvc repro, stage by stage
-                                                                  ├── ingest, prepare ── dask scheduler ── 2 workers
+                                                                  ├── ingest, prepare, augment ── dask scheduler ── 2 workers
                                                                   └── dvc push ── S3 (moto)
 """
 
@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 import httpx
 
 from tests.conftest import write_striped_tree
-from tests.end_to_end.conftest import ENVIRONMENT, SHORT, Ended, Project, copy_project
+from tests.end_to_end.conftest import ENVIRONMENT, RUN, SHORT, Ended, Project, copy_project
 from tests.end_to_end.s3 import KEYS, s3_server
 
 BUCKET = "models"
@@ -89,7 +89,14 @@ def cluster(folder: Path, *, dask_workers: int = 2) -> Iterator[Cluster]:
             _said(logs / f"dask-worker-{number}", "Registered to:")
         found = Cluster(project, environment, scheduler, logs)
         project.set(
-            {**SHORT, "execute.backend": "dask", "execute.address": scheduler, "publish.commit": True, "publish.push": True}
+            {
+                **SHORT,
+                **RUN,
+                "execute.backend": "dask",
+                "execute.address": scheduler,
+                "publish.commit": True,
+                "publish.push": True,
+            }
         )
         _do(found, "dvc", "remote", "add", "-q", "-d", "store", f"s3://{BUCKET}/project")
         _do(found, "dvc", "remote", "modify", "-q", "store", "endpointurl", f"http://127.0.0.1:{s3}")

@@ -1,18 +1,15 @@
 """A run of the deployment on a Prefect worker, with Dask workers and an S3 remote: the bytes are those of this machine."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import boto3
 
 from tests.end_to_end.cluster import BUCKET, cluster, run_deployment
-from tests.end_to_end.conftest import SHORT, Project
+from tests.end_to_end.conftest import Project
 from tests.end_to_end.kills import made_by
 
 
-def test_a_deployed_run_ends_well_and_makes_the_bytes_of_this_machine(
-    make_project: Callable[[], Project], tmp_path: Path
-) -> None:
+def test_a_deployed_run_ends_well_and_makes_the_bytes_of_this_machine(ran: Path, tmp_path: Path) -> None:
     with cluster(tmp_path / "cluster") as found:
         ended = run_deployment(found)
         assert ended.exit_code == 0, ended.output + found.log("prefect-worker")
@@ -23,7 +20,4 @@ def test_a_deployed_run_ends_well_and_makes_the_bytes_of_this_machine(
         stored = boto3.client("s3", endpoint_url=endpoint, **keys).list_objects_v2(Bucket=BUCKET)["KeyCount"]
         assert stored > 20
         assert found.run("git", "tag").output.split() == ["model-v1"]
-    here = make_project()
-    here.set(SHORT)
-    here.repro()
-    assert made_by(found.project) == made_by(here)
+    assert made_by(found.project) == made_by(Project(ran / "project"))
