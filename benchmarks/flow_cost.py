@@ -54,7 +54,7 @@ def compare_costs(project: Project, environment: Mapping[str, str]) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", SERVER], cwd=project.root, env=environment, stdout=subprocess.PIPE, text=True
     ) as process:
-        url = next(line.split()[-1] for line in process.stdout or () if "at http" in line) + "/api"
+        url = next(line.split()[-1] for line in process.stdout or () if line.startswith("serve: ")) + "/api"
         seconds: dict[str, list[float]] = {"dvc repro": [], "darkroom flow": []}
         for _ in range(ROUNDS):
             for command, took in seconds.items():
