@@ -16,7 +16,7 @@ test: .venv/installed ## every test, files with long ones not last
 test-full: .venv/installed ## every test, on all of MNIST too
 	DARKROOM_FULL=1 pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-quick: .venv/installed ## tests that load no TensorFlow and start no process
+quick: .venv/installed ## tests that load no TensorFlow, start no process and take no seconds
 	pytest --quick --numprocesses 2 --dist worksteal tests dataprep
 
 check: .venv/installed ## format, lint, types

@@ -38,7 +38,9 @@ SHARED = ROOT.parent / "shared"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--quick", action="store_true", help="only tests that load no TensorFlow and start no process")
+    parser.addoption(
+        "--quick", action="store_true", help="only tests that load no TensorFlow, start no process and take no seconds"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -61,7 +63,7 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, p
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("quick"):
-        slow = [item for item in items if item.get_closest_marker("processes")]
+        slow = [item for item in items if item.get_closest_marker("processes") or item.get_closest_marker("slow")]
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if item not in slow]
 

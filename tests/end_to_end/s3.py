@@ -40,7 +40,7 @@ class Line:
     """A line of TCP to a port of this machine, which breaks once it has carried some bytes, and can be mended."""
 
     def __init__(self, to: int) -> None:
-        self._to, self._left = to, 0.0
+        self._to, self._left, self._count = to, 0.0, threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.refused = 0
@@ -68,7 +68,8 @@ class Line:
     def _pass_on(self, source: socket.socket, target: socket.socket, counts: bool) -> None:
         with contextlib.suppress(OSError), source, target:
             while (chunk := source.recv(_CHUNK)) and self._left > 0:
-                self._left -= len(chunk) if counts else 0
+                with self._count:  # threads that subtract at once would lose bytes, and the line would carry all
+                    self._left -= len(chunk) if counts else 0
                 target.sendall(chunk)
             for end in (source, target):
                 end.shutdown(socket.SHUT_RDWR)

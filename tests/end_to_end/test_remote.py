@@ -48,7 +48,7 @@ def test_a_push_over_a_line_that_breaks_fails_in_one_line_and_goes_on_later(
         assert project.run("dvc", *words).exit_code == 0
     assert project.run("git", "commit", "-qam", "remote").exit_code == 0
     monkeypatch.chdir(project.root)
-    line.carry(100_000)
+    line.carry(20_000)
     with pytest.raises(PushError, match=r"^dvc push must reach the remote; it says '.+'$") as error:
         push(CONFIG)
     assert "\n" not in str(error.value)

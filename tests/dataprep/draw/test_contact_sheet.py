@@ -42,6 +42,7 @@ def apart(one: Box, other: Box) -> bool:
     return one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
 
 
+@pytest.mark.slow
 @given(
     title=texts,
     headings=st.lists(st.tuples(texts, texts), min_size=1, max_size=4),

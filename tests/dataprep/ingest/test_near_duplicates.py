@@ -170,6 +170,7 @@ def test_copies_of_symmetric_pictures_are_found(how: str) -> None:
     assert sum(one == other for one, other in zip(found[20:], range(20), strict=True)) >= 18
 
 
+@pytest.mark.slow
 def test_many_pictures_that_are_all_alike_cost_no_square_of_memory() -> None:
     """As of a camera that does not move: 1,500 frames make two million pairs."""
     base = np.asarray(scene(0).convert("L"), dtype=float)

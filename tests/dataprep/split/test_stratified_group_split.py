@@ -204,6 +204,7 @@ def test_moves_and_swaps_keep_every_class_where_it_can_stand(drawn: tuple[NDArra
     assert (off_by(counts, better, asked) <= limit + 1e-6)[alone == 0].all()
 
 
+@pytest.mark.slow
 def test_few_clusters_are_assigned_nearly_as_well_as_can_be() -> None:
     rng = rng_for(0, "brute force")
     regrets = []

@@ -101,6 +101,7 @@ def test_points_lie_in_their_interval_and_sentences_end(name: str, cases: list[F
             assert not any(cause.endswith(".") for cause in finding.causes)
 
 
+@pytest.mark.slow
 def test_each_command_sets_parameters_that_params_yaml_takes(cases: list[Facts], tmp_path: Path) -> None:
     proposed = [action for facts in cases for finding in found_in(facts) for action in finding.actions if action.command]
     assert len({action.command for action in proposed}) > 4

@@ -37,6 +37,7 @@ def test_few_images_a_constant_and_a_class_without_images_give_numbers() -> None
     assert np.isfinite(one.distances(np.zeros((2, 4), np.float32), np.array([0, 1]))).all()
 
 
+@pytest.mark.slow
 def test_a_wide_layer_and_many_classes_are_held_small() -> None:
     features = RNG.normal(size=(300, 2500)).astype(np.float32)
     gaussians = fit_gaussians(features, np.arange(300) % 100, 200)

@@ -29,6 +29,7 @@ def many_classes(num_classes: int, per_class: int, *, name_length: int) -> pl.Da
     return pl.concat(parts).with_columns(cluster="id")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("num_classes", "name_length", "shape"), [(800, 12, (16, 16, 1)), (300, 250, (80, 80, 3))])
 def test_pages_of_many_classes_long_names_and_pictures_of_noise_stay_small(
     params: Params,

@@ -162,6 +162,7 @@ def test_a_mistake_that_was_there_before_is_not_the_recipe_s(project: Path) -> N
         apply_recipe(RECIPES[0])
 
 
+@pytest.mark.slow
 def test_a_recipe_leaves_nothing_of_another_behind() -> None:
     alone = {}
     for name in RECIPES:
